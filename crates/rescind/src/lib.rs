@@ -1,0 +1,11 @@
+//! Rescind's engine: revocable JWTs. No HTTP, no SQL; time and randomness come in as arguments.
+
+pub mod id;
+pub mod log;
+pub mod position;
+pub mod random;
+pub mod refresh_token;
+pub mod rejection;
+pub mod session;
+pub mod store;
+pub mod time;

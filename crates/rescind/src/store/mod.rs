@@ -1,0 +1,263 @@
+//! The contract of a store: the durable half of Rescind. Owns the trait and the shapes that cross it. Policy lives
+//! in the engine; a store only reads, appends and compares-and-sets.
+//!
+//! # How to add a store
+//! 1. Implement [`Store`] for a type of yours.
+//! 2. Run the conformance suite on it: one call of `rescind::store::conformance::run` (feature `testing`) from a test,
+//!    with a function that makes an empty store. No case can be left out.
+//!
+//! # What every store promises
+//! * **Durable.** When a write returns `Ok`, it survives the death of the process and of the machine.
+//! * **All or nothing.** A write that returns `Err` happened whole or not at all; which, is found by reading again.
+//! * **One order.** Positions are 1, 2, 3 … without gaps; a reader never sees an entry before its predecessors.
+//! * **One moment.** What one call returns was true together at one moment, with the store's time of that moment.
+//! * **To the end.** A write goes on to its end when the future that asked for it is dropped.
+
+mod error;
+
+use async_trait::async_trait;
+
+pub use self::error::{StoreError, StoreErrorKind};
+use crate::id::{SessionId, Subject};
+use crate::log::{ChainTag, CutOff, Entry, NewEntry};
+use crate::position::{Generation, Incarnation, Seq};
+use crate::session::{Loaded, NewSession, Session};
+use crate::time::Timestamp;
+
+/// A durable store of sessions, the log, and small records.
+///
+/// Every method may fail with a [`StoreError`]; the kinds are listed at [`StoreErrorKind`].
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Inserts a session at the log's head and the store's time, both read in the inserting transaction, and returns it whole.
+    ///
+    /// **Atomicity:** a cut-off that is appended later has a higher position; one appended earlier has not.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a session id that exists already is [`StoreErrorKind::Corrupt`].
+    async fn open(&self, session: NewSession) -> Result<Session, StoreError>;
+
+    /// Reads a session, the highest active cut-off that covers it, and the time; `None` where there is no such row.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn load(&self, sid: SessionId) -> Result<Option<Loaded>, StoreError>;
+
+    /// Sets the generation from `from` to `to` and the last rotation to the store's time, where the row still stands at `from`.
+    ///
+    /// `to` may equal `from` (the session is used without a rotation) and may be more than one above it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn advance(&self, sid: SessionId, from: Generation, to: Generation) -> Result<Advance, StoreError>;
+
+    /// Lists a subject's sessions, newest first, dead ones included, each with the cut-off that covers it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn sessions_of(&self, subject: &Subject, page: Page) -> Result<SessionPage, StoreError>;
+
+    /// Appends entries at contiguous positions in their order, all or none, and returns them as stored.
+    ///
+    /// A lift is checked in the same transaction: its `of` must be the newest entry on its scope and a cut-off,
+    /// else nothing of the call is written and [`Appended::Conflict`] names the newest.
+    ///
+    /// **Cost:** concurrent calls share one flush to stable storage.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn append(&self, entries: Vec<NewEntry>) -> Result<Appended, StoreError>;
+
+    /// Reads up to `limit` entries after `after`, in order without gaps, with the tags around them and the head.
+    ///
+    /// [`Feed::Gone`] where entries after `after` were swept, or `after` is not a position of this incarnation
+    /// (above the head, or before the incarnation began): the reader loads a snapshot.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn after(&self, after: Seq, limit: usize) -> Result<Feed, StoreError>;
+
+    /// Reads every active cut-off that was appended at or after `since`, with the head and its tag, of one moment.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn snapshot(&self, since: Timestamp) -> Result<Snapshot, StoreError>;
+
+    /// Forgets what ended before `before`: sessions whose `expires_at` is earlier, a scope's newest entry whose
+    /// `remember_until` is earlier, and log entries from the front while their `remember_until` is earlier.
+    /// At most `limit` rows a call. The head and its tag stay.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn sweep(&self, before: Timestamp, limit: usize) -> Result<Swept, StoreError>;
+
+    /// Says that the store can be read, with its head and time.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a store that can no longer write says so here.
+    async fn health(&self) -> Result<Head, StoreError>;
+
+    /// Starts a new incarnation in place of `lost`: the head becomes `head` and its tag the genesis of `new`.
+    /// Rows and active cut-offs stay. Returns false, and changes nothing, where `lost` is not the present one or `head` is not above the present head.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn reincarnate(&self, lost: Incarnation, new: Incarnation, head: Seq) -> Result<bool, StoreError>;
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn record(&self, kind: RecordKind, id: &str) -> Result<Option<Record>, StoreError>;
+
+    /// Writes a record where its version still is `expected`; 0 stands for "there is none". The new version is one higher.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn put_record(&self, kind: RecordKind, id: &str, expected: u64, body: Vec<u8>) -> Result<Put, StoreError>;
+
+    /// Lists a kind's records in the order of their ids' bytes, after the id `after`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn records(
+        &self,
+        kind: RecordKind,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Record)>, StoreError>;
+}
+
+/// What became of a compare-and-set on a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advance {
+    /// The row moved, at this store time.
+    Advanced(Timestamp),
+    /// The row was not at the expected generation, or is gone. Nothing was written.
+    Stale,
+}
+
+/// Which part of a listing to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// Continue behind this session; `None` from the newest.
+    pub after: Option<SessionId>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// A part of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionPage {
+    /// The sessions, newest (highest id) first, each with the cut-off that covers it.
+    pub sessions: Vec<Loaded>,
+    /// Where the next part continues; `None` at the end.
+    pub next: Option<SessionId>,
+}
+
+/// What became of an append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Appended {
+    /// The entries as stored, at contiguous positions.
+    Done(Vec<Entry>),
+    /// A lift did not fit. Nothing was written.
+    Conflict {
+        /// The newest entry on the scope of the first lift that did not fit; `None` where the scope has none.
+        newest: Option<Entry>,
+    },
+}
+
+/// The log after a position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Feed {
+    /// The entries follow without a gap.
+    Batch(Batch),
+    /// What follows cannot be told from the log: load a snapshot.
+    Gone(Head),
+}
+
+/// A contiguous part of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// The tag at the position that was asked for.
+    pub prev_tag: ChainTag,
+    /// The entries, in order.
+    pub entries: Vec<Entry>,
+    /// The tag at the last of them; `prev_tag` where there are none.
+    pub tag: ChainTag,
+    /// The head of the same moment.
+    pub head: Head,
+}
+
+/// Where a store's log stands at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The history that the positions belong to.
+    pub incarnation: Incarnation,
+    /// The newest position.
+    pub seq: Seq,
+    /// The tag at the newest position.
+    pub tag: ChainTag,
+    /// The store's time of the moment.
+    pub now: Timestamp,
+}
+
+/// The active cut-offs of a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The head of the same moment.
+    pub head: Head,
+    /// The active cut-offs, in the order of their positions.
+    pub cut_offs: Vec<CutOff>,
+}
+
+/// What a sweep forgot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Session rows.
+    pub sessions: usize,
+    /// Scopes whose newest entry is forgotten.
+    pub scopes: usize,
+    /// Log entries.
+    pub entries: usize,
+}
+
+impl Swept {
+    /// All rows together; equal to the limit where more may be due.
+    pub const fn rows(self) -> usize {
+        self.sessions + self.scopes + self.entries
+    }
+}
+
+/// The kind of a record: a namespace of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RecordKind(pub &'static str);
+
+impl RecordKind {
+    /// The key ring, encrypted under the root secret. One record.
+    pub const KEYS: Self = Self("keys");
+    /// What nodes must agree on: lifetimes, issuer. One record.
+    pub const SETTINGS: Self = Self("settings");
+    /// Users who may sign in. One record a user.
+    pub const USERS: Self = Self("users");
+    /// Nodes that share the store. One record a node.
+    pub const NODES: Self = Self("nodes");
+}
+
+/// A small document under compare-and-set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// 1 when first written, one higher with every write.
+    pub version: u64,
+    /// The document.
+    pub body: Vec<u8>,
+}
+
+/// What became of writing a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// Written; the version it has now.
+    Written(u64),
+    /// The version was not the expected one. Nothing was written.
+    Stale,
+}
