@@ -134,6 +134,21 @@ await scene("both tokens are shown decoded with their time left", async (open) =
   assert.ok((await device.text("refresh-parts")).includes(await device.sessionId()), "the sid in the bytes is the claim's");
 });
 
+await scene("the keyboard alone leads through the round", async (open) => {
+  const device = await open();
+  const focused = () => device.page.evaluate(() => document.activeElement.dataset.testid);
+  await device.page.getByTestId("password").focus();
+  await device.byKey("Enter", "login");
+  assert.equal(await focused(), "me", "the sign-in button is gone, so the focus goes on");
+  assert.equal((await device.byKey("Enter", "me")).status, 200);
+  await device.page.getByTestId("logout-session").focus();
+  await device.byKey("Enter", "logout");
+  assert.equal(await focused(), "swap");
+  await device.page.keyboard.press("Enter");
+  await device.page.getByTestId("me").focus();
+  assert.equal((await device.byKey("Enter", "me")).status, 401);
+});
+
 await scene("a phone of 360 pixels needs no sideways scrolling", async (open) => {
   const device = await open({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
   const tooWide = () => device.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);

@@ -30,9 +30,12 @@ export class Device {
 
   /** Presses a button and returns the answer that it caused: `{action, status, said, body}`. */
   async press(testId, action = testId) {
-    const asked = await this.#asked();
-    await this.page.getByTestId(testId).click();
-    return this.#answerAfter(asked, action);
+    return this.#answerTo(action, () => this.page.getByTestId(testId).click());
+  }
+
+  /** The same for a key pressed where the focus is. */
+  async byKey(key, action) {
+    return this.#answerTo(action, () => this.page.keyboard.press(key));
   }
 
   async signIn() {
@@ -76,7 +79,9 @@ export class Device {
     return this.page.evaluate(() => Math.max(0, ...Array.from(document.querySelectorAll("[data-testid=entry]"), (entry) => Number(entry.dataset.n))));
   }
 
-  async #answerAfter(asked, action) {
+  async #answerTo(action, ask) {
+    const asked = await this.#asked();
+    await ask();
     const entry = this.page.locator(`[data-testid=entry][data-n="${asked + 1}"]`);
     await entry.waitFor({ state: "attached" });
     assert.equal(await entry.getAttribute("data-action"), action);

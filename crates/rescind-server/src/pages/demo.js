@@ -263,6 +263,7 @@ function wire(name, value) {
 }
 
 function render() {
+  const focused = document.activeElement; // whoever uses the keyboard must not be thrown back to the top
   const ended = Boolean(pair?.endedBy);
   $("who").textContent = pair ? (ended ? `Old tokens of ${pair.name}` : `Signed in as ${pair.name}`) : "Signed out";
   $("who").className = `chip ${pair ? (ended ? "bad" : "good") : ""}`;
@@ -275,7 +276,7 @@ function render() {
     $("swap").textContent = other.endedBy ? "Put the old tokens back" : "Take the newer tokens again";
   }
   for (const group of document.querySelectorAll("[data-needs]")) group.disabled = !pair || (group.dataset.needs === "spent" && !pair.spent.length);
-  if (document.activeElement?.matches(":disabled, [hidden] *")) (pair ? $("me") : $("swap")).focus({ preventScroll: true });
+  if (focused?.matches(":disabled, [hidden] *")) (pair ? $("me") : $("swap")).focus({ preventScroll: true });
   renderTokens();
   tick();
 }
