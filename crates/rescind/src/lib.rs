@@ -8,4 +8,6 @@ pub mod refresh_token;
 pub mod rejection;
 pub mod session;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod time;

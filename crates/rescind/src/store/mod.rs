@@ -4,20 +4,26 @@
 //! # How to add a store
 //! 1. Implement [`Store`] for a type of yours.
 //! 2. Run the conformance suite on it: one call of `rescind::store::conformance::run` (feature `testing`) from a test,
-//!    with a function that makes an empty store. No case can be left out.
+//!    with a function that makes an empty home for it. No case can be left out.
 //!
 //! # What every store promises
 //! * **Durable.** When a write returns `Ok`, it survives the death of the process and of the machine.
 //! * **All or nothing.** A write that returns `Err` happened whole or not at all; which, is found by reading again.
 //! * **One order.** Positions are 1, 2, 3 … without gaps; a reader never sees an entry before its predecessors.
 //! * **One moment.** What one call returns was true together at one moment, with the store's time of that moment.
+//! * **Any limit.** A limit of 0 reads or forgets nothing; one of [`usize::MAX`] is no error.
+//! * **Times and versions** up to 2^63 − 1 are kept exactly.
 //! * **To the end.** A write goes on to its end when the future that asked for it is dropped.
 
+#[cfg(feature = "testing")]
+pub mod conformance;
 mod error;
+mod memory;
 
 use async_trait::async_trait;
 
 pub use self::error::{StoreError, StoreErrorKind};
+pub use self::memory::MemoryStore;
 use crate::id::{SessionId, Subject};
 use crate::log::{ChainTag, CutOff, Entry, NewEntry};
 use crate::position::{Generation, Incarnation, Seq};
@@ -60,7 +66,8 @@ pub trait Store: Send + Sync + 'static {
     /// Appends entries at contiguous positions in their order, all or none, and returns them as stored.
     ///
     /// A lift is checked in the same transaction: its `of` must be the newest entry on its scope and a cut-off,
-    /// else nothing of the call is written and [`Appended::Conflict`] names the newest.
+    /// else nothing of the call is written and [`Appended::Conflict`] names the newest. Entries of the same call count
+    /// in their order: a batch may hold a cut-off and its lift.
     ///
     /// **Cost:** concurrent calls share one flush to stable storage.
     ///
@@ -85,7 +92,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets what ended before `before`: sessions whose `expires_at` is earlier, a scope's newest entry whose
     /// `remember_until` is earlier, and log entries from the front while their `remember_until` is earlier.
-    /// At most `limit` rows a call. The head and its tag stay.
+    /// At most `limit` rows a call; fewer only where nothing more is due. The head and its tag stay.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -98,7 +105,7 @@ pub trait Store: Send + Sync + 'static {
     async fn health(&self) -> Result<Head, StoreError>;
 
     /// Starts a new incarnation in place of `lost`: the head becomes `head` and its tag the genesis of `new`.
-    /// Rows and active cut-offs stay. Returns false, and changes nothing, where `lost` is not the present one or `head` is not above the present head.
+    /// Sessions, records and every scope's newest entry stay; the entries before are not read again. Returns false, and changes nothing, where `lost` is not the present one or `head` is not above the present head.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -140,7 +147,7 @@ pub enum Advance {
 /// Which part of a listing to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
-    /// Continue behind this session; `None` from the newest.
+    /// Continue behind this session, which need not be there any more; `None` from the newest.
     pub after: Option<SessionId>,
     /// At most this many.
     pub limit: usize,
@@ -151,7 +158,7 @@ pub struct Page {
 pub struct SessionPage {
     /// The sessions, newest (highest id) first, each with the cut-off that covers it.
     pub sessions: Vec<Loaded>,
-    /// Where the next part continues; `None` at the end.
+    /// The last of them where more follow; `None` at the end.
     pub next: Option<SessionId>,
 }
 
@@ -162,7 +169,8 @@ pub enum Appended {
     Done(Vec<Entry>),
     /// A lift did not fit. Nothing was written.
     Conflict {
-        /// The newest entry on the scope of the first lift that did not fit; `None` where the scope has none.
+        /// The newest entry, as it is stored without this call's own, on the scope of the first lift that did not
+        /// fit; `None` where the scope has none.
         newest: Option<Entry>,
     },
 }
