@@ -1,20 +1,38 @@
-//! The store in memory passes the store contract in full.
+//! The store in memory passes the store contract in full, and so does the failing wrapper around it.
 #![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use rescind::random::SystemRandom;
 use rescind::store::conformance::{self, Durability, Home};
-use rescind::store::{MemoryStore, Store};
-use rescind::testing::NoRandom;
+use rescind::store::{FailingStore, MemoryStore, Store};
+use rescind::testing::{ManualClock, NoRandom};
 use rescind::time::Clock;
 
 struct Memory;
 
+fn memory(clock: Arc<dyn Clock>) -> Arc<MemoryStore> {
+    Arc::new(MemoryStore::new(clock, &SystemRandom).unwrap())
+}
+
 #[async_trait]
 impl Home for Memory {
     async fn open(&self, clock: Arc<dyn Clock>) -> Arc<dyn Store> {
-        Arc::new(MemoryStore::new(clock, &rescind::random::SystemRandom).unwrap())
+        memory(clock)
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Forgets
+    }
+}
+
+struct Wrapped;
+
+#[async_trait]
+impl Home for Wrapped {
+    async fn open(&self, clock: Arc<dyn Clock>) -> Arc<dyn Store> {
+        Arc::new(FailingStore::new(memory(clock)))
     }
 
     fn durability(&self) -> Durability {
@@ -27,8 +45,12 @@ async fn the_store_in_memory_keeps_the_contract() {
     conformance::run(|| Memory).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_store_without_a_script_keeps_the_contract() {
+    conformance::run(|| Wrapped).await;
+}
+
 #[test]
 fn a_store_without_randomness_is_not_made() {
-    let clock = Arc::new(rescind::testing::ManualClock::default());
-    assert!(MemoryStore::new(clock, &NoRandom).is_err());
+    assert!(MemoryStore::new(Arc::new(ManualClock::default()), &NoRandom).is_err());
 }

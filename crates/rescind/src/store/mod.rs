@@ -18,11 +18,15 @@
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod error;
+#[cfg(feature = "testing")]
+mod failing;
 mod memory;
 
 use async_trait::async_trait;
 
 pub use self::error::{StoreError, StoreErrorKind};
+#[cfg(feature = "testing")]
+pub use self::failing::{FailingStore, Fault, Gate, Operation, Which};
 pub use self::memory::MemoryStore;
 use crate::id::{SessionId, Subject};
 use crate::log::{ChainTag, CutOff, Entry, NewEntry};

@@ -9,10 +9,13 @@
 )]
 
 mod append;
+mod faults;
 mod feed;
 mod incarnation;
+mod interruption;
 mod lifts;
 mod listing;
+mod races;
 mod records;
 mod sessions;
 mod snapshot;
@@ -83,6 +86,9 @@ const EVERY: &[&[Case]] = &[
     sweep::CASES,
     incarnation::CASES,
     records::CASES,
+    races::CASES,
+    interruption::CASES,
+    faults::CASES,
 ];
 
 /// No case lasts this long on a store that answers.
