@@ -2,11 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rescind::random::SystemRandom;
 use rescind::store::conformance::{self, Durability, Home};
-use rescind::store::{FailingStore, MemoryStore, Store};
+use rescind::store::{FailingStore, Fault, MemoryStore, Operation, Store, Which};
 use rescind::testing::{ManualClock, NoRandom};
 use rescind::time::Clock;
 
@@ -53,4 +54,13 @@ async fn a_failing_store_without_a_script_keeps_the_contract() {
 #[test]
 fn a_store_without_randomness_is_not_made() {
     assert!(MemoryStore::new(Arc::new(ManualClock::default()), &NoRandom).is_err());
+}
+
+#[tokio::test]
+async fn a_slow_store_answers_late_but_answers() {
+    let store = FailingStore::new(memory(Arc::new(ManualClock::default())));
+    store.inject(Operation::Health, Which::Nth(1), Fault::Slow(Duration::from_millis(5)));
+    let (slow, quick) = tokio::join!(biased; store.health(), store.health());
+    assert_eq!(slow.unwrap(), quick.unwrap());
+    assert_eq!(store.calls(Operation::Health), 2);
 }
