@@ -9,3 +9,4 @@ pub mod rejection;
 pub mod session;
 pub mod store;
 pub mod time;
+pub mod view;
