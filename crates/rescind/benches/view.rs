@@ -11,7 +11,7 @@ use rescind::position::Seq;
 use rescind::time::BootTime;
 use rescind::view::layers::{Change, Key, Layers, Name, Names};
 
-const RETENTION: Duration = Duration::from_secs(900);
+const RETENTION: Duration = Duration::from_mins(15);
 const ABSENT: u64 = 1 << 40;
 
 fn mix(number: u64) -> u64 {

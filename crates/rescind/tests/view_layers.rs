@@ -172,7 +172,7 @@ fn a_reader_beside_the_writer_misses_nothing_that_was_acknowledged() {
             for key in 0..done {
                 // Each third is lifted and comes again, and time passes: readers see both moves and new layers.
                 cut_off(&layers, Name::Session(woven(key)), 2 * key + 1, key / 500);
-                if key % 3 == 0 {
+                if key.is_multiple_of(3) {
                     layers.apply([(Name::Session(woven(key)), Change::Lift(Seq::new(2 * key + 2)))], at(key / 500));
                     cut_off(&layers, Name::Session(woven(key)), 2 * key + 3, key / 500);
                 }
@@ -185,7 +185,7 @@ fn a_reader_beside_the_writer_misses_nothing_that_was_acknowledged() {
             for _ in 0..1000.min(upto) {
                 random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 let key = (random >> 33) % upto;
-                let seq = if key % 3 == 0 { 2 * key + 3 } else { 2 * key + 1 };
+                let seq = if key.is_multiple_of(3) { 2 * key + 3 } else { 2 * key + 1 };
                 assert_eq!(highest(&layers, session(woven(key))), Some((ScopeKind::Session, seq)));
             }
             if upto == done {
