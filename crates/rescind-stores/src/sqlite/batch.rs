@@ -1,0 +1,162 @@
+//! One batch: what waits together is run together, committed once, and answered after that. Owns what a failed
+//! commit means for everyone in it, and the checkpoints between batches. Knows no table.
+
+use std::path::Path;
+
+use rescind::store::StoreErrorKind;
+use rescind::time::Clock;
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+
+use super::fault::Fault;
+use super::owner::{Access, Job};
+use super::transaction::Transaction;
+
+/// The write-ahead log is copied into the database when this many of its pages (16 MB) have not been.
+const CHECKPOINT_PAGES: i64 = 4_000;
+
+/// Runs batches on the connection, and remembers how the medium is.
+pub(super) struct Batches<'c> {
+    connection: &'c Connection,
+    clock: &'c dyn Clock,
+    file: &'c Path,
+    writes: Vec<Box<dyn Job>>,
+    /// After a failed flush nobody knows what is on the disk: nothing is acknowledged any more.
+    broken: Option<Fault>,
+    /// The last write found no room, and none has succeeded since.
+    full: Option<Fault>,
+    /// Pages in the write-ahead log at which the next checkpoint is due.
+    checkpoint_at: i64,
+}
+
+impl<'c> Batches<'c> {
+    pub(super) fn new(connection: &'c Connection, clock: &'c dyn Clock, file: &'c Path) -> Self {
+        Self { connection, clock, file, writes: Vec::new(), broken: None, full: None, checkpoint_at: CHECKPOINT_PAGES }
+    }
+
+    /// Runs and answers all of `jobs`: first the reads, which see what is durable and wait for no flush, then the writes.
+    pub(super) fn run(&mut self, jobs: &mut Vec<Box<dyn Job>>) {
+        if let Some(fault) = &self.broken {
+            jobs.drain(..).for_each(|job| job.answer(Some(fault), self.file));
+            return;
+        }
+        self.probe();
+        self.writes.extend(jobs.extract_if(.., |job| job.access() == Access::Write));
+        if !jobs.is_empty() {
+            self.read(jobs);
+        }
+        if !self.writes.is_empty() {
+            self.write();
+            self.checkpoint();
+        }
+    }
+
+    /// Closes cleanly: everything into the database file. A broken one is left as it is, for recovery at the next start.
+    pub(super) fn close(&mut self) {
+        let closed = match &self.broken {
+            Some(_) => self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map(|_| ()),
+            None => self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())),
+        };
+        if let Err(error) = closed {
+            tracing::warn!(file = %self.file.display(), %error, "the write-ahead log stays for the next start");
+        }
+    }
+
+    fn read(&mut self, jobs: &mut Vec<Box<dyn Job>>) {
+        // Each call answers for itself: a read that fails takes no other down.
+        let begun = self.control("BEGIN");
+        let tx = Transaction::new(self.connection, self.clock, self.full.as_ref());
+        for mut job in jobs.drain(..) {
+            let down = begun.clone().and_then(|()| job.run(&tx)).map_err(as_read).err();
+            job.answer(down.as_ref(), self.file);
+        }
+        drop(self.control("COMMIT"));
+    }
+
+    fn write(&mut self) {
+        let mut jobs = std::mem::take(&mut self.writes);
+        let down = self.commit(&mut jobs).err().map(|fault| self.undo(fault));
+        for job in jobs.drain(..) {
+            job.answer(down.as_ref(), self.file);
+        }
+        self.writes = jobs;
+    }
+
+    /// Runs the calls in one transaction and flushes it.
+    fn commit(&self, jobs: &mut [Box<dyn Job>]) -> Result<(), Fault> {
+        self.control("BEGIN IMMEDIATE")?;
+        let tx = Transaction::new(self.connection, self.clock, self.full.as_ref());
+        for job in jobs {
+            job.run(&tx)?;
+        }
+        self.control("COMMIT")
+    }
+
+    /// Rolls back, and draws the consequences of the fault for everything that comes after.
+    fn undo(&mut self, fault: Fault) -> Fault {
+        // SQLite has rolled back by itself after some faults.
+        let undone = self.connection.is_autocommit() || self.control("ROLLBACK").is_ok();
+        let fault = match fault.kind {
+            StoreErrorKind::Full | StoreErrorKind::Unavailable if undone => fault,
+            _ => fault.of_kind(StoreErrorKind::Broken),
+        };
+        tracing::error!(file = %self.file.display(), kind = fault.kind.as_str(), %fault, "a write failed");
+        match fault.kind {
+            StoreErrorKind::Broken => self.broken = Some(fault.clone()),
+            StoreErrorKind::Full => self.full = Some(fault.clone()),
+            _ => {}
+        }
+        fault
+    }
+
+    /// Where there was no room, tries whether there is now, so that readiness comes back without anybody's write.
+    fn probe(&mut self) {
+        if self.full.is_none() {
+            return;
+        }
+        let tried = self
+            .control("BEGIN IMMEDIATE")
+            .and_then(|()| self.control("UPDATE meta SET base_seq = base_seq"))
+            .and_then(|()| self.control("COMMIT"));
+        match tried {
+            Ok(()) => self.full = None,
+            Err(fault) => drop(self.undo(fault)),
+        }
+    }
+
+    /// Keeps the write-ahead log from growing. Runs after the answers, so nobody's write waits for it but the next.
+    fn checkpoint(&mut self) {
+        let Ok(pending) = self.checkpoint_step("PRAGMA wal_checkpoint(NOOP)") else { return };
+        if pending < self.checkpoint_at {
+            return;
+        }
+        match self.checkpoint_step("PRAGMA wal_checkpoint(PASSIVE)") {
+            // Where a reader or a full disk holds it up, try again after as many pages more.
+            Ok(left) => self.checkpoint_at = left.saturating_add(CHECKPOINT_PAGES),
+            Err(fault) if fault.kind == StoreErrorKind::Full => {
+                self.checkpoint_at = pending.saturating_add(CHECKPOINT_PAGES);
+            }
+            Err(fault) => drop(self.undo(fault)),
+        }
+    }
+
+    /// Runs the pragma; returns how many pages of the write-ahead log are not in the database yet.
+    fn checkpoint_step(&self, pragma: &str) -> Result<i64, Fault> {
+        let mut statement = self.connection.prepare_cached(pragma)?;
+        let (pages, copied): (i64, i64) = statement.query_row([], |row| Ok((row.get(1)?, row.get(2)?)))?;
+        Ok(pages.saturating_sub(copied))
+    }
+
+    fn control(&self, sql: &str) -> Result<(), Fault> {
+        self.connection.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+}
+
+/// A read that the medium refused leaves nothing in doubt: it says no more than that the store does not answer.
+fn as_read(fault: Fault) -> Fault {
+    match fault.kind {
+        StoreErrorKind::Broken | StoreErrorKind::Full => fault.of_kind(StoreErrorKind::Unavailable),
+        _ => fault,
+    }
+}
