@@ -21,6 +21,7 @@ pub struct RandomFailed;
 pub struct SystemRandom;
 
 impl Random for SystemRandom {
+    #[expect(clippy::disallowed_methods, reason = "the one real source of randomness")]
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomFailed> {
         aws_lc_rs::rand::fill(bytes).map_err(|_| RandomFailed)
     }
