@@ -1,6 +1,8 @@
 //! Rescind's engine: revocable JWTs. No HTTP, no SQL; time and randomness come in as arguments.
 
+pub mod access_token;
 pub mod id;
+pub mod keys;
 pub mod log;
 pub mod position;
 pub mod random;

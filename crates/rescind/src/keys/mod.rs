@@ -1,0 +1,27 @@
+//! Keys: what signs and verifies access tokens, the ring that they turn in, and the root secret that guards them.
+//! Owns the primitives' use (through AWS-LC) and the JWK shapes (RFC 7517, 7518 §6, 8037); knows no claims and no store.
+
+mod algorithm;
+mod error;
+mod jwk;
+mod ring;
+mod ring_document;
+mod root_secret;
+mod rsa;
+mod sealed;
+mod signing;
+mod verifying;
+
+pub use algorithm::Algorithm;
+pub use error::KeyError;
+pub use jwk::{JwkSet, JwkSetError};
+pub use ring::{KeyRing, KeyState, RingKey};
+pub use ring_document::RingDocumentError;
+pub use root_secret::{DerivedKey, RootSecret, RootSecretError};
+pub use signing::SigningKey;
+pub use verifying::VerifyingKey;
+
+/// Longest `kid` that is looked up at all.
+///
+/// **Units:** bytes.
+pub const KID_MAX: usize = 128;

@@ -1,0 +1,58 @@
+//! What the access token tests share: one session, one moment, one set of expectations.
+#![allow(dead_code, clippy::allow_attributes, reason = "each test program uses a part of it")]
+
+use std::time::Duration;
+
+use rescind::access_token::{AccessTokenSpec, Expectations};
+use rescind::id::{ClientId, Jti, SessionId, Subject};
+use rescind::position::{Generation, Seq};
+use rescind::refresh_token::ClientClass;
+use rescind::session::Session;
+use rescind::time::Timestamp;
+
+/// The present of the tests.
+pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+/// Our issuer.
+pub(crate) const ISSUER: &str = "https://login.example";
+/// Our audience.
+pub(crate) const AUDIENCE: &str = "https://api.example";
+/// The name of the token that the tests issue.
+pub(crate) const JTI: &str = "0198c0de-0000-7000-8000-00000000beef";
+
+/// What the tests expect of a token.
+pub(crate) fn expectations() -> Expectations {
+    Expectations::new(ISSUER, AUDIENCE, Duration::from_mins(15)).unwrap()
+}
+
+/// The session that the tests' tokens come from.
+pub(crate) fn session() -> Session {
+    Session {
+        id: "0198c0de-0000-7000-8000-00000000abcd".parse::<SessionId>().unwrap(),
+        subject: Subject::new("alice@example.com").unwrap(),
+        client: ClientId::new("web").unwrap(),
+        class: ClientClass::Browser,
+        position: Seq::new(42),
+        opened_at: NOW,
+        auth_time: NOW,
+        generation: Generation::FIRST,
+        rotated_at: NOW,
+        idle: Duration::from_hours(1),
+        expires_at: NOW.plus(Duration::from_hours(9)),
+        device: None,
+        scope: Some("read write".to_owned()),
+        claims: Some(r#"{"role":"admin","groups":["a","b"]}"#.to_owned()),
+    }
+}
+
+/// A token of this session, issued now for 15 minutes.
+pub(crate) fn spec(session: &Session) -> AccessTokenSpec<'_> {
+    AccessTokenSpec {
+        issuer: ISSUER,
+        audience: AUDIENCE,
+        session,
+        jti: JTI.parse::<Jti>().unwrap(),
+        issued_at: NOW,
+        lifetime: Duration::from_mins(15),
+        max_lifetime: Duration::from_mins(15),
+    }
+}
