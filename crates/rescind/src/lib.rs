@@ -1,6 +1,26 @@
 //! Rescind's engine: revocable JWTs. No HTTP, no SQL; time and randomness come in as arguments.
+//!
+//! # The way of an access token through these files
+//! 1. **Issued:** [`Rescind::open_session`] writes a session at the log's head ([`store::Store::open`]) and mints a
+//!    token that carries that position ([`access_token::issue`]).
+//! 2. **Checked:** [`Rescind::check`] takes the text to [`access_token::Unverified`] (its shape), to
+//!    [`access_token::Verified`] (signature, then claims), asks the [`view`] for a cut-off above its position, and
+//!    gives a [`Live`]. No store is asked.
+//! 3. **Refreshed:** [`Rescind::refresh`] checks the refresh token's MAC ([`refresh_token`]), loads the session, decides
+//!    by one pure function ([`refresh_token::decide`]), and moves the session's generation on.
+//!
+//! # The way of a revocation
+//! [`Rescind::revoke`] appends a cut-off to the log ([`store::Store::append`]): durable when that returns. The follower
+//! reads the log into the view, and then the caller hears "done". From there on this node accepts nothing that the
+//! cut-off covers.
+//!
+//! # The rule, whole
+//! A token is revoked iff some active cut-off on one of its scopes has a higher position than the token. No wall clock
+//! is compared.
 
 pub mod access_token;
+mod handle;
+mod high_water;
 pub mod id;
 pub mod keys;
 pub mod log;
@@ -14,3 +34,12 @@ pub mod store;
 pub mod testing;
 pub mod time;
 pub mod view;
+
+pub use handle::{
+    AlsoCheck, BoxError, BuildError, Builder, Checks, Counts, Error, Inspection, Introspection, Invalid,
+    InvalidSetting, KeyStatus, Kind, Live, LiveForeign, LoggedOut, LogoutScope, MOST_LEEWAY, NoClaims, NotFound,
+    OnStale, OpenSession, Policy, Readiness, Refresh, Refreshed, Rescind, Revoke, Settings, Stats, TokenPair, Verdict,
+    Welcome,
+};
+pub use high_water::{HighWater, HighWaterError};
+pub use rejection::Rejection;

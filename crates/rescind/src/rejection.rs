@@ -181,13 +181,13 @@ impl Rejection {
             Self::InsufficientScope => Public::InsufficientScope,
             Self::NotFresh => Public::NotFresh,
             Self::ScopeExceeded => Public::InvalidScope,
-            Self::WrongClient => Public::InvalidClient,
             Self::NotRefreshToken
             | Self::BadMac
             | Self::SessionUnknown
             | Self::SessionIdle
             | Self::SessionExpired
             | Self::Reused
+            | Self::WrongClient
             | Self::SubjectUnwelcome => Public::InvalidGrant,
             _ => Public::InvalidToken,
         }
@@ -220,6 +220,4 @@ pub enum Public {
     InvalidGrant,
     /// `invalid_scope`
     InvalidScope,
-    /// `invalid_client`
-    InvalidClient,
 }

@@ -60,6 +60,7 @@ fn is_full(error: &std::io::Error) -> bool {
 }
 
 fn unusable(path: &Path, error: &std::io::Error) -> Fault {
-    let text = format!("cannot lock {}: {error}. The directory must exist and be writable by this process", path.display());
+    let text =
+        format!("cannot lock {}: {error}. The directory must exist and be writable by this process", path.display());
     Fault::new(StoreErrorKind::Unavailable, text)
 }

@@ -143,12 +143,7 @@ pub(super) fn snapshot(tx: &Transaction<'_>, since: Timestamp) -> Result<Snapsho
 }
 
 /// Starts the incarnation `new` at `head`, where `lost` is the present one and `head` lies ahead.
-pub(super) fn reincarnate(
-    tx: &Transaction<'_>,
-    lost: Incarnation,
-    new: Incarnation,
-    head: Seq,
-) -> Result<bool, Fault> {
+pub(super) fn reincarnate(tx: &Transaction<'_>, lost: Incarnation, new: Incarnation, head: Seq) -> Result<bool, Fault> {
     let tip = tx.tip()?;
     if tip.incarnation != lost || head <= tip.seq {
         return Ok(false);

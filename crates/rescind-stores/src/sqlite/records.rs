@@ -17,13 +17,12 @@ pub(super) fn read(tx: &Transaction<'_>, kind: &str, id: &str) -> Result<Option<
 pub(super) fn put(tx: &Transaction<'_>, kind: &str, id: &str, expected: u64, body: &[u8]) -> Result<Put, Fault> {
     let version = expected.saturating_add(1);
     let written = if expected == 0 {
-        let mut insert = tx.statement(
-            "INSERT INTO records (kind, id, version, body) VALUES (?1, ?2, 1, ?3) ON CONFLICT DO NOTHING",
-        )?;
+        let mut insert = tx
+            .statement("INSERT INTO records (kind, id, version, body) VALUES (?1, ?2, 1, ?3) ON CONFLICT DO NOTHING")?;
         insert.execute((kind, id, body))?
     } else {
-        let mut update =
-            tx.statement("UPDATE records SET version = ?3, body = ?4 WHERE kind = ?1 AND id = ?2 AND version = ?3 - 1")?;
+        let mut update = tx
+            .statement("UPDATE records SET version = ?3, body = ?4 WHERE kind = ?1 AND id = ?2 AND version = ?3 - 1")?;
         update.execute((kind, id, stored(version)?, body))?
     };
     Ok(if written == 0 { Put::Stale } else { Put::Written(version) })

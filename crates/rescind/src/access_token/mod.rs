@@ -4,6 +4,7 @@
 //! A text becomes [`Unverified`] (its shape only; no claim can be read), then [`Verified`] (signature first, claims
 //! after it). `Verified` is constructed in one file, and there is no other way to claims.
 
+mod cache;
 mod claims;
 mod compact;
 mod expectations;
@@ -23,6 +24,7 @@ pub use issue::{AccessTokenSpec, CLAIMS_MAX, IssueError, issue, validate_claims}
 pub use unverified::Unverified;
 pub use verified::Verified;
 
+pub(crate) use cache::{TokenCache, Weighed};
 pub(crate) use header::header_segment;
 pub(crate) use strict_json::without_duplicates;
 pub(crate) use unverified::KeySource;

@@ -165,6 +165,20 @@ impl Layers {
         writer.free_replaced();
     }
 
+    /// Forgets everything and holds these cut-offs instead. Readers see all of the old or all of the new.
+    pub fn replace(&self, cut_offs: impl IntoIterator<Item = (Name, Seq)>, now: BootTime) {
+        let mut writer = self.writer();
+        let before = std::mem::take(&mut writer.layers);
+        (writer.keys, writer.all) = (Arc::default(), Seq::ZERO);
+        for (name, seq) in cut_offs {
+            // Published below, whichever it is.
+            let _: Seen = writer.apply(self.seed, &name, Change::CutOff(seq), now);
+        }
+        self.publish(&mut writer);
+        writer.free_replaced();
+        drop(before);
+    }
+
     /// Drops every layer that was closed at least the retention ago; returns how many entries went.
     ///
     /// **Cost:** per layer, not per entry: what freeing its memory takes.

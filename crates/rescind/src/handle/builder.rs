@@ -1,0 +1,212 @@
+//! Building a handle: what is required, in which order things start, and what is refused. Nothing is answered before
+//! the view has loaded completely.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::task::JoinSet;
+
+use super::counters::Counters;
+use super::error::BuildError;
+use super::keys::Ring;
+use super::revoke::session_retention;
+use super::settings::Settings;
+use super::upkeep::Upkeep;
+use super::{AlsoCheck, Inner, Rescind, Welcome, shared};
+use crate::access_token::{Expectations, ForeignIssuer, TokenCache};
+use crate::high_water::HighWaterFile;
+use crate::keys::{Algorithm, RootSecret};
+use crate::random::{Random, SystemRandom};
+use crate::refresh_token::RefreshTokens;
+use crate::store::Store;
+use crate::time::{Clock, SystemClock};
+use crate::view::{Follower, Progress, View};
+
+/// The MAC key of refresh tokens that is in use; derived from the root secret by this number.
+const REFRESH_KEY: u32 = 1;
+
+/// Collects what a handle needs.
+#[must_use = "nothing happens before `build`"]
+pub struct Builder {
+    issuer: String,
+    audience: String,
+    store: Option<Arc<dyn Store>>,
+    root: Option<RootSecret>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    algorithm: Algorithm,
+    settings: Settings,
+    high_water: Option<PathBuf>,
+    welcome: Option<Box<dyn Welcome>>,
+    also_check: Option<Box<dyn AlsoCheck>>,
+    foreign: Vec<ForeignIssuer>,
+}
+
+impl Builder {
+    pub(super) fn new(issuer: String, audience: String) -> Self {
+        Self {
+            issuer,
+            audience,
+            store: None,
+            root: None,
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            algorithm: Algorithm::EdDSA,
+            settings: Settings::default(),
+            high_water: None,
+            welcome: None,
+            also_check: None,
+            foreign: Vec::new(),
+        }
+    }
+
+    /// Where sessions, log and keys live. Required.
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// The one secret that an operator guards. Required; the same on every node that shares the store.
+    pub fn root_secret(mut self, root: RootSecret) -> Self {
+        self.root = Some(root);
+        self
+    }
+
+    /// Tells the time in place of the machine's clocks.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Gives randomness in place of the operating system.
+    pub fn random(mut self, random: Arc<dyn Random>) -> Self {
+        self.random = random;
+        self
+    }
+
+    /// Signs new tokens with this algorithm. Default `EdDSA`.
+    pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// Lifetimes, bounds and policies.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// A file of this node alone, in which it keeps the newest position that it has seen: a store that is put back to
+    /// an older copy is then found at the next start, not only while this process lives.
+    pub fn high_water(mut self, file: impl Into<PathBuf>) -> Self {
+        self.high_water = Some(file.into());
+        self
+    }
+
+    /// Asks the application at every opening and refresh whether the subject may have tokens.
+    pub fn welcome(mut self, welcome: impl Welcome) -> Self {
+        self.welcome = Some(Box::new(welcome));
+        self
+    }
+
+    /// Asks the application at every check, after the log.
+    pub fn also_check(mut self, also_check: impl AlsoCheck) -> Self {
+        self.also_check = Some(Box::new(also_check));
+        self
+    }
+
+    /// Checks tokens of this issuer, too. Its maximum lifetime counts for how long cut-offs are kept.
+    pub fn foreign_issuer(mut self, foreign: ForeignIssuer) -> Self {
+        self.foreign.push(foreign);
+        self
+    }
+
+    /// Loads or makes the keys, loads the view completely, and starts the tasks that follow the log and tidy up.
+    ///
+    /// Needs a Tokio runtime. A store that lost its history is healed here, with an alarm in the log.
+    ///
+    /// # Errors
+    /// [`BuildError`] names what is missing or wrong, and the remedy.
+    pub async fn build(self) -> Result<Rescind, BuildError> {
+        let store = self.store.ok_or(BuildError::Missing("a store"))?;
+        let root = self.root.ok_or(BuildError::Missing("a root secret"))?;
+        check_issuer(&self.issuer)?;
+        self.settings.validate()?;
+        let high_water = self.high_water.as_deref().map(HighWaterFile::open).transpose()?;
+        let flusher = high_water.as_ref().map(|(file, _)| file.flusher()).transpose()?;
+        let max_lifetime = shared::register(&*store, &self.issuer, self.settings.max_access_lifetime).await?;
+        let ring = Ring::load_or_create(&*store, &root, self.algorithm, self.clock.wall(), &*self.random).await?;
+
+        let longest = self.foreign.iter().map(|foreign| foreign.expectations().longest_life()).max();
+        let retention = self.settings.access_retention(max_lifetime).max(longest.unwrap_or_default());
+        let session_retention = session_retention(self.settings.absolute, retention);
+        let bound = self.settings.staleness_bound;
+        let view = Arc::new(View::new(seed(&*self.random)?, retention, bound));
+        let progress = Arc::new(Progress::new());
+        let mut follower = Follower::new(
+            Arc::clone(&store),
+            Arc::clone(&view),
+            Arc::clone(&progress),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.random),
+            high_water,
+            (retention, session_retention),
+            poll_interval(bound),
+        );
+        follower.start().await?;
+
+        let mac_key =
+            aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, root.refresh_mac_key(REFRESH_KEY).as_bytes());
+        let inner = Arc::new(Inner {
+            refresh_tokens: RefreshTokens::new(REFRESH_KEY, mac_key, &self.issuer),
+            expectations: Expectations::new(&self.issuer, &self.audience, max_lifetime)?
+                .with_leeway(self.settings.leeway)
+                .with_skew(self.settings.skew),
+            foreign: self.foreign,
+            cache: TokenCache::new(self.settings.cache_bytes),
+            ring: ArcSwap::from_pointee(ring),
+            counters: Counters::default(),
+            upkeep: Upkeep::new(flusher, self.clock.boot()),
+            audience: self.audience,
+            settings: self.settings,
+            clock: self.clock,
+            random: self.random,
+            welcome: self.welcome,
+            also_check: self.also_check,
+            tasks: std::sync::Mutex::new(JoinSet::new()),
+            store,
+            root,
+            view,
+            progress,
+            retention,
+            session_retention,
+        });
+        inner.start_tasks(follower);
+        Ok(Rescind(inner))
+    }
+}
+
+/// Often enough that a view is never stale because of the poll alone, and that a clock step is seen soon.
+fn poll_interval(bound: Duration) -> Duration {
+    (bound / 8).min(Duration::from_millis(100))
+}
+
+/// RFC 8414 §2: a URL without query and fragment. `http` is for development; the server's `--production` refuses it.
+fn check_issuer(issuer: &str) -> Result<(), BuildError> {
+    let host = issuer.strip_prefix("https://").or_else(|| issuer.strip_prefix("http://"));
+    let fits = host.is_some_and(|host| !host.is_empty() && !host.starts_with('/'))
+        && issuer.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'"' | b'\\'));
+    if fits { Ok(()) } else { Err(BuildError::Issuer(issuer.to_owned())) }
+}
+
+fn seed(random: &dyn Random) -> Result<[u64; 4], BuildError> {
+    let mut seed = [0; 4];
+    for word in &mut seed {
+        let mut bytes = [0; 8];
+        random.fill(&mut bytes)?;
+        *word = u64::from_le_bytes(bytes);
+    }
+    Ok(seed)
+}

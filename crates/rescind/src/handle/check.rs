@@ -1,0 +1,202 @@
+//! The one check: is this access token good, now? Owns the order — parse, signature, claims, key, freshness, log,
+//! the application's word — and is the only file in which [`Live`] is constructed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use super::error::Error;
+use super::settings::{Checks, OnStale};
+use super::{Inner, Rescind};
+use crate::access_token::{Unverified, Verified, Weighed};
+use crate::log::{SessionRef, TokenRef};
+use crate::rejection::Rejection;
+use crate::view::{Freshness, Now, Probe, Scopes};
+
+/// What is kept of a verified token: itself, and what to ask the view for it.
+pub(super) struct Known {
+    verified: Verified,
+    probe: Probe,
+}
+
+impl Weighed for Known {
+    fn weight(&self) -> usize {
+        self.verified.weight() + size_of::<Self>()
+    }
+}
+
+/// The claims of an application that adds none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NoClaims;
+
+/// An access token that is good: verified, and not revoked as far as the policy asks. Handlers are given this only.
+#[derive(Clone)]
+pub struct Live<C = NoClaims> {
+    known: Arc<Known>,
+    claims: C,
+    staleness: Option<Duration>,
+}
+
+impl<C> Live<C> {
+    /// The application's own claims.
+    pub const fn claims(&self) -> &C {
+        &self.claims
+    }
+
+    /// How old the view was, where it was stale and the policy allows that; `None` where it was fresh.
+    pub const fn staleness(&self) -> Option<Duration> {
+        self.staleness
+    }
+
+    /// Requires a word of the OAuth scope.
+    ///
+    /// # Errors
+    /// [`Rejection::InsufficientScope`].
+    pub fn require_scope(&self, word: &str) -> Result<(), Rejection> {
+        if self.has_scope(word) { Ok(()) } else { Err(Rejection::InsufficientScope) }
+    }
+}
+
+impl<C> std::ops::Deref for Live<C> {
+    type Target = Verified;
+
+    fn deref(&self) -> &Verified {
+        &self.known.verified
+    }
+}
+
+impl<C> std::fmt::Debug for Live<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Live").field(&self.known.verified).finish()
+    }
+}
+
+impl Live {
+    /// Reads the application's own claims as a type.
+    ///
+    /// # Errors
+    /// [`Rejection::BadJson`] where they do not fit it.
+    pub fn with_claims<C: DeserializeOwned>(self) -> Result<Live<C>, Rejection> {
+        let claims = self.known.verified.claims()?;
+        Ok(Live { known: self.known, claims, staleness: self.staleness })
+    }
+}
+
+/// How current the answer of a check has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Current up to the staleness bound; behind it, this.
+    Bounded(OnStale),
+    /// Complete as of the request: one read of the log's head, shared by all checks of the same moment.
+    Strict,
+}
+
+impl Rescind {
+    /// Checks an access token by the configured policy.
+    ///
+    /// **Cost:** no store is asked while the view is fresh. A repeated token costs a look-up, a new one a signature.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] where the token is bad; [`Error::Stale`] where nothing can be said about it.
+    pub async fn check(&self, token: &str) -> Result<Live, Error> {
+        self.check_as(token, Policy::Bounded(self.0.settings.on_stale)).await
+    }
+
+    /// Checks an access token by a policy of the caller's.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub async fn check_as(&self, token: &str, policy: Policy) -> Result<Live, Error> {
+        let inner = &*self.0;
+        let checked = inner.check(token, policy).await;
+        match &checked {
+            Ok(live) if live.staleness.is_some() => inner.counters.check_allowed_stale.one(),
+            Ok(_) => {}
+            Err(Error::Rejected(_)) => inner.counters.check_refused.one(),
+            Err(_) => inner.counters.check_stale.one(),
+        }
+        checked
+    }
+
+    /// Verifies signature, claims and times, and **does not ask the log**: a revoked token passes.
+    ///
+    /// # Errors
+    /// The [`Rejection`].
+    pub fn verify(&self, token: &str) -> Result<Verified, Rejection> {
+        self.0.known(token, Now::read(&*self.0.clock)).map(|known| known.verified.clone())
+    }
+}
+
+impl Inner {
+    async fn check(&self, token: &str, policy: Policy) -> Result<Live, Error> {
+        let known = self.known(token, Now::read(&*self.clock))?;
+        let staleness = match self.settings.checks {
+            Checks::Both => self.ask_log(&known.probe, policy).await?,
+            Checks::RefreshOnly => None,
+        };
+        if let Some(also) = &self.also_check
+            && !also.also_check(&known.verified).await.map_err(Error::Callback)?
+        {
+            return Err(Rejection::AlsoCheck.into());
+        }
+        Ok(Live { known, claims: NoClaims, staleness })
+    }
+
+    /// The verified token, from the cache where exactly this text was verified before. Time and key are checked anew.
+    fn known(&self, token: &str, now: Now) -> Result<Arc<Known>, Rejection> {
+        let ring = self.ring.load();
+        if let Some(known) = self.cache.get(token) {
+            known.verified.recheck(&self.expectations, &ring.keys, now.wall)?;
+            self.counters.cache_hits.one();
+            return Ok(known);
+        }
+        let verified = Unverified::parse(token)?.verify(&self.expectations, &ring.keys, now.wall)?;
+        self.counters.cache_misses.one();
+        let scopes = Scopes {
+            token: Some(&TokenRef::Own(verified.jti())),
+            session: Some(&SessionRef::Own(verified.sid())),
+            subject: Some(verified.subject()),
+            client: Some(verified.client()),
+            key: verified.key_id(),
+        };
+        let known = Arc::new(Known { probe: self.view.probe(scopes, verified.seq()), verified });
+        self.cache.keep(token, &known);
+        Ok(known)
+    }
+
+    /// Asks the view; returns how stale it was where the policy allows that.
+    pub(super) async fn ask_log(&self, probe: &Probe, policy: Policy) -> Result<Option<Duration>, Error> {
+        let bound = self.settings.staleness_bound;
+        if policy == Policy::Strict && timeout(bound, self.progress.round()).await.is_err() {
+            return Err(Error::Stale { retry_after: bound });
+        }
+        // The mark first and the tables after it, never the other way round: what was known at the mark is in them.
+        let mut freshness = self.view.freshness(Now::read(&*self.clock));
+        let ask = matches!((freshness, policy), (Freshness::Stale(_), Policy::Bounded(OnStale::Ask)));
+        if ask && timeout(bound, self.progress.round()).await.is_ok() {
+            freshness = self.view.freshness(Now::read(&*self.clock));
+        }
+        let staleness = match (freshness, policy) {
+            (Freshness::Fresh, _) => None,
+            (Freshness::Stale(age), Policy::Bounded(OnStale::AllowFor(most))) if age <= most => Some(age),
+            (Freshness::Stale(_) | Freshness::Unknown, _) => return Err(Error::Stale { retry_after: bound }),
+        };
+        match self.view.covering(probe) {
+            Some((kind, _)) => Err(Rejection::Revoked(kind).into()),
+            None => Ok(staleness),
+        }
+    }
+
+    /// What to ask the view for an access token that verifies.
+    pub(super) fn probe(&self, token: &str) -> Result<Probe, Rejection> {
+        self.known(token, Now::read(&*self.clock)).map(|known| known.probe.clone())
+    }
+
+    /// Verifies all but the age, and asks no log: for taking back what the token names, never for letting it in.
+    pub(super) fn verify_whatever_its_age(&self, token: &str) -> Result<Verified, Rejection> {
+        let ring = self.ring.load();
+        Unverified::parse(token)?.verify_for_revocation(&self.expectations, &ring.keys, self.clock.wall())
+    }
+}

@@ -1,0 +1,74 @@
+//! Checking tokens of foreign issuers. Their own scopes are asked exactly; wider ones by `iat`, where doubt means
+//! revoked.
+
+use std::time::Duration;
+
+use super::check::Policy;
+use super::error::Error;
+use super::{Inner, Rescind};
+use crate::access_token::{ForeignVerified, Unverified};
+use crate::rejection::Rejection;
+use crate::view::Scopes;
+
+/// A foreign access token that is good: verified, and not revoked here.
+#[derive(Debug, Clone)]
+pub struct LiveForeign {
+    verified: ForeignVerified,
+    staleness: Option<Duration>,
+}
+
+impl LiveForeign {
+    /// How old the view was, where it was stale and the policy allows that; `None` where it was fresh.
+    pub const fn staleness(&self) -> Option<Duration> {
+        self.staleness
+    }
+}
+
+impl std::ops::Deref for LiveForeign {
+    type Target = ForeignVerified;
+
+    fn deref(&self) -> &ForeignVerified {
+        &self.verified
+    }
+}
+
+impl Rescind {
+    /// Checks an access token of a foreign issuer that the handle was built with.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub async fn check_foreign(&self, token: &str) -> Result<LiveForeign, Error> {
+        let inner = &*self.0;
+        let verified = inner.verify_foreign(token)?;
+        // A token without a position: the one that had surely been given when it was issued stands for it.
+        let position = inner.view.position_before(verified.issued_at(), inner.settings.skew);
+        let scopes = Scopes {
+            token: verified.token(),
+            session: verified.session(),
+            subject: Some(verified.subject()),
+            client: verified.client(),
+            key: verified.key_id(),
+        };
+        let probe = inner.view.probe(scopes, position);
+        let staleness = inner.ask_log(&probe, Policy::Bounded(inner.settings.on_stale)).await?;
+        Ok(LiveForeign { verified, staleness })
+    }
+}
+
+impl Inner {
+    /// Verifies with the issuer whose key set has the token's key: one key set belongs to one issuer.
+    pub(super) fn verify_foreign(&self, token: &str) -> Result<ForeignVerified, Rejection> {
+        let token = Unverified::parse(token)?;
+        let now = self.clock.wall();
+        let mut refused = Rejection::UnknownKey;
+        for issuer in &self.foreign {
+            match issuer.verify(token, now) {
+                Err(Rejection::UnknownKey) => {}
+                Err(other) if refused == Rejection::UnknownKey => refused = other,
+                Err(_) => {}
+                Ok(verified) => return Ok(verified),
+            }
+        }
+        Err(refused)
+    }
+}

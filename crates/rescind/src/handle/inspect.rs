@@ -1,0 +1,156 @@
+//! Looking at a token: for a resource server ([`Rescind::introspect`]) and for an operator who asks why it would be
+//! refused now ([`Rescind::inspect`]). Changes nothing.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::check::{Live, Policy};
+use super::error::Error;
+use super::explain::explain;
+use super::settings::OnStale;
+use super::{Inner, Rescind};
+use crate::access_token::TOKEN_MAX;
+use crate::log::Entry;
+use crate::refresh_token::{Decision, decide, looks_like_refresh_token};
+use crate::rejection::Rejection;
+use crate::session::{Loaded, Session};
+
+/// What a token is, for a resource server (RFC 7662).
+#[derive(Debug)]
+pub enum Introspection {
+    /// Unknown, expired, revoked or malformed: nothing more may be told.
+    Inactive,
+    /// A good access token.
+    Access(Box<Live>),
+    /// A refresh token that would be answered.
+    Refresh(Box<Session>),
+}
+
+/// What kind of token a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A JWT.
+    Access,
+    /// One of our refresh tokens.
+    Refresh,
+    /// Neither.
+    Unknown,
+}
+
+/// All there is to say about a token, for an operator. Holds the claims as presented, believed or not.
+#[derive(Debug)]
+pub struct Inspection {
+    /// What kind of token it is.
+    pub kind: Kind,
+    /// The JWT's header as presented.
+    pub header: Option<Value>,
+    /// The JWT's claims as presented, or what the refresh token and its session's row say.
+    pub claims: Option<Value>,
+    /// Why it would be refused now; `None` where it would pass.
+    pub refused: Option<Rejection>,
+    /// Why nothing can be said: a fault of ours.
+    pub fault: Option<String>,
+    /// The cut-off that covers it, as the log has it.
+    pub cut_off: Option<Entry>,
+    /// The same in a sentence.
+    pub explanation: String,
+}
+
+impl Rescind {
+    /// Says what a token is worth to a resource server, now. Spends nothing.
+    ///
+    /// # Errors
+    /// [`Error::Store`] and [`Error::Stale`]: nothing can be said; never because of the token.
+    pub async fn introspect(&self, token: &str) -> Result<Introspection, Error> {
+        let active = if looks_like_refresh_token(token) {
+            self.0.refresh_state(token).await.map(|loaded| Introspection::Refresh(Box::new(loaded.session)))
+        } else {
+            self.check(token).await.map(|live| Introspection::Access(Box::new(live)))
+        };
+        match active {
+            Err(Error::Rejected(_)) => Ok(Introspection::Inactive),
+            answer => answer,
+        }
+    }
+
+    /// Says all there is to say about a token, and why it would be refused now.
+    pub async fn inspect(&self, token: &str) -> Inspection {
+        let inner = &*self.0;
+        let (kind, header, claims, verdict) = if looks_like_refresh_token(token) {
+            let claims = inner.refresh_claims(token).await;
+            (Kind::Refresh, None, claims, inner.refresh_state(token).await.map(drop))
+        } else {
+            let (header, claims) = decoded(token);
+            let kind = if header.is_some() { Kind::Access } else { Kind::Unknown };
+            let verdict = inner.check_quietly(token).await;
+            (kind, header, claims, verdict)
+        };
+        let (refused, fault) = match verdict {
+            Ok(()) => (None, None),
+            Err(Error::Rejected(rejection)) => (Some(rejection), None),
+            Err(fault) => (None, Some(fault.to_string())),
+        };
+        let cut_off = match refused {
+            Some(Rejection::Revoked(_)) => inner.covering_entry(token).await,
+            _ => None,
+        };
+        let explanation = explain(refused, fault.as_deref(), cut_off.as_ref());
+        Inspection { kind, header, claims, refused, fault, cut_off, explanation }
+    }
+}
+
+impl Inner {
+    /// The session of a refresh token that would be answered now.
+    async fn refresh_state(&self, token: &str) -> Result<Loaded, Error> {
+        let claims = self.refresh_tokens.read(token)?;
+        let loaded = self.store.load(claims.session).await?.ok_or(Rejection::SessionUnknown)?;
+        match decide(claims.generation, &loaded, self.settings.grace) {
+            Decision::Refuse(rejection) => Err(rejection.into()),
+            Decision::Reuse => Err(Rejection::Reused.into()),
+            Decision::Rotate { .. } | Decision::Keep | Decision::Retry | Decision::Ahead { .. } => Ok(loaded),
+        }
+    }
+
+    async fn refresh_claims(&self, token: &str) -> Option<Value> {
+        let claims = self.refresh_tokens.read(token).ok()?;
+        let row = self.store.load(claims.session).await.ok().flatten().map(|loaded| {
+            let Session { subject, client, generation, opened_at, rotated_at, expires_at, .. } = loaded.session;
+            json!({
+                "subject": subject, "client_id": client, "generation": generation, "opened_at": opened_at.as_secs(),
+                "rotated_at": rotated_at.as_secs(), "expires_at": expires_at.as_secs(),
+            })
+        });
+        Some(json!({ "session_id": claims.session, "generation": claims.generation, "session": row }))
+    }
+
+    /// The check without the application's word, which may have effects.
+    async fn check_quietly(&self, token: &str) -> Result<(), Error> {
+        let probe = self.probe(token)?;
+        self.ask_log(&probe, Policy::Bounded(OnStale::Ask)).await.map(drop)
+    }
+
+    /// The log entry that a revoked token is refused by.
+    async fn covering_entry(&self, token: &str) -> Option<Entry> {
+        let seq = if looks_like_refresh_token(token) {
+            let claims = self.refresh_tokens.read(token).ok()?;
+            self.store.load(claims.session).await.ok()??.cut_off?.seq
+        } else {
+            self.view.covering(&self.probe(token).ok()?)?.1
+        };
+        self.entry(seq).await.ok()?
+    }
+}
+
+/// Header and claims of a JWT as presented: to be shown, never to be believed.
+fn decoded(token: &str) -> (Option<Value>, Option<Value>) {
+    if token.len() > TOKEN_MAX {
+        return (None, None);
+    }
+    let object = |part: Option<&str>| {
+        let value: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part?).ok()?).ok()?;
+        value.is_object().then_some(value)
+    };
+    let mut parts = token.split('.');
+    (object(parts.next()), object(parts.next()))
+}

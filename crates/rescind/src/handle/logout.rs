@@ -1,0 +1,163 @@
+//! Logging out: here, the others, everywhere. Owns which sessions end; how a cut-off is made is `revoke`'s matter.
+
+use super::error::Error;
+use super::{Inner, Rescind};
+use crate::id::SessionId;
+use crate::log::{Act, NewEntry, Scope, Text};
+use crate::position::Seq;
+use crate::refresh_token::looks_like_refresh_token;
+use crate::rejection::{Claim, Rejection};
+use crate::session::{Loaded, Session};
+use crate::store::Page;
+use crate::time::Timestamp;
+
+/// How far a logout reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum LogoutScope {
+    /// The session of the presented token.
+    #[default]
+    Session,
+    /// Every other session of its subject.
+    Others,
+    /// Every session of its subject, by one cut-off however many they are.
+    All,
+}
+
+impl LogoutScope {
+    /// The word on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Others => "others",
+            Self::All => "all",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Session, Self::Others, Self::All].into_iter().find(|scope| scope.as_str() == word)
+    }
+}
+
+/// What a logout has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedOut {
+    /// The live sessions that it ended.
+    pub ended: Vec<SessionId>,
+    /// The newest cut-off that it made; `None` where there was nothing to end.
+    pub seq: Option<Seq>,
+}
+
+/// Sessions are read and cut off in parts of this size.
+const PART: usize = 1000;
+
+impl Rescind {
+    /// Ends sessions at the word of a token of one of them: an access token (an expired one, too) or a refresh token.
+    ///
+    /// The second time there is nothing to end, and the answer says so.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] where the token is not authentic, [`Error::Store`] where nothing is known to have ended.
+    pub async fn logout(&self, presented: &str, scope: LogoutScope, actor: Text) -> Result<LoggedOut, Error> {
+        let sid = self.0.session_of(presented)?;
+        self.end(sid, scope, actor).await
+    }
+
+    /// Ends sessions at the word of a session whose owner the caller has checked.
+    ///
+    /// # Errors
+    /// [`Error::Store`] where nothing is known to have ended.
+    pub async fn end(&self, sid: SessionId, scope: LogoutScope, actor: Text) -> Result<LoggedOut, Error> {
+        self.to_the_end(move |inner| async move {
+            let nothing = LoggedOut { ended: Vec::new(), seq: None };
+            // A dead session has no say over the others.
+            let Some(loaded) = inner.store.load(sid).await?.filter(is_live) else { return Ok(nothing) };
+            match scope {
+                LogoutScope::Session => inner.end_one(&loaded, actor).await,
+                LogoutScope::Others => inner.end_others(&loaded.session, actor).await,
+                LogoutScope::All => inner.end_all(&loaded, actor).await,
+            }
+        })
+        .await
+    }
+}
+
+pub(super) fn is_live(loaded: &Loaded) -> bool {
+    loaded.cut_off.is_none() && loaded.session.lapsed(loaded.now).is_none()
+}
+
+impl Inner {
+    async fn end_one(&self, loaded: &Loaded, actor: Text) -> Result<LoggedOut, Error> {
+        let entry = self.append_one(self.end_entry(&loaded.session, loaded.now, "logout", actor)).await?;
+        Ok(LoggedOut { ended: vec![loaded.session.id], seq: Some(entry.seq) })
+    }
+
+    async fn end_others(&self, this: &Session, actor: Text) -> Result<LoggedOut, Error> {
+        let (mut ended, mut seq) = (Vec::new(), None);
+        let mut after = None;
+        loop {
+            let page = self.store.sessions_of(&this.subject, Page { after, limit: PART }).await?;
+            let others = page.sessions.iter().filter(|loaded| is_live(loaded) && loaded.session.id != this.id);
+            let entries: Vec<_> =
+                others.clone().map(|it| self.end_entry(&it.session, it.now, "logout_others", actor.clone())).collect();
+            if !entries.is_empty() {
+                seq = self.append(entries).await?.last().map(|entry| entry.seq).or(seq);
+                ended.extend(others.map(|loaded| loaded.session.id));
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(LoggedOut { ended, seq });
+            }
+        }
+    }
+
+    /// One cut-off, however many sessions; which ones it ended is told from the first part of the list.
+    async fn end_all(&self, loaded: &Loaded, actor: Text) -> Result<LoggedOut, Error> {
+        let subject = &loaded.session.subject;
+        let page = self.store.sessions_of(subject, Page { after: None, limit: PART }).await?;
+        let entry = self
+            .append_one(NewEntry {
+                scope: Scope::Subject(subject.clone()),
+                act: Act::CutOff,
+                reason: Text::known("logout_everywhere"),
+                actor,
+                remember_until: loaded.now.plus(self.session_retention),
+            })
+            .await?;
+        let ended = page.sessions.iter().filter(|loaded| is_live(loaded)).map(|loaded| loaded.session.id).collect();
+        Ok(LoggedOut { ended, seq: Some(entry.seq) })
+    }
+
+    fn end_entry(&self, session: &Session, now: Timestamp, reason: &'static str, actor: Text) -> NewEntry {
+        NewEntry {
+            scope: Scope::session(session.id),
+            act: Act::CutOff,
+            reason: Text::known(reason),
+            actor,
+            remember_until: self.remember_session(session, now),
+        }
+    }
+
+    /// The session that an authentic token belongs to, whatever its age and whatever was revoked.
+    pub(super) fn session_of(&self, presented: &str) -> Result<SessionId, Rejection> {
+        if looks_like_refresh_token(presented) {
+            return self.refresh_tokens.read(presented).map(|claims| claims.session);
+        }
+        self.verify_whatever_its_age(presented).map(|verified| verified.sid())
+    }
+
+    /// What revoking an authentic token cuts off.
+    pub(super) fn scope_of(&self, presented: &str) -> Result<Scope, Rejection> {
+        if looks_like_refresh_token(presented) {
+            return self.refresh_tokens.read(presented).map(|claims| Scope::session(claims.session));
+        }
+        match self.verify_whatever_its_age(presented) {
+            Ok(verified) => Ok(Scope::token(verified.jti())),
+            Err(Rejection::UnknownKey) => {
+                let token = self.verify_foreign(presented)?.token().cloned();
+                token.map(Scope::Token).ok_or(Rejection::MissingClaim(Claim::Jti))
+            }
+            Err(other) => Err(other),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The handle: everything that a service asks of Rescind. Owns the wiring of keys, tokens, view and store; each call
+//! stands in a file of its own.
+
+mod builder;
+mod check;
+mod counters;
+mod error;
+mod explain;
+mod foreign;
+mod inspect;
+mod keys;
+mod logout;
+mod open;
+mod refresh;
+mod revoke;
+mod sessions;
+mod settings;
+mod shared;
+mod status;
+mod upkeep;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use tokio::task::JoinSet;
+
+pub use self::builder::Builder;
+use self::check::Known;
+pub use self::check::{Live, NoClaims, Policy};
+use self::counters::Counters;
+pub use self::counters::Counts;
+pub use self::error::{BoxError, BuildError, Error, Invalid, NotFound};
+pub use self::foreign::LiveForeign;
+pub use self::inspect::{Inspection, Introspection, Kind};
+pub use self::keys::KeyStatus;
+use self::keys::Ring;
+pub use self::logout::{LoggedOut, LogoutScope};
+pub use self::open::{OpenSession, TokenPair};
+pub use self::refresh::{Refresh, Refreshed, Verdict};
+pub use self::revoke::Revoke;
+pub use self::settings::{Checks, InvalidSetting, MOST_LEEWAY, OnStale, Settings};
+pub use self::status::{Readiness, Stats};
+use self::upkeep::Upkeep;
+use crate::access_token::{Expectations, ForeignIssuer, TokenCache, Verified};
+use crate::id::Subject;
+use crate::keys::RootSecret;
+use crate::random::Random;
+use crate::refresh_token::RefreshTokens;
+use crate::store::Store;
+use crate::time::Clock;
+use crate::view::{Progress, View};
+
+/// A handle to one issuer's tokens. Clones share everything.
+#[derive(Clone)]
+pub struct Rescind(Arc<Inner>);
+
+/// What the clones share.
+struct Inner {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    settings: Settings,
+    audience: String,
+    expectations: Expectations,
+    root: RootSecret,
+    refresh_tokens: RefreshTokens,
+    ring: ArcSwap<Ring>,
+    view: Arc<View>,
+    progress: Arc<Progress>,
+    cache: TokenCache<Known>,
+    foreign: Vec<ForeignIssuer>,
+    counters: Counters,
+    upkeep: Upkeep,
+    welcome: Option<Box<dyn Welcome>>,
+    also_check: Option<Box<dyn AlsoCheck>>,
+    /// How long after its append a cut-off can matter to an access token.
+    retention: Duration,
+    /// How long after its append a cut-off can matter to a session.
+    session_retention: Duration,
+    tasks: std::sync::Mutex<JoinSet<()>>,
+}
+
+/// The application's word on whether a subject may have tokens, asked at every opening and refresh.
+#[async_trait]
+pub trait Welcome: Send + Sync + 'static {
+    /// Whether the subject may have tokens.
+    ///
+    /// # Errors
+    /// Any error is answered with 503, never with a token.
+    async fn is_welcome(&self, subject: &Subject) -> Result<bool, BoxError>;
+}
+
+/// The application's word on a verified token, asked at every check, after the log.
+#[async_trait]
+pub trait AlsoCheck: Send + Sync + 'static {
+    /// Whether the token may pass.
+    ///
+    /// # Errors
+    /// Any error is answered with 503, never with a pass.
+    async fn also_check(&self, token: &Verified) -> Result<bool, BoxError>;
+}
+
+impl Rescind {
+    /// Starts building a handle for tokens of this issuer and for this audience.
+    ///
+    /// Both are checked on every token; neither has a default.
+    pub fn builder(issuer: impl Into<String>, audience: impl Into<String>) -> Builder {
+        Builder::new(issuer.into(), audience.into())
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.0.store
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    /// The issuer of the tokens.
+    pub fn issuer(&self) -> &str {
+        self.0.expectations.issuer()
+    }
+
+    /// The audience of the tokens.
+    pub fn audience(&self) -> &str {
+        &self.0.audience
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The root secret, from which a server derives the keys of its cookies.
+    pub fn root_secret(&self) -> &RootSecret {
+        &self.0.root
+    }
+
+    /// Runs work to its end, also when whoever asked for it goes away.
+    async fn to_the_end<T, F, W>(&self, work: W) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+        W: FnOnce(Arc<Inner>) -> F,
+    {
+        let task = tokio::spawn(work(Arc::clone(&self.0)));
+        task.await.unwrap_or_else(|failed| Err(Error::Internal(failed.into())))
+    }
+}
+
+impl Inner {
+    async fn is_welcome(&self, subject: &Subject) -> Result<bool, Error> {
+        match &self.welcome {
+            Some(welcome) => welcome.is_welcome(subject).await.map_err(Error::Callback),
+            None => Ok(true),
+        }
+    }
+}
+
+impl std::fmt::Debug for Rescind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rescind").field("issuer", &self.issuer()).field("view", &self.0.view).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,150 @@
+//! Refreshing: from a presented refresh token to a new pair. Owns the loop of load, decide, compare-and-set; the
+//! decision itself is [`decide`], a pure function.
+
+use super::error::Error;
+use super::{Inner, Rescind, TokenPair};
+use crate::id::ClientId;
+use crate::log::{Act, NewEntry, Scope, Text};
+use crate::position::Generation;
+use crate::refresh_token::{Decision, RefreshClaims, decide};
+use crate::rejection::Rejection;
+use crate::session::{Loaded, Session};
+use crate::store::{Advance, StoreError, StoreErrorKind};
+use crate::time::Timestamp;
+
+/// How often a lost compare-and-set is tried again. Each loss means that somebody else won, so this is generous.
+const ATTEMPTS: usize = 32;
+
+/// What comes with a refresh token.
+#[derive(Debug, Clone, Default)]
+pub struct Refresh {
+    /// The client that presents it, where known: it must be the session's.
+    pub client: Option<ClientId>,
+    /// A narrower scope for the new access token; the session's where `None` (RFC 6749 §6).
+    pub scope: Option<String>,
+}
+
+/// What a refresh token was worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// It was the newest: replaced by its successor.
+    Rotated,
+    /// It was the one before, within grace: the same successor again.
+    Retried,
+    /// It was the newest of a client that does not rotate.
+    Kept,
+    /// It was ahead of the store, which lost a rotation: replaced by its successor, with an alarm.
+    Ahead,
+}
+
+/// A new pair, and how it came about.
+#[derive(Debug)]
+pub struct Refreshed {
+    /// The tokens.
+    pub pair: TokenPair,
+    /// How it came about.
+    pub verdict: Verdict,
+}
+
+impl Rescind {
+    /// Exchanges a refresh token for a new pair.
+    ///
+    /// Runs to its end when the future is dropped: a token is never spent without its successor being durable.
+    ///
+    /// **Cost:** one read and one durable write; a retry within grace only reads.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] where the token is refused; a reused one has ended its session, durably, before that answer.
+    /// [`Error::Store`] where the store failed: the token is not consumed, or the same token gets its successor within grace.
+    ///
+    /// **Source:** RFC 6749 §6, RFC 9700 §4.14.2.
+    pub async fn refresh(&self, token: &str, refresh: Refresh) -> Result<Refreshed, Error> {
+        let claims = self.0.refresh_tokens.read(token).inspect_err(|_| self.0.counters.refresh_refused.one())?;
+        self.to_the_end(move |inner| async move { inner.refresh(claims, refresh).await }).await
+    }
+}
+
+impl Inner {
+    async fn refresh(&self, claims: RefreshClaims, refresh: Refresh) -> Result<Refreshed, Error> {
+        let refused = |rejection: Rejection| {
+            self.counters.refresh_refused.one();
+            Error::Rejected(rejection)
+        };
+        for _ in 0..ATTEMPTS {
+            let loaded = self.store.load(claims.session).await?.ok_or_else(|| refused(Rejection::SessionUnknown))?;
+            // Before the decision: only a token that its own client presents may end the session as reused.
+            if refresh.client.as_ref().is_some_and(|client| *client != loaded.session.client) {
+                return Err(refused(Rejection::WrongClient));
+            }
+            let decision = decide(claims.generation, &loaded, self.settings.grace);
+            let Loaded { session, now, .. } = loaded;
+            let (to, verdict) = match decision {
+                Decision::Refuse(rejection) => return Err(refused(rejection)),
+                Decision::Reuse => return Err(self.end_reused(&session, now).await),
+                Decision::Rotate { to } => (to, Verdict::Rotated),
+                Decision::Keep => (session.generation, Verdict::Kept),
+                Decision::Ahead { to } => (to, Verdict::Ahead),
+                Decision::Retry => (session.generation, Verdict::Retried),
+            };
+            let scope = narrowed(refresh.scope.as_deref(), session.scope.as_deref()).map_err(refused)?;
+            if !self.is_welcome(&session.subject).await? {
+                return Err(refused(Rejection::SubjectUnwelcome));
+            }
+            let moved = if verdict == Verdict::Retried { Some(session) } else { self.advance(session, to).await? };
+            if let Some(session) = moved {
+                self.note(verdict, &session, claims.generation);
+                let pair = self.mint_pair(&session, scope, now)?;
+                return Ok(Refreshed { pair, verdict });
+            }
+        }
+        let lost = "other refreshes of the same session won every time; try again";
+        Err(StoreError::new(StoreErrorKind::Unavailable, "advance", lost).into())
+    }
+
+    /// Moves the row; `None` where somebody else was quicker.
+    async fn advance(&self, session: Session, to: Generation) -> Result<Option<Session>, StoreError> {
+        Ok(match self.store.advance(session.id, session.generation, to).await? {
+            Advance::Advanced(rotated_at) => Some(Session { generation: to, rotated_at, ..session }),
+            Advance::Stale => None,
+        })
+    }
+
+    /// Two parties hold tokens of one session: end it, durably, before anybody hears of it.
+    async fn end_reused(&self, session: &Session, now: Timestamp) -> Error {
+        self.counters.reused.one();
+        tracing::warn!(sid = %session.id, sub = %session.subject, "a spent refresh token was used again; its session is ended");
+        let entry = NewEntry {
+            scope: Scope::session(session.id),
+            act: Act::CutOff,
+            reason: Text::known("refresh_reuse"),
+            actor: Text::known("rescind"),
+            remember_until: self.remember_session(session, now),
+        };
+        match self.append(vec![entry]).await {
+            Ok(_) => Error::Rejected(Rejection::Reused),
+            Err(error) => error,
+        }
+    }
+
+    fn note(&self, verdict: Verdict, session: &Session, presented: Generation) {
+        match verdict {
+            Verdict::Rotated => self.counters.rotated.one(),
+            Verdict::Retried => self.counters.retried.one(),
+            Verdict::Kept => self.counters.kept.one(),
+            Verdict::Ahead => {
+                self.counters.ahead.one();
+                tracing::error!(
+                    sid = %session.id, %presented,
+                    "ALARM: a refresh token is ahead of its session: the store lost a rotation that it had acknowledged"
+                );
+            }
+        }
+    }
+}
+
+/// The scope of the new access token. RFC 6749 §6: it must not include what was not granted.
+fn narrowed(asked: Option<&str>, granted: Option<&str>) -> Result<Option<String>, Rejection> {
+    let Some(asked) = asked else { return Ok(granted.map(str::to_owned)) };
+    let within = |word: &str| granted.is_some_and(|granted| granted.split(' ').any(|have| have == word));
+    if asked.split(' ').all(within) { Ok(Some(asked.to_owned())) } else { Err(Rejection::ScopeExceeded) }
+}

@@ -1,0 +1,151 @@
+//! Taking back, and lifting. Owns what is remembered for how long, and the acknowledgement: durable first, then in
+//! this node's view, then the answer.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::error::{Error, NotFound};
+use super::{Inner, Rescind};
+use crate::log::{Act, Entry, NewEntry, Scope, SessionRef, Text, TokenRef};
+use crate::position::Seq;
+use crate::session::Session;
+use crate::store::{Appended, Feed, StoreError, StoreErrorKind};
+use crate::time::Timestamp;
+
+/// A cut-off to be made.
+#[derive(Debug, Clone)]
+pub struct Revoke {
+    /// What it stands on.
+    pub scope: Scope,
+    /// Why.
+    pub reason: Text,
+    /// By whom.
+    pub actor: Text,
+}
+
+impl Rescind {
+    /// Cuts a scope off: everything under it that was issued until now is dead.
+    ///
+    /// When this returns, the cut-off is on stable storage and this node accepts nothing that it covers.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where a session or key is unknown; [`Error::Store`] where it is not known to be durable.
+    pub async fn revoke(&self, revoke: Revoke) -> Result<Entry, Error> {
+        self.to_the_end(move |inner| async move {
+            if let Scope::Key(kid) = &revoke.scope {
+                // The key leaves the ring first: once the cut-off is there, nothing new may be signed with it.
+                inner.drop_key(kid).await?;
+            }
+            let new = inner.cut_off(revoke).await?;
+            inner.append_one(new).await
+        })
+        .await
+    }
+
+    /// Cuts several scopes off in one append: all or none.
+    ///
+    /// # Errors
+    /// As [`revoke`](Self::revoke).
+    pub async fn revoke_all(&self, revokes: Vec<Revoke>) -> Result<Vec<Entry>, Error> {
+        self.to_the_end(move |inner| async move {
+            let mut entries = Vec::with_capacity(revokes.len());
+            for revoke in revokes {
+                if let Scope::Key(kid) = &revoke.scope {
+                    inner.drop_key(kid).await?;
+                }
+                entries.push(inner.cut_off(revoke).await?);
+            }
+            inner.append(entries).await
+        })
+        .await
+    }
+
+    /// Cuts off what a presented token stands for: an access token by its `jti`, a refresh token by its session.
+    /// An expired one is taken, too.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] where the token is not authentic; else as [`revoke`](Self::revoke).
+    pub async fn revoke_presented(&self, token: &str, reason: Text, actor: Text) -> Result<Entry, Error> {
+        let scope = self.0.scope_of(token)?;
+        self.revoke(Revoke { scope, reason, actor }).await
+    }
+
+    /// Lifts the cut-off at `seq`, which must be its scope's newest entry: all earlier cut-offs on the scope end.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there is no such entry, [`Error::Conflict`] where it is not the newest or is a lift.
+    pub async fn lift(&self, seq: Seq, reason: Text, actor: Text) -> Result<Entry, Error> {
+        self.to_the_end(move |inner| async move {
+            let lifted = inner.entry(seq).await?.ok_or(NotFound::Entry(seq))?;
+            let act = Act::Lift { of: seq };
+            let Entry { scope, remember_until, .. } = lifted;
+            let entry = inner.append_one(NewEntry { scope, act, reason, actor, remember_until }).await?;
+            inner.counters.lifted.one();
+            Ok(entry)
+        })
+        .await
+    }
+}
+
+impl Inner {
+    /// Appends durably, and returns when this node's view has the entries.
+    pub(super) async fn append(&self, entries: Vec<NewEntry>) -> Result<Vec<Entry>, Error> {
+        let cut_offs = entries.iter().filter(|entry| entry.act == Act::CutOff).count();
+        let entries = match self.store.append(entries).await? {
+            Appended::Done(entries) => entries,
+            Appended::Conflict { newest } => return Err(Error::Conflict { newest: newest.map(Box::new) }),
+        };
+        if let Some(last) = entries.last() {
+            // Behind the bound the view is stale and answers nothing, but nobody may hear "done" before it is.
+            if timeout(self.settings.staleness_bound, self.progress.applied(last.seq)).await.is_err() {
+                let late = "the cut-off is durable, but this node has not read it back yet; repeat the call";
+                return Err(StoreError::new(StoreErrorKind::Unavailable, "after", late).into());
+            }
+        }
+        self.counters.revoked.add(cut_offs as u64);
+        Ok(entries)
+    }
+
+    pub(super) async fn append_one(&self, entry: NewEntry) -> Result<Entry, Error> {
+        let entry = self.append(vec![entry]).await?.into_iter().next();
+        entry.ok_or_else(|| Error::Internal("the store returned no entry for an append of one".into()))
+    }
+
+    /// Completes a cut-off with how long it has to be remembered.
+    async fn cut_off(&self, revoke: Revoke) -> Result<NewEntry, Error> {
+        let Revoke { scope, reason, actor } = revoke;
+        let remember_until = match &scope {
+            Scope::Session(SessionRef::Own(sid)) => {
+                let loaded = self.store.load(*sid).await?.ok_or(NotFound::Session(*sid))?;
+                self.remember_session(&loaded.session, loaded.now)
+            }
+            Scope::Token(TokenRef::Own(_) | TokenRef::Foreign(_)) | Scope::Session(SessionRef::Foreign(_)) => {
+                self.store.health().await?.now.plus(self.retention)
+            }
+            Scope::Subject(_) | Scope::Client(_) | Scope::Key(_) | Scope::All => {
+                self.store.health().await?.now.plus(self.session_retention)
+            }
+        };
+        Ok(NewEntry { scope, act: Act::CutOff, reason, actor, remember_until })
+    }
+
+    /// Until when a cut-off on a session matters: the last access token minted at its end, and its leeway, have passed.
+    pub(super) fn remember_session(&self, session: &Session, now: Timestamp) -> Timestamp {
+        session.expires_at.max(now).plus(self.retention)
+    }
+
+    /// The entry at a position, if the log still has it.
+    pub(super) async fn entry(&self, seq: Seq) -> Result<Option<Entry>, StoreError> {
+        let Some(before) = seq.get().checked_sub(1) else { return Ok(None) };
+        Ok(match self.store.after(Seq::new(before), 1).await? {
+            Feed::Batch(batch) => batch.entries.into_iter().next().filter(|entry| entry.seq == seq),
+            Feed::Gone(_) => None,
+        })
+    }
+}
+
+/// How long a cut-off on a wide scope is remembered: no session that it covers, and no token of one, lives longer.
+pub(super) fn session_retention(absolute: Duration, retention: Duration) -> Duration {
+    absolute + retention
+}

@@ -1,0 +1,62 @@
+//! Reading sessions and the log, for their owner and for operators. Owns no rule.
+
+use super::Rescind;
+use super::error::Error;
+use super::logout::is_live;
+use crate::id::{SessionId, Subject};
+use crate::log::Entry;
+use crate::position::Seq;
+use crate::session::Loaded;
+use crate::store::{Feed, Page, SessionPage};
+
+impl Rescind {
+    /// Lists a subject's sessions, newest first, dead ones included.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn sessions_of(&self, subject: &Subject, page: Page) -> Result<SessionPage, Error> {
+        Ok(self.0.store.sessions_of(subject, page).await?)
+    }
+
+    /// Lists a subject's live sessions, newest first: the first `most`.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn live_sessions_of(&self, subject: &Subject, most: usize) -> Result<Vec<Loaded>, Error> {
+        let mut live = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.store().sessions_of(subject, Page { after, limit: 200 }).await?;
+            live.extend(page.sessions.into_iter().filter(is_live));
+            after = page.next;
+            if after.is_none() || live.len() >= most {
+                live.truncate(most);
+                return Ok(live);
+            }
+        }
+    }
+
+    /// Reads a session; `None` where there is none, or it was swept after its end.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn session(&self, sid: SessionId) -> Result<Option<Loaded>, Error> {
+        Ok(self.0.store.load(sid).await?)
+    }
+
+    /// Reads the log after a position.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn log(&self, after: Seq, limit: usize) -> Result<Feed, Error> {
+        Ok(self.0.store.after(after, limit).await?)
+    }
+
+    /// Reads one entry; `None` where there is none, or it was swept.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn entry(&self, seq: Seq) -> Result<Option<Entry>, Error> {
+        Ok(self.0.entry(seq).await?)
+    }
+}

@@ -1,0 +1,131 @@
+//! What an operator may choose. Owns the defaults and their bounds.
+
+use std::time::Duration;
+
+/// The largest leeway that may be configured.
+pub const MOST_LEEWAY: Duration = Duration::from_mins(1);
+
+/// Lifetimes, bounds and policies. [`Default`] is what the documentation says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// How long an access token lives. Default 15 min.
+    pub access_lifetime: Duration,
+    /// An access token lives up to this much shorter, so that tokens of one moment are not renewed in one moment.
+    /// **Units:** percent, 0 to 50. Default 5.
+    pub access_jitter: u8,
+    /// `exp - iat` above this is refused, at issue and at check. At least the access lifetime; the largest of any node
+    /// that shares the store counts. Default: the access lifetime.
+    pub max_access_lifetime: Duration,
+    /// How long behind `exp` a token still passes. Default 0 s, at most 60 s.
+    pub leeway: Duration,
+    /// How far ahead `iat` and `nbf` may be, and by how much longer cut-offs are kept. Default 10 s, at most 60 s.
+    pub skew: Duration,
+    /// A session ends this long after its last refresh. Default 14 d.
+    pub idle: Duration,
+    /// A session ends this long after its opening. Default 30 d.
+    pub absolute: Duration,
+    /// How long after a rotation the token before it is still answered. Default 10 s.
+    pub grace: Duration,
+    /// The staleness bound B: a view that is older refuses to answer. Default 2 s.
+    pub staleness_bound: Duration,
+    /// What a stale view does. Default: refuse.
+    pub on_stale: OnStale,
+    /// The verified-token cache holds at most this much. **Units:** bytes. Default 32 MiB; 0 turns it off.
+    pub cache_bytes: usize,
+    /// Which kinds of tokens are checked against the log. Default: both.
+    pub checks: Checks,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_hours(24);
+        Self {
+            access_lifetime: Duration::from_mins(15),
+            access_jitter: 5,
+            max_access_lifetime: Duration::from_mins(15),
+            leeway: Duration::ZERO,
+            skew: Duration::from_secs(10),
+            idle: DAY * 14,
+            absolute: DAY * 30,
+            grace: Duration::from_secs(10),
+            staleness_bound: Duration::from_secs(2),
+            on_stale: OnStale::Refuse,
+            cache_bytes: 32 << 20,
+            checks: Checks::Both,
+        }
+    }
+}
+
+/// Which kinds of tokens are checked against the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Checks {
+    /// Access tokens against the view, refresh tokens against the store.
+    #[default]
+    Both,
+    /// Refresh tokens alone: an access token lives until it expires, whatever is revoked.
+    RefreshOnly,
+}
+
+/// What a check does when the view is older than the staleness bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnStale {
+    /// Answer nothing: 503 and `Retry-After`.
+    #[default]
+    Refuse,
+    /// Ask the store, and answer nothing where it cannot say.
+    Ask,
+    /// Answer from what is known while the view is no older than this; known revocations are still refused, and the
+    /// answer says how stale it is.
+    AllowFor(Duration),
+}
+
+/// A setting outside of its bounds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting}: {problem}")]
+pub struct InvalidSetting {
+    /// The setting's name.
+    pub setting: &'static str,
+    /// What is wrong with it, and what would be right.
+    pub problem: &'static str,
+}
+
+impl Settings {
+    /// How long an access token that was issued at a moment can matter after it.
+    pub(crate) fn access_retention(&self, max_access_lifetime: Duration) -> Duration {
+        max_access_lifetime + self.leeway + self.skew
+    }
+
+    /// Checks every bound.
+    ///
+    /// # Errors
+    /// [`InvalidSetting`] names the first one outside.
+    pub fn validate(&self) -> Result<(), InvalidSetting> {
+        let second = Duration::from_secs(1);
+        let rules = [
+            (self.access_lifetime >= second, "access_lifetime", "must be at least 1 s"),
+            (self.access_jitter <= 50, "access_jitter", "must be 0 to 50 percent"),
+            (
+                self.max_access_lifetime >= self.access_lifetime,
+                "max_access_lifetime",
+                "must be at least access_lifetime",
+            ),
+            (
+                self.max_access_lifetime <= self.absolute,
+                "max_access_lifetime",
+                "must be at most the absolute session lifetime",
+            ),
+            (self.leeway <= MOST_LEEWAY, "leeway", "must be at most 60 s"),
+            (self.skew <= MOST_LEEWAY, "skew", "must be at most 60 s"),
+            (self.idle >= second, "idle", "must be at least 1 s"),
+            (self.absolute >= second, "absolute", "must be at least 1 s"),
+            (self.absolute <= second * 366 * 24 * 3600, "absolute", "must be at most 366 days"),
+            (self.grace <= second * 60, "grace", "must be at most 60 s: a longer one gives a thief time"),
+            (self.staleness_bound >= Duration::from_millis(200), "staleness_bound", "must be at least 200 ms"),
+            (self.staleness_bound <= second * 60, "staleness_bound", "must be at most 60 s"),
+        ];
+        match rules.into_iter().find(|(holds, ..)| !holds) {
+            Some((_, setting, problem)) => Err(InvalidSetting { setting, problem }),
+            None => Ok(()),
+        }
+    }
+}

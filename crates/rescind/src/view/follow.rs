@@ -1,0 +1,305 @@
+//! Follows a store's log into the view. Owns the rounds of the feed, the judgement on each answer, and the mark up
+//! to which the view is complete. Knows no token.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+
+use super::heal::{Fit, HealError, fit, heal, is_healed};
+use super::{Now, View};
+use crate::high_water::{HighWater, HighWaterError, HighWaterFile};
+use crate::log::ChainTag;
+use crate::position::Seq;
+use crate::random::Random;
+use crate::store::{Batch, Feed, Head, Snapshot, Store, StoreError, StoreErrorKind};
+use crate::time::{Clock, Timestamp};
+
+/// At most this many entries are read at once.
+const BATCH: usize = 4096;
+/// A store that takes longer counts as unreachable for this round.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A snapshot of a large log may take longer.
+const SNAPSHOT_PATIENCE: Duration = Duration::from_mins(2);
+
+/// What the feed has come to; shared with those who wait for it.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    nudge: Notify,
+    /// Rounds that have begun.
+    begun: AtomicU64,
+    done: watch::Sender<Done>,
+    /// How often a lost or forked history was healed.
+    pub(crate) healed: AtomicU64,
+    /// How often the wall clock stepped.
+    pub(crate) steps: AtomicU64,
+    /// Rounds that failed.
+    pub(crate) failed: AtomicU64,
+}
+
+/// The last round that was completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Done {
+    pub(crate) round: u64,
+    pub(crate) applied: Seq,
+}
+
+impl Progress {
+    pub(crate) fn new() -> Self {
+        Self {
+            nudge: Notify::new(),
+            begun: AtomicU64::new(0),
+            done: watch::Sender::new(Done::default()),
+            healed: AtomicU64::new(0),
+            steps: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        }
+    }
+
+    /// The last completed round.
+    pub(crate) fn done(&self) -> Done {
+        *self.done.borrow()
+    }
+
+    /// Waits until the view has taken in the entry at `seq`. Never returns while the store is down.
+    pub(crate) async fn applied(&self, seq: Seq) {
+        self.wait(|done| done.applied >= seq).await;
+    }
+
+    /// Waits for a round that began after this call: the view is then complete as of the call.
+    pub(crate) async fn round(&self) {
+        let begun = self.begun.load(Ordering::Acquire);
+        self.wait(|done| done.round > begun).await;
+    }
+
+    async fn wait(&self, reached: impl Fn(&Done) -> bool) {
+        let mut done = self.done.subscribe();
+        while !reached(&done.borrow_and_update()) {
+            self.nudge.notify_one();
+            // The sender lives as long as `self`.
+            if done.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Reads the log of one store into one view.
+pub(crate) struct Follower {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) view: Arc<View>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) high_water: Option<HighWaterFile>,
+    /// Cut-offs older than this cannot matter to an access token.
+    pub(crate) retention: Duration,
+    /// A cut-off on `all` is remembered for this long: no session that it covers lives longer.
+    pub(crate) session_retention: Duration,
+    /// Without a nudge, a round begins this often.
+    pub(crate) poll: Duration,
+    known: Option<HighWater>,
+}
+
+/// A round that could not be completed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FollowError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Heal(#[from] HealError),
+    #[error(transparent)]
+    HighWater(#[from] HighWaterError),
+    #[error(transparent)]
+    Damaged(#[from] DamagedLog),
+}
+
+/// Entries of the log do not add up to its tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the log's entries after position {after} do not add up to its tag: the store's log is damaged or was edited; restore \
+     the store from a backup"
+)]
+pub struct DamagedLog {
+    /// The last position that fits.
+    pub after: Seq,
+}
+
+impl Follower {
+    #[expect(clippy::too_many_arguments, reason = "wiring, called in one place")]
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        view: Arc<View>,
+        progress: Arc<Progress>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        high_water: Option<(HighWaterFile, Option<HighWater>)>,
+        (retention, session_retention): (Duration, Duration),
+        poll: Duration,
+    ) -> Self {
+        let (high_water, known) = high_water.map_or((None, None), |(file, known)| (Some(file), known));
+        Self { store, view, progress, clock, random, high_water, retention, session_retention, poll, known }
+    }
+
+    /// Loads the view for the first time. Nothing may be answered before.
+    pub(crate) async fn start(&mut self) -> Result<(), FollowError> {
+        self.begin();
+        let began = Now::read(&*self.clock);
+        if let Some(known) = self.known {
+            let feed = self.read(known.seq, 1).await?;
+            if let Fit::Lost(head) = fit(known, &feed) {
+                self.recover(known, head).await?;
+                self.complete(Now::read(&*self.clock));
+                return Ok(());
+            }
+        }
+        self.load_snapshot(self.retention).await?;
+        self.complete(began);
+        Ok(())
+    }
+
+    /// Follows until the runtime ends. A failed round is tried again at the next poll; meanwhile the view ages.
+    pub(crate) async fn run(mut self) {
+        let progress = Arc::clone(&self.progress);
+        let mut failing = false;
+        loop {
+            // A nudge or the poll interval, whichever comes first: both mean "begin a round".
+            let _ = timeout(self.poll, progress.nudge.notified()).await;
+            match self.round().await {
+                Ok(()) if failing => {
+                    failing = false;
+                    tracing::info!(applied = %progress.done().applied, "the log is followed again");
+                }
+                Ok(()) => {}
+                Err(error) => {
+                    progress.failed.fetch_add(1, Ordering::Relaxed);
+                    if !failing {
+                        tracing::error!(%error, "the log cannot be followed; checks go on until the view is stale");
+                    }
+                    failing = true;
+                }
+            }
+        }
+    }
+
+    /// One round: everything that the log has is in the view afterwards.
+    async fn round(&mut self) -> Result<(), FollowError> {
+        self.begin();
+        let mut began = Now::read(&*self.clock);
+        if self.view.mark().stepped(began) {
+            self.progress.steps.fetch_add(1, Ordering::Relaxed);
+            tracing::error!("the wall clock stepped; the view is loaded again before anything more is answered");
+            self.view.mark().forget();
+            return self.load_again().await;
+        }
+        loop {
+            let Some(known) = self.known else { return self.load_again().await };
+            let feed = self.read(known.seq, BATCH).await?;
+            match (fit(known, &feed), feed) {
+                (Fit::Fits, Feed::Batch(batch)) => {
+                    let complete = batch.entries.last().map_or(known.seq, |last| last.seq) >= batch.head.seq;
+                    self.take(&batch, began)?;
+                    if complete {
+                        self.view.expire(began.boot);
+                        self.complete(began);
+                        return Ok(());
+                    }
+                }
+                (Fit::Lost(head), _) => {
+                    self.view.mark().forget();
+                    self.recover(known, head).await?;
+                    self.complete(Now::read(&*self.clock));
+                    return Ok(());
+                }
+                (Fit::Swept | Fit::Fits, _) => return self.load_again().await,
+            }
+            began = Now::read(&*self.clock);
+        }
+    }
+
+    fn take(&mut self, batch: &Batch, now: Now) -> Result<(), FollowError> {
+        let tag = batch.entries.iter().fold(batch.prev_tag, ChainTag::next);
+        if tag != batch.tag {
+            return Err(DamagedLog { after: self.known.map_or(Seq::ZERO, |known| known.seq) }.into());
+        }
+        if let Some(last) = batch.entries.last() {
+            self.view.apply(&batch.entries, now.boot);
+            self.remember(HighWater { incarnation: batch.head.incarnation, seq: last.seq, tag })?;
+        }
+        Ok(())
+    }
+
+    async fn load_again(&mut self) -> Result<(), FollowError> {
+        let began = Now::read(&*self.clock);
+        self.load_snapshot(self.retention).await?;
+        self.complete(began);
+        Ok(())
+    }
+
+    /// The store has not the history that this node knows. Heal it, unless somebody else has done so.
+    async fn recover(&mut self, known: HighWater, lost: Head) -> Result<(), FollowError> {
+        let whole = self.snapshot(Timestamp::EPOCH).await?;
+        if whole.head.incarnation != known.incarnation && is_healed(known, &whole) {
+            tracing::warn!(incarnation = %whole.head.incarnation, "the store was healed by another node");
+        } else {
+            self.progress.healed.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(
+                known.seq = %known.seq, known.incarnation = %known.incarnation,
+                store.seq = %lost.seq, store.incarnation = %lost.incarnation,
+                "ALARM: the store lost or forked its history (an older copy, or another database); every earlier token is \
+                 refused from now on and everyone signs in again"
+            );
+            heal(&*self.store, known, lost, lost.now.plus(self.session_retention), &*self.random).await?;
+        }
+        self.load_snapshot(self.session_retention).await
+    }
+
+    /// Replaces the view by the store's cut-offs of the last `span`.
+    async fn load_snapshot(&mut self, span: Duration) -> Result<(), FollowError> {
+        let now = self.store.health().await?.now;
+        let snapshot = self.snapshot(now.minus(span)).await?;
+        let Head { incarnation, seq, tag, now } = snapshot.head;
+        self.view.load(&snapshot.cut_offs, (now, seq), self.clock.boot());
+        self.remember(HighWater { incarnation, seq, tag })
+    }
+
+    async fn read(&self, after: Seq, limit: usize) -> Result<Feed, StoreError> {
+        patient(PATIENCE, "after", self.store.after(after, limit)).await
+    }
+
+    async fn snapshot(&self, since: Timestamp) -> Result<Snapshot, StoreError> {
+        patient(SNAPSHOT_PATIENCE, "snapshot", self.store.snapshot(since)).await
+    }
+
+    /// Written before anybody is told of the entries, so that what was acknowledged is never above the mark.
+    fn remember(&mut self, mark: HighWater) -> Result<(), FollowError> {
+        if self.known != Some(mark) {
+            if let Some(file) = &mut self.high_water {
+                file.write(mark)?;
+            }
+            self.known = Some(mark);
+        }
+        Ok(())
+    }
+
+    fn begin(&self) {
+        self.progress.begun.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn complete(&self, began: Now) {
+        self.view.mark().complete_up_to(began);
+        let round = self.progress.begun.load(Ordering::Acquire);
+        let applied = self.known.map_or(Seq::ZERO, |known| known.seq);
+        self.progress.done.send_replace(Done { round, applied });
+    }
+}
+
+async fn patient<T>(
+    patience: Duration,
+    op: &'static str,
+    answer: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    timeout(patience, answer).await.unwrap_or_else(|late| Err(StoreError::new(StoreErrorKind::Unavailable, op, late)))
+}

@@ -1,0 +1,120 @@
+//! Whether the view is known to be complete up to now. Owns the mark `as_of` and the watch over clock steps;
+//! knows nothing of cut-offs.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::time::{BootTime, Clock, Timestamp};
+
+/// The wall clock and the clock that never steps may drift apart by this much between two rounds of the feed
+/// before the wall clock counts as stepped.
+pub(crate) const STEP_TOLERANCE: Duration = Duration::from_secs(1);
+
+/// What both clocks show at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// The wall clock: what `exp` and `iat` are compared with.
+    pub wall: Timestamp,
+    /// The clock that never steps: what freshness is measured on.
+    pub boot: BootTime,
+}
+
+impl Now {
+    /// Reads both clocks.
+    pub fn read(clock: &dyn Clock) -> Self {
+        Self { wall: clock.wall(), boot: clock.boot() }
+    }
+
+    fn offset(self) -> i64 {
+        let signed = |millis: u64| i64::try_from(millis).unwrap_or(i64::MAX);
+        signed(self.wall.as_millis()).saturating_sub(signed(self.boot.as_millis()))
+    }
+}
+
+/// How current the view is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// Complete up to at most the bound ago.
+    Fresh,
+    /// Complete up to this long ago, which is above the bound.
+    Stale(Duration),
+    /// Never loaded, history lost, or the wall clock stepped and the view is not loaded again yet: nothing may be answered.
+    Unknown,
+}
+
+/// The moment up to which the view is complete, on the clock that never steps.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    /// Milliseconds since boot, plus one; 0 for "unknown".
+    as_of: AtomicU64,
+    /// Wall clock minus boot clock at the last round, in milliseconds.
+    offset: AtomicI64,
+    bound: Duration,
+}
+
+impl Mark {
+    pub(crate) fn new(bound: Duration) -> Self {
+        Self { as_of: AtomicU64::new(0), offset: AtomicI64::new(0), bound }
+    }
+
+    /// Whether the view, read after this call, may be believed at `now`.
+    ///
+    /// Taken before the tables: what was applied by then is in them, so a reader can only see more than the mark says.
+    pub(crate) fn freshness(&self, now: Now) -> Freshness {
+        match self.age(now) {
+            None => Freshness::Unknown,
+            Some(age) if age > self.bound => Freshness::Stale(age),
+            Some(_) => Freshness::Fresh,
+        }
+    }
+
+    /// How long ago the view was complete; `None` where that is unknown.
+    pub(crate) fn age(&self, now: Now) -> Option<Duration> {
+        let as_of = self.as_of.load(Ordering::Acquire).checked_sub(1)?;
+        (!self.stepped(now)).then(|| now.boot.since(BootTime::from_millis(as_of)))
+    }
+
+    /// Whether the wall clock stepped since the last round.
+    pub(crate) fn stepped(&self, now: Now) -> bool {
+        let drift = now.offset().saturating_sub(self.offset.load(Ordering::Acquire)).unsigned_abs();
+        u128::from(drift) > STEP_TOLERANCE.as_millis()
+    }
+
+    /// The view is complete up to `at`. Called after the tables were written.
+    pub(crate) fn complete_up_to(&self, at: Now) {
+        self.offset.store(at.offset(), Ordering::Release);
+        self.as_of.store(at.boot.as_millis().saturating_add(1), Ordering::Release);
+    }
+
+    /// Nothing may be answered until the next [`complete_up_to`](Self::complete_up_to).
+    pub(crate) fn forget(&self) {
+        self.as_of.store(0, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now(wall: u64, boot: u64) -> Now {
+        Now { wall: Timestamp::from_millis(wall), boot: BootTime::from_millis(boot) }
+    }
+
+    #[test]
+    fn a_view_is_fresh_up_to_the_bound_and_stale_behind_it() {
+        let mark = Mark::new(Duration::from_secs(2));
+        assert_eq!(mark.freshness(now(1_000_000, 0)), Freshness::Unknown);
+        mark.complete_up_to(now(1_000_000, 0));
+        assert_eq!(mark.freshness(now(1_002_000, 2_000)), Freshness::Fresh);
+        assert_eq!(mark.freshness(now(1_002_001, 2_001)), Freshness::Stale(Duration::from_millis(2_001)));
+    }
+
+    #[test]
+    fn a_step_of_the_wall_clock_in_either_direction_makes_the_view_unknown_at_once() {
+        let mark = Mark::new(Duration::from_secs(2));
+        mark.complete_up_to(now(1_000_000, 500));
+        assert_eq!(mark.freshness(now(1_000_900, 600)), Freshness::Fresh);
+        assert_eq!(mark.freshness(now(1_002_000, 600)), Freshness::Unknown);
+        assert_eq!(mark.freshness(now(997_000, 600)), Freshness::Unknown);
+    }
+}
