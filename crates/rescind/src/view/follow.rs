@@ -157,7 +157,8 @@ impl Follower {
         }
         self.load_snapshot(self.retention).await?;
         self.complete(began);
-        Ok(())
+        // A large log takes longer to load than the bound: take in what came meanwhile.
+        self.round().await
     }
 
     /// Follows until the runtime ends. A failed round is tried again at the next poll; meanwhile the view ages.
