@@ -1,10 +1,18 @@
 //! What the access token tests share: one session, one moment, one set of expectations.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test program uses a part of it")]
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "each test program uses a part of it"
+)]
 
 use std::time::Duration;
 
+use jsonwebtoken::{DecodingKey, EncodingKey};
 use rescind::access_token::{AccessTokenSpec, Expectations};
 use rescind::id::{ClientId, Jti, SessionId, Subject};
+use rescind::keys::{Algorithm, KeyRing, SigningKey};
 use rescind::position::{Generation, Seq};
 use rescind::refresh_token::ClientClass;
 use rescind::session::Session;
@@ -55,4 +63,29 @@ pub(crate) fn spec(session: &Session) -> AccessTokenSpec<'_> {
         lifetime: Duration::from_mins(15),
         max_lifetime: Duration::from_mins(15),
     }
+}
+
+/// The name of `jsonwebtoken`'s algorithm for ours.
+pub(crate) fn their_name(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
+    match algorithm {
+        Algorithm::EdDSA => jsonwebtoken::Algorithm::EdDSA,
+        Algorithm::Es256 => jsonwebtoken::Algorithm::ES256,
+        Algorithm::Rs256 => jsonwebtoken::Algorithm::RS256,
+        Algorithm::Ps256 => jsonwebtoken::Algorithm::PS256,
+        Algorithm::Hs256 => jsonwebtoken::Algorithm::HS256,
+    }
+}
+
+/// One of our keys as `jsonwebtoken`'s pair; the verifying half comes from our JWK Set.
+pub(crate) fn their_keys(ring: &KeyRing, key: &SigningKey) -> (EncodingKey, DecodingKey) {
+    let private = key.export_secret().unwrap();
+    let encoding = match key.algorithm() {
+        Algorithm::EdDSA => EncodingKey::from_ed_der(&private),
+        Algorithm::Es256 => EncodingKey::from_ec_der(&private),
+        // It takes the inner `RSAPrivateKey` only; in PKCS#8 that follows 26 bytes of version and algorithm.
+        Algorithm::Rs256 | Algorithm::Ps256 => EncodingKey::from_rsa_der(&private[26..]),
+        Algorithm::Hs256 => return (EncodingKey::from_secret(&private), DecodingKey::from_secret(&private)),
+    };
+    let set: jsonwebtoken::jwk::JwkSet = serde_json::from_str(&ring.jwks()).unwrap();
+    (encoding, DecodingKey::from_jwk(set.find(key.id().as_str()).unwrap()).unwrap())
 }
