@@ -9,11 +9,14 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use rescind::access_token::{AccessTokenSpec, Expectations};
-use rescind::id::{ClientId, Jti, SessionId, Subject};
+use rescind::id::{ClientId, Jti, KeyId, SessionId, Subject};
 use rescind::keys::{Algorithm, KeyRing, SigningKey};
 use rescind::position::{Generation, Seq};
+use rescind::random::{Random, RandomFailed};
 use rescind::refresh_token::ClientClass;
 use rescind::session::Session;
 use rescind::time::Timestamp;
@@ -88,4 +91,70 @@ pub(crate) fn their_keys(ring: &KeyRing, key: &SigningKey) -> (EncodingKey, Deco
     };
     let set: jsonwebtoken::jwk::JwkSet = serde_json::from_str(&ring.jwks()).unwrap();
     (encoding, DecodingKey::from_jwk(set.find(key.id().as_str()).unwrap()).unwrap())
+}
+
+/// A key that is the same in every run: its bytes count up from `first`. For `EdDSA` and HS256, whose signatures are
+/// the same in every run, too.
+pub(crate) fn fixed_key(algorithm: Algorithm, kid: &str, first: u8) -> SigningKey {
+    SigningKey::generate(algorithm, KeyId::new(kid).unwrap(), &Counting(first)).unwrap()
+}
+
+/// Randomness that counts up.
+#[derive(Debug)]
+pub(crate) struct Counting(pub(crate) u8);
+
+impl Random for Counting {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomFailed> {
+        bytes.iter_mut().zip(self.0..).for_each(|(byte, count)| *byte = count);
+        Ok(())
+    }
+}
+
+/// Base64url as JWS writes it.
+pub(crate) fn base64url(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// A token with any header and payload, signed properly.
+pub(crate) fn forge(key: &SigningKey, header: &str, payload: impl AsRef<[u8]>) -> String {
+    sign(key, &format!("{}.{}", base64url(header), base64url(payload)))
+}
+
+/// Signs what stands before the second dot.
+pub(crate) fn sign(key: &SigningKey, signed: &str) -> String {
+    let mut signature = Vec::new();
+    key.sign(signed.as_bytes(), &mut signature).unwrap();
+    format!("{signed}.{}", base64url(signature))
+}
+
+/// The header that the key's own tokens have.
+pub(crate) fn header(key: &SigningKey) -> String {
+    format!(r#"{{"alg":"{}","typ":"at+jwt","kid":"{}"}}"#, key.algorithm(), key.id())
+}
+
+/// Good claims, with changes: a JSON text replaces the claim, the empty text removes it.
+pub(crate) fn payload(changes: &[(&str, &str)]) -> String {
+    let now = NOW.as_secs();
+    let (iat, exp) = (now.to_string(), (now + 900).to_string());
+    let text = |value: &str| format!("\"{value}\"");
+    let mut members: Vec<(&str, String)> = vec![
+        ("iss", text(ISSUER)),
+        ("sub", text("alice")),
+        ("aud", text(AUDIENCE)),
+        ("client_id", text("web")),
+        ("iat", iat.clone()),
+        ("exp", exp),
+        ("jti", text(JTI)),
+        ("sid", text("0198c0de-0000-7000-8000-00000000abcd")),
+        ("seq", "42".to_owned()),
+        ("auth_time", iat),
+    ];
+    for (name, value) in changes {
+        members.retain(|(member, _)| member != name);
+        if !value.is_empty() {
+            members.push((name, (*value).to_owned()));
+        }
+    }
+    let members: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    format!("{{{}}}", members.join(","))
 }
