@@ -7,13 +7,14 @@
     reason = "each test program uses a part of it"
 )]
 
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use rescind::access_token::{AccessTokenSpec, Expectations};
-use rescind::id::{ClientId, Jti, KeyId, SessionId, Subject};
+use rescind::id::{ClientId, Jti, SessionId, Subject};
 use rescind::keys::{Algorithm, KeyRing, SigningKey};
 use rescind::position::{Generation, Seq};
 use rescind::random::{Random, RandomFailed};
@@ -93,19 +94,17 @@ pub(crate) fn their_keys(ring: &KeyRing, key: &SigningKey) -> (EncodingKey, Deco
     (encoding, DecodingKey::from_jwk(set.find(key.id().as_str()).unwrap()).unwrap())
 }
 
-/// A key that is the same in every run: its bytes count up from `first`. For `EdDSA` and HS256, whose signatures are
-/// the same in every run, too.
-pub(crate) fn fixed_key(algorithm: Algorithm, kid: &str, first: u8) -> SigningKey {
-    SigningKey::generate(algorithm, KeyId::new(kid).unwrap(), &Counting(first)).unwrap()
-}
+/// Randomness that is the same in every run: each filling counts up from one further on.
+#[derive(Debug, Default)]
+pub(crate) struct Steps(AtomicU8);
 
-/// Randomness that counts up.
-#[derive(Debug)]
-pub(crate) struct Counting(pub(crate) u8);
-
-impl Random for Counting {
+impl Random for Steps {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomFailed> {
-        bytes.iter_mut().zip(self.0..).for_each(|(byte, count)| *byte = count);
+        let mut next = self.0.fetch_add(1, Ordering::Relaxed);
+        for byte in bytes {
+            *byte = next;
+            next = next.wrapping_add(1);
+        }
         Ok(())
     }
 }
