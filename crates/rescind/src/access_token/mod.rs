@@ -14,6 +14,8 @@ mod issue;
 mod strict_json;
 mod unverified;
 mod verified;
+#[cfg(test)]
+mod wycheproof;
 
 pub use claims::RESERVED;
 pub use compact::TOKEN_MAX;

@@ -1,11 +1,23 @@
 //! What the access token tests share: one session, one moment, one set of expectations.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test program uses a part of it")]
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "each test program uses a part of it"
+)]
 
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{DecodingKey, EncodingKey};
 use rescind::access_token::{AccessTokenSpec, Expectations};
 use rescind::id::{ClientId, Jti, SessionId, Subject};
+use rescind::keys::{Algorithm, KeyRing, SigningKey};
 use rescind::position::{Generation, Seq};
+use rescind::random::{Random, RandomFailed};
 use rescind::refresh_token::ClientClass;
 use rescind::session::Session;
 use rescind::time::Timestamp;
@@ -55,4 +67,93 @@ pub(crate) fn spec(session: &Session) -> AccessTokenSpec<'_> {
         lifetime: Duration::from_mins(15),
         max_lifetime: Duration::from_mins(15),
     }
+}
+
+/// The name of `jsonwebtoken`'s algorithm for ours.
+pub(crate) fn their_name(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
+    match algorithm {
+        Algorithm::EdDSA => jsonwebtoken::Algorithm::EdDSA,
+        Algorithm::Es256 => jsonwebtoken::Algorithm::ES256,
+        Algorithm::Rs256 => jsonwebtoken::Algorithm::RS256,
+        Algorithm::Ps256 => jsonwebtoken::Algorithm::PS256,
+        Algorithm::Hs256 => jsonwebtoken::Algorithm::HS256,
+    }
+}
+
+/// One of our keys as `jsonwebtoken`'s pair; the verifying half comes from our JWK Set.
+pub(crate) fn their_keys(ring: &KeyRing, key: &SigningKey) -> (EncodingKey, DecodingKey) {
+    let private = key.export_secret().unwrap();
+    let encoding = match key.algorithm() {
+        Algorithm::EdDSA => EncodingKey::from_ed_der(&private),
+        Algorithm::Es256 => EncodingKey::from_ec_der(&private),
+        // It takes the inner `RSAPrivateKey` only; in PKCS#8 that follows 26 bytes of version and algorithm.
+        Algorithm::Rs256 | Algorithm::Ps256 => EncodingKey::from_rsa_der(&private[26..]),
+        Algorithm::Hs256 => return (EncodingKey::from_secret(&private), DecodingKey::from_secret(&private)),
+    };
+    let set: jsonwebtoken::jwk::JwkSet = serde_json::from_str(&ring.jwks()).unwrap();
+    (encoding, DecodingKey::from_jwk(set.find(key.id().as_str()).unwrap()).unwrap())
+}
+
+/// Randomness that is the same in every run: each filling counts up from one further on.
+#[derive(Debug, Default)]
+pub(crate) struct Steps(AtomicU8);
+
+impl Random for Steps {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomFailed> {
+        let mut next = self.0.fetch_add(1, Ordering::Relaxed);
+        for byte in bytes {
+            *byte = next;
+            next = next.wrapping_add(1);
+        }
+        Ok(())
+    }
+}
+
+/// Base64url as JWS writes it.
+pub(crate) fn base64url(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// A token with any header and payload, signed properly.
+pub(crate) fn forge(key: &SigningKey, header: &str, payload: impl AsRef<[u8]>) -> String {
+    sign(key, &format!("{}.{}", base64url(header), base64url(payload)))
+}
+
+/// Signs what stands before the second dot.
+pub(crate) fn sign(key: &SigningKey, signed: &str) -> String {
+    let mut signature = Vec::new();
+    key.sign(signed.as_bytes(), &mut signature).unwrap();
+    format!("{signed}.{}", base64url(signature))
+}
+
+/// The header that the key's own tokens have.
+pub(crate) fn header(key: &SigningKey) -> String {
+    format!(r#"{{"alg":"{}","typ":"at+jwt","kid":"{}"}}"#, key.algorithm(), key.id())
+}
+
+/// Good claims, with changes: a JSON text replaces the claim, the empty text removes it.
+pub(crate) fn payload(changes: &[(&str, &str)]) -> String {
+    let now = NOW.as_secs();
+    let (iat, exp) = (now.to_string(), (now + 900).to_string());
+    let text = |value: &str| format!("\"{value}\"");
+    let mut members: Vec<(&str, String)> = vec![
+        ("iss", text(ISSUER)),
+        ("sub", text("alice")),
+        ("aud", text(AUDIENCE)),
+        ("client_id", text("web")),
+        ("iat", iat.clone()),
+        ("exp", exp),
+        ("jti", text(JTI)),
+        ("sid", text("0198c0de-0000-7000-8000-00000000abcd")),
+        ("seq", "42".to_owned()),
+        ("auth_time", iat),
+    ];
+    for (name, value) in changes {
+        members.retain(|(member, _)| member != name);
+        if !value.is_empty() {
+            members.push((name, (*value).to_owned()));
+        }
+    }
+    let members: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    format!("{{{}}}", members.join(","))
 }
