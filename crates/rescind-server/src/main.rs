@@ -1,2 +1,16 @@
-//! The binary.
-fn main() {}
+//! `rescind`: the server and its command line in one binary. Owns the exit code; see `cli` for the commands and `http`
+//! for the routes.
+
+mod app;
+mod cli;
+mod config;
+mod data_dir;
+mod http;
+mod store;
+mod users;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

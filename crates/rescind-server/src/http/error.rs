@@ -1,0 +1,292 @@
+//! From what went wrong to status, headers and JSON: the one such mapping of the server, for both listeners.
+//! 401 says that the token is bad and nothing else; whatever is our fault is 503 with `Retry-After`.
+//! RFC 6749 §5.2, RFC 6750 §3, RFC 7009 §2.2.1.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, StatusCode};
+use rescind::log::Entry;
+use rescind::rejection::{Public, Rejection};
+use rescind::store::StoreError;
+use rescind::{Error, Invalid};
+use serde_json::{Value, json};
+use tracing::{info, warn};
+
+/// How long a client should wait after a fault of ours.
+const RETRY: Duration = Duration::from_secs(1);
+const REALM: &str = "rescind";
+
+/// An answer that is no success.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    status: StatusCode,
+    code: &'static str,
+    description: Cow<'static, str>,
+    header: Option<(HeaderName, HeaderValue)>,
+    close: bool,
+    newest: Option<Value>,
+}
+
+/// What every handler returns.
+pub(crate) type Answer<T = Response> = Result<T, Failure>;
+
+impl Failure {
+    /// An answer with this status, code (RFC 6749 §5.2 or ours) and description.
+    pub(crate) fn new(status: StatusCode, code: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, code, description: description.into(), header: None, close: false, newest: None }
+    }
+
+    /// 400 `invalid_request`.
+    pub(crate) fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", description)
+    }
+
+    /// 404 `not_found`.
+    pub(crate) fn not_found(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", description)
+    }
+
+    /// 409 `conflict`, with the log entry that stands in the way.
+    pub(crate) fn conflict(description: impl Into<Cow<'static, str>>, newest: Option<Value>) -> Self {
+        Self { newest, ..Self::new(StatusCode::CONFLICT, "conflict", description) }
+    }
+
+    /// 403 `access_denied`.
+    pub(crate) fn forbidden(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "access_denied", description)
+    }
+
+    /// 429 `too_many_requests`, with when to come again.
+    pub(crate) fn too_many(description: impl Into<Cow<'static, str>>, wait: Duration) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", description).with(RETRY_AFTER, seconds(wait))
+    }
+
+    /// 413 `payload_too_large`; the connection is closed, since the rest of the body is not read.
+    pub(crate) fn too_large(description: impl Into<Cow<'static, str>>) -> Self {
+        Self { close: true, ..Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", description) }
+    }
+
+    /// 408 `request_timeout`; the connection is closed.
+    pub(crate) fn timeout(description: impl Into<Cow<'static, str>>) -> Self {
+        Self { close: true, ..Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", description) }
+    }
+
+    /// 405 `method_not_allowed`. `allow` lists the methods that are there.
+    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this method is not for this resource")
+            .with(ALLOW, HeaderValue::from_static(allow))
+    }
+
+    /// 503 `temporarily_unavailable`, with when to come again. Claims nothing about any token.
+    pub(crate) fn unavailable(description: impl Into<Cow<'static, str>>, wait: Duration) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", description)
+            .with(RETRY_AFTER, seconds(wait))
+    }
+
+    /// 503 for a fault of the store, which is logged; the caller learns no more than that.
+    pub(crate) fn store(error: &StoreError) -> Self {
+        warn!(%error, kind = error.kind().as_str(), op = error.op(), "the store failed");
+        Self::unavailable("the store cannot be used at the moment; nothing is said about the token", RETRY)
+    }
+
+    /// 401 `invalid_client`. With `WWW-Authenticate: Basic` where the client tried the header (RFC 6749 §5.2).
+    pub(crate) fn invalid_client(tried_header: TriedHeader) -> Self {
+        let failure = Self::new(StatusCode::UNAUTHORIZED, "invalid_client", "the client did not prove itself");
+        match tried_header {
+            TriedHeader::Basic => {
+                failure.with(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"rescind\", charset=\"UTF-8\""))
+            }
+            TriedHeader::No => failure,
+        }
+    }
+
+    /// A token is refused. Logged under its reason; the caller learns what [`Rejection::public`] allows.
+    pub(crate) fn rejected(rejection: Rejection) -> Self {
+        info!(reason = rejection.reason(), "refused");
+        metrics::counter!("rescind_refusals_total", "reason" => rejection.reason()).increment(1);
+        match rejection.public() {
+            Public::NoCredentials => Self::new(StatusCode::UNAUTHORIZED, "", "present an access token").bearer(None),
+            Public::InvalidToken => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "invalid_token",
+                "the access token is expired, revoked or malformed",
+            )
+            .bearer(Some("invalid_token")),
+            Public::InsufficientScope => {
+                Self::new(StatusCode::FORBIDDEN, "insufficient_scope", "the access token lacks a scope")
+                    .bearer(Some("insufficient_scope"))
+            }
+            Public::NotFresh => {
+                let code = "insufficient_user_authentication";
+                Self::new(StatusCode::UNAUTHORIZED, code, "the sign-in is too long ago; sign in again")
+                    .bearer(Some(code))
+            }
+            // RFC 6749 §5.2: "or was issued to another client" is invalid_grant; whoever failed to prove itself
+            // was refused before the token was looked at.
+            Public::InvalidGrant | Public::InvalidClient => Self::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_grant",
+                "the refresh token is expired, revoked or malformed",
+            ),
+            Public::InvalidScope => {
+                Self::new(StatusCode::BAD_REQUEST, "invalid_scope", "more scope was asked than the session has")
+            }
+        }
+    }
+
+    /// The status of the answer.
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    fn with(self, name: HeaderName, value: HeaderValue) -> Self {
+        Self { header: Some((name, value)), ..self }
+    }
+
+    /// RFC 6750 §3: at least one auth-param; no error code when no credentials came (§3.1).
+    fn bearer(self, code: Option<&'static str>) -> Self {
+        let challenge = match code {
+            None => format!("Bearer realm=\"{REALM}\""),
+            Some(code) => {
+                format!(
+                    "Bearer realm=\"{REALM}\", error=\"{code}\", error_description=\"{}\"",
+                    plain(&self.description)
+                )
+            }
+        };
+        match HeaderValue::try_from(challenge) {
+            Ok(challenge) => self.with(WWW_AUTHENTICATE, challenge),
+            Err(_) => self,
+        }
+    }
+}
+
+/// Whether a client tried to prove itself through the `Authorization` header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TriedHeader {
+    /// With HTTP Basic.
+    Basic,
+    /// In the body, or not at all.
+    No,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Rejected(rejection) => Self::rejected(rejection),
+            Error::Stale { retry_after } => {
+                warn!("the view is stale; nothing is answered from it");
+                Self::unavailable("revocations cannot be looked up at the moment", retry_after)
+            }
+            Error::Store(error) => Self::store(&error),
+            Error::Callback(error) => {
+                warn!(%error, "a look-up behind the check failed");
+                Self::unavailable("a look-up failed; nothing is said about the token", RETRY)
+            }
+            Error::Invalid(invalid) => invalid.into(),
+            Error::NotFound(what) => Self::not_found(format!("no such {what}")),
+            Error::Conflict { newest } => {
+                let newest = newest.as_ref().map(newest_json);
+                Self::conflict("the position is not the newest on its scope, or is no cut-off", newest)
+            }
+        }
+    }
+}
+
+impl From<Invalid> for Failure {
+    fn from(invalid: Invalid) -> Self {
+        Self::invalid_request(invalid.to_string())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::store(&error)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut body = json!({ "error": self.code, "error_description": plain(&self.description) });
+        if let (Some(newest), Some(members)) = (self.newest, body.as_object_mut()) {
+            members.insert("newest".to_owned(), newest);
+        }
+        // RFC 6750 §3.1: no error code when no credentials came.
+        let mut response = if self.code.is_empty() {
+            (self.status, Json(json!({ "error_description": plain(&self.description) }))).into_response()
+        } else {
+            (self.status, Json(body)).into_response()
+        };
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some((name, value)) = self.header {
+            headers.insert(name, value);
+        }
+        if self.close {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+fn newest_json(entry: &Entry) -> Value {
+    json!({
+        "seq": entry.seq.get(),
+        "at": entry.at.as_secs(),
+        "scope": { "kind": entry.scope.kind().as_str(), "id": entry.scope.id() },
+        "reason": entry.reason.as_str(),
+        "actor": entry.actor.as_str(),
+    })
+}
+
+/// RFC 6749 §5.2: `error_description` stays inside %x20-21 / %x23-5B / %x5D-7E.
+fn plain(description: &str) -> String {
+    let allowed = |c: char| matches!(c, ' '..='!' | '#'..='[' | ']'..='~');
+    description
+        .chars()
+        .map(|c| {
+            if allowed(c) {
+                c
+            } else if c == '"' {
+                '\''
+            } else {
+                '?'
+            }
+        })
+        .collect()
+}
+
+/// RFC 9110 §10.2.3: whole seconds, rounded up, so that nobody comes too early.
+fn seconds(wait: Duration) -> HeaderValue {
+    HeaderValue::from(wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_cannot_leave_its_quotes() {
+        assert_eq!(plain("a\"b\\c\r\nd\u{e9}"), "a'b?c??d?");
+    }
+
+    #[test]
+    fn no_credentials_carry_no_error_code() {
+        let response = Failure::rejected(Rejection::Missing).into_response();
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer realm=\"rescind\"");
+    }
+
+    #[test]
+    fn revoked_and_expired_look_alike() {
+        let kinds = [Rejection::Expired, Rejection::Revoked(rescind::log::ScopeKind::Session), Rejection::BadSignature];
+        for rejection in kinds {
+            let failure = Failure::rejected(rejection);
+            assert_eq!((failure.status(), failure.code), (StatusCode::UNAUTHORIZED, "invalid_token"));
+        }
+    }
+}
