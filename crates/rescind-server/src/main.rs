@@ -6,6 +6,8 @@ mod cli;
 mod config;
 mod data_dir;
 mod http;
+mod logs;
+mod pages;
 mod store;
 mod users;
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rescind::{Algorithm, OnStale};
 
-pub(crate) use self::clients::{ClientRow, Clients};
+pub(crate) use self::clients::{ClientRow, Clients, Registered};
 pub(crate) use self::settings::Settings;
 pub(crate) use self::span::Span;
 

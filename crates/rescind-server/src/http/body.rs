@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
+use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
@@ -105,8 +105,7 @@ pub(crate) fn kind(headers: &HeaderMap) -> Result<Option<Kind>, Failure> {
 /// # Errors
 /// 400 that names the member and the place.
 pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| Failure::new(StatusCode::BAD_REQUEST, "invalid_request", describe(&error)))
+    serde_json::from_slice(bytes).map_err(|error| Failure::invalid_request(describe(&error)))
 }
 
 /// A wrong value is not repeated: it may be a token or a password.

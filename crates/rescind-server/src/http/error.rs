@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use rescind::log::Entry;
 use rescind::rejection::{Public, Rejection};
 use rescind::store::StoreError;
 use rescind::{Error, Invalid};
-use serde_json::{Value, json};
-use tracing::{info, warn};
+use serde_json::{Map, Value, json};
+use tracing::warn;
 
 /// How long a client should wait after a fault of ours.
 const RETRY: Duration = Duration::from_secs(1);
@@ -29,7 +29,12 @@ pub(crate) struct Failure {
     header: Option<(HeaderName, HeaderValue)>,
     close: bool,
     newest: Option<Value>,
+    reason: Option<Reason>,
 }
+
+/// Why a request was refused, for the log and never for the caller. Travels in the answer's extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reason(pub(crate) &'static str);
 
 /// What every handler returns.
 pub(crate) type Answer<T = Response> = Result<T, Failure>;
@@ -37,7 +42,7 @@ pub(crate) type Answer<T = Response> = Result<T, Failure>;
 impl Failure {
     /// An answer with this status, code (RFC 6749 §5.2 or ours) and description.
     pub(crate) fn new(status: StatusCode, code: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, description: description.into(), header: None, close: false, newest: None }
+        Self { status, code, description: description.into(), header: None, close: false, newest: None, reason: None }
     }
 
     /// 400 `invalid_request`.
@@ -75,10 +80,10 @@ impl Failure {
         Self { close: true, ..Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", description) }
     }
 
-    /// 405 `method_not_allowed`. `allow` lists the methods that are there.
-    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this method is not for this resource")
-            .with(ALLOW, HeaderValue::from_static(allow))
+    /// 405 `method_not_allowed`. The router adds which methods are there.
+    pub(crate) fn method_not_allowed() -> Self {
+        let problem = "this method is not for this resource";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", problem)
     }
 
     /// 503 `temporarily_unavailable`, with when to come again. Claims nothing about any token.
@@ -104,18 +109,29 @@ impl Failure {
         }
     }
 
-    /// A token is refused. Logged under its reason; the caller learns what [`Rejection::public`] allows.
-    pub(crate) fn rejected(rejection: Rejection) -> Self {
-        info!(reason = rejection.reason(), "refused");
-        metrics::counter!("rescind_refusals_total", "reason" => rejection.reason()).increment(1);
+    /// 400 `invalid_request` for credentials that cannot be read (RFC 6750 §3.1).
+    pub(crate) fn malformed(description: &'static str) -> Self {
+        Self::invalid_request(description).bearer(Some("invalid_request"))
+    }
+
+    /// 401 `invalid_token` for a bearer token that is none of the access tokens, such as the admin token.
+    pub(crate) fn bad_credential() -> Self {
+        Self { reason: Some(Reason("bad_credential")), ..Self::invalid_token() }
+    }
+
+    /// 401 `invalid_token` for a token of either kind that stood for the caller and is refused.
+    pub(crate) fn refused_credential(rejection: Rejection) -> Self {
         match rejection.public() {
+            Public::NoCredentials => Self::rejected(rejection),
+            _ => Self::invalid_token().because(rejection),
+        }
+    }
+
+    /// A token is refused. The log gets its reason; the caller learns what [`Rejection::public`] allows.
+    pub(crate) fn rejected(rejection: Rejection) -> Self {
+        let failure = match rejection.public() {
             Public::NoCredentials => Self::new(StatusCode::UNAUTHORIZED, "", "present an access token").bearer(None),
-            Public::InvalidToken => Self::new(
-                StatusCode::UNAUTHORIZED,
-                "invalid_token",
-                "the access token is expired, revoked or malformed",
-            )
-            .bearer(Some("invalid_token")),
+            Public::InvalidToken => Self::invalid_token(),
             Public::InsufficientScope => {
                 Self::new(StatusCode::FORBIDDEN, "insufficient_scope", "the access token lacks a scope")
                     .bearer(Some("insufficient_scope"))
@@ -135,6 +151,38 @@ impl Failure {
             Public::InvalidScope => {
                 Self::new(StatusCode::BAD_REQUEST, "invalid_scope", "more scope was asked than the session has")
             }
+        };
+        failure.because(rejection)
+    }
+
+    fn invalid_token() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_token", "the token is expired, revoked or malformed")
+            .bearer(Some("invalid_token"))
+    }
+
+    fn because(self, rejection: Rejection) -> Self {
+        metrics::counter!("rescind_refusals_total", "reason" => rejection.reason()).increment(1);
+        Self { reason: Some(Reason(rejection.reason())), ..self }
+    }
+
+    /// The same refusal with a page as its body, for a browser.
+    pub(crate) fn dressed_as(self, mut page: Response) -> Response {
+        *page.status_mut() = self.status;
+        self.mark(&mut page);
+        page
+    }
+
+    fn mark(self, response: &mut Response) {
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some((name, value)) = self.header {
+            headers.insert(name, value);
+        }
+        if self.close {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let Some(reason) = self.reason {
+            response.extensions_mut().insert(reason);
         }
     }
 
@@ -143,7 +191,8 @@ impl Failure {
         self.status
     }
 
-    fn with(self, name: HeaderName, value: HeaderValue) -> Self {
+    /// The same with one more header, in place of one that it had.
+    pub(crate) fn with(self, name: HeaderName, value: HeaderValue) -> Self {
         Self { header: Some((name, value)), ..self }
     }
 
@@ -210,25 +259,18 @@ impl From<StoreError> for Failure {
 }
 
 impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        let mut body = json!({ "error": self.code, "error_description": plain(&self.description) });
-        if let (Some(newest), Some(members)) = (self.newest, body.as_object_mut()) {
-            members.insert("newest".to_owned(), newest);
-        }
+    fn into_response(mut self) -> Response {
+        let mut body = Map::new();
         // RFC 6750 §3.1: no error code when no credentials came.
-        let mut response = if self.code.is_empty() {
-            (self.status, Json(json!({ "error_description": plain(&self.description) }))).into_response()
-        } else {
-            (self.status, Json(body)).into_response()
-        };
-        let headers = response.headers_mut();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some((name, value)) = self.header {
-            headers.insert(name, value);
+        if !self.code.is_empty() {
+            body.insert("error".to_owned(), self.code.into());
         }
-        if self.close {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        body.insert("error_description".to_owned(), plain(&self.description).into());
+        if let Some(newest) = self.newest.take() {
+            body.insert("newest".to_owned(), newest);
         }
+        let mut response = (self.status, Json(body)).into_response();
+        self.mark(&mut response);
         response
     }
 }

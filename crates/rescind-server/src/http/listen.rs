@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::Service;
 use tracing::{debug, warn};
 
+use super::record::Record;
 use crate::config::Limits;
 
 /// A request's head: a token of 16 KiB, cookies of the same size, and room for the rest.
@@ -93,8 +94,12 @@ impl Connection {
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
             let mut router = router.clone();
+            let record = Record::of(&request, peer);
             // Boxed, so that the connection can be moved out of its future when the head timed out.
-            Box::pin(async move { router.call(request).await })
+            Box::pin(async move {
+                let answer = router.call(request).await;
+                answer.inspect(|response| record.answered(response))
+            })
         });
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
