@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use rescind::random::SystemRandom;
-use rescind::store::Store;
-use rescind::store::memory::MemoryStore;
+use rescind::store::{MemoryStore, Store};
 use rescind::time::SystemClock;
 use rescind_stores::sqlite::SqliteStore;
 use tracing::warn;

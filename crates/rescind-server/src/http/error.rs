@@ -14,7 +14,7 @@ use rescind::rejection::{Public, Rejection};
 use rescind::store::StoreError;
 use rescind::{Error, Invalid};
 use serde_json::{Map, Value, json};
-use tracing::warn;
+use tracing::{error, warn};
 
 /// How long a client should wait after a fault of ours.
 const RETRY: Duration = Duration::from_secs(1);
@@ -127,6 +127,15 @@ impl Failure {
         }
     }
 
+    /// 400 `invalid_grant`, or `invalid_scope`: a refresh token is refused at the token endpoint (RFC 6749 §5.2), a revoked
+    /// session and another client's token among the rest.
+    pub(crate) fn refused_grant(rejection: Rejection) -> Self {
+        match rejection.public() {
+            Public::InvalidScope => Self::rejected(rejection),
+            _ => Self::invalid_grant().because(rejection),
+        }
+    }
+
     /// A token is refused. The log gets its reason; the caller learns what [`Rejection::public`] allows.
     pub(crate) fn rejected(rejection: Rejection) -> Self {
         let failure = match rejection.public() {
@@ -141,18 +150,17 @@ impl Failure {
                 Self::new(StatusCode::UNAUTHORIZED, code, "the sign-in is too long ago; sign in again")
                     .bearer(Some(code))
             }
-            // RFC 6749 §5.2: "or was issued to another client" is invalid_grant; whoever failed to prove itself
-            // was refused before the token was looked at.
-            Public::InvalidGrant | Public::InvalidClient => Self::new(
-                StatusCode::BAD_REQUEST,
-                "invalid_grant",
-                "the refresh token is expired, revoked or malformed",
-            ),
+            Public::InvalidGrant => Self::invalid_grant(),
             Public::InvalidScope => {
                 Self::new(StatusCode::BAD_REQUEST, "invalid_scope", "more scope was asked than the session has")
             }
         };
         failure.because(rejection)
+    }
+
+    fn invalid_grant() -> Self {
+        let problem = "the refresh token is expired, revoked or malformed";
+        Self::new(StatusCode::BAD_REQUEST, "invalid_grant", problem)
     }
 
     fn invalid_token() -> Self {
@@ -236,10 +244,14 @@ impl From<Error> for Failure {
                 warn!(%error, "a look-up behind the check failed");
                 Self::unavailable("a look-up failed; nothing is said about the token", RETRY)
             }
+            Error::Internal(error) => {
+                error!(%error, "this process failed");
+                Self::unavailable("the server failed; nothing is said about the token", RETRY)
+            }
             Error::Invalid(invalid) => invalid.into(),
-            Error::NotFound(what) => Self::not_found(format!("no such {what}")),
+            Error::NotFound(what) => Self::not_found(what.to_string()),
             Error::Conflict { newest } => {
-                let newest = newest.as_ref().map(newest_json);
+                let newest = newest.as_deref().map(newest_json);
                 Self::conflict("the position is not the newest on its scope, or is no cut-off", newest)
             }
         }

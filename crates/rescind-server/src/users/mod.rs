@@ -209,7 +209,7 @@ impl Users {
 /// A subject that is no user of ours comes from a trusted backend, and is welcome.
 #[async_trait]
 impl Welcome for Users {
-    async fn welcome(&self, subject: &Subject) -> Result<bool, BoxError> {
+    async fn is_welcome(&self, subject: &Subject) -> Result<bool, BoxError> {
         Ok(self.find(subject).await?.is_none_or(|user| !user.disabled))
     }
 }

@@ -1,7 +1,7 @@
 //! The users against the reference store.
 
 use rescind::random::SystemRandom;
-use rescind::store::memory::MemoryStore;
+use rescind::store::MemoryStore;
 use rescind::time::SystemClock;
 
 use super::*;
@@ -25,8 +25,8 @@ async fn only_the_right_password_of_an_enabled_user_fits() {
     let disable = Change { disabled: Some(true), password: None };
     assert!(users.change(&alice.subject, disable).await.unwrap().disabled);
     assert_eq!(users.verify("alice", secret("correct horse")).await.unwrap(), None);
-    assert!(!users.welcome(&alice.subject).await.unwrap());
-    assert!(users.welcome(&Subject::new("from-a-backend").unwrap()).await.unwrap());
+    assert!(!users.is_welcome(&alice.subject).await.unwrap());
+    assert!(users.is_welcome(&Subject::new("from-a-backend").unwrap()).await.unwrap());
 }
 
 #[tokio::test]

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use rescind::keys::RootSecret;
+use rescind::random::SystemRandom;
 use rescind::time::SystemClock;
-use rescind::{BoxError, Rescind, RootSecret};
+use rescind::{BoxError, Rescind};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::info;
@@ -30,7 +32,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     let data = DataDir::at(&config.data);
     data.create()?;
-    let root = RootSecret::load_or_create(data.root_key())?;
+    let root = RootSecret::load_or_create(data.root_key(), &SystemRandom)?;
     let admin_token = AdminToken::load_or_create(&data.admin_token())?;
     let listener = bind(config.listen, "listen").await?;
     let admin_listener = bind(config.admin_listen, "admin_listen").await?;

@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Redirect};
 use http::header::{USER_AGENT, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use rescind::id::ClientId;
-use rescind::log::Text;
 use rescind::{LogoutScope, OpenSession, TokenPair};
 use serde::Deserialize;
 use tracing::{info, warn};
@@ -92,7 +91,7 @@ async fn by_form(app: &App, peer: SocketAddr, request: Request) -> Answer {
 
 /// OWASP ASVS 7.2.4: whoever signs in over an old session leaves it behind. It may be dead already, so no answer counts.
 async fn end_former(app: &App, headers: &HeaderMap) {
-    let (Ok(Some(former)), Ok(actor)) = (cookies::find(headers, cookies::REFRESH), Text::new("sign-in")) else {
+    let (Ok(Some(former)), Ok(actor)) = (cookies::find(headers, cookies::REFRESH), super::actor("sign-in")) else {
         return;
     };
     if let Err(error) = app.rescind.logout(former, LogoutScope::Session, actor).await {

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::HeaderMap;
-use rescind::log::Text;
+use rescind::position::Seq;
 use rescind::rejection::Rejection;
 use rescind::{Error, LoggedOut, LogoutScope};
 use serde::Deserialize;
@@ -51,20 +51,19 @@ async fn log_out(app: &App, request: Request) -> Answer {
         Some(Kind::Form) => from_form(&Form::parse(&bytes)?),
         None => return Err(Failure::invalid_request("Content-Type is missing; send application/json or a form")),
     };
-    let (scope, word) = match logout.scope.as_deref() {
-        None | Some("session") => (LogoutScope::Session, "session"),
-        Some("others") => (LogoutScope::Others, "others"),
-        Some("all") => (LogoutScope::All, "all"),
-        Some(_) => return Err(Failure::invalid_request("unknown scope; one of session, others, all")),
+    let scope = match logout.scope.as_deref() {
+        None => LogoutScope::Session,
+        Some(word) => LogoutScope::parse(word)
+            .ok_or_else(|| Failure::invalid_request("unknown scope; one of session, others, all"))?,
     };
     let tokens = presented(&parts.headers, logout.refresh_token.as_deref())?;
     let LoggedOut { ended, seq } = end(app, &tokens, scope).await?;
-    info!(scope = word, ended, seq = seq.map(rescind::position::Seq::get), "logged out");
+    let (ended, seq) = (ended.len(), seq.map(Seq::get));
+    info!(scope = scope.as_str(), ended, seq, "logged out");
     if kind == Some(Kind::Form) && tokens.by_cookie {
         return Ok(Redirect::to("/").into_response());
     }
-    let seq = seq.map(rescind::position::Seq::get);
-    Ok(Json(json!({ "ended": ended, "scope": word, "seq": seq })).into_response())
+    Ok(Json(json!({ "ended": ended, "scope": scope.as_str(), "seq": seq })).into_response())
 }
 
 /// The tokens of one place, in the order in which they are tried.
@@ -91,13 +90,10 @@ fn presented<'a>(headers: &'a HeaderMap, in_body: Option<&'a str>) -> Answer<Tok
 
 /// A refusal is 401 whichever kind of token it was: it stands for the caller here.
 async fn end(app: &App, tokens: &Tokens<'_>, scope: LogoutScope) -> Answer<LoggedOut> {
-    let log_out = async |token: &str| {
-        let actor = Text::new("logout").map_err(|error| Failure::invalid_request(error.to_string()))?;
-        Ok::<_, Failure>(app.rescind.logout(token, scope, actor).await)
-    };
-    let mut outcome = log_out(tokens.first).await?;
+    let actor = super::actor("logout")?;
+    let mut outcome = app.rescind.logout(tokens.first, scope, actor.clone()).await;
     if let (Err(Error::Rejected(_)), Some(second)) = (&outcome, tokens.second) {
-        outcome = log_out(second).await?;
+        outcome = app.rescind.logout(second, scope, actor).await;
     }
     outcome.map_err(|error| match error {
         Error::Rejected(rejection) => Failure::refused_credential(rejection),

@@ -15,9 +15,10 @@ use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use http::StatusCode;
+use rescind::log::Text;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-use super::error::Failure;
+use super::error::{Answer, Failure};
 use crate::app::App;
 
 /// The public routes.
@@ -69,4 +70,9 @@ fn csrf(issuer: &str) -> CsrfLayer<fn(ProtectionError) -> Response> {
 
 fn cross_site(_: ProtectionError) -> Response {
     Failure::new(StatusCode::FORBIDDEN, "access_denied", "the request comes from another site").into_response()
+}
+
+/// By whom the log says that an entry was made.
+fn actor(route: &'static str) -> Answer<Text> {
+    Text::new(route).map_err(|error| Failure::invalid_request(error.to_string()))
 }

@@ -4,7 +4,6 @@
 use axum::extract::{Request, State};
 use http::StatusCode;
 use rescind::id::ClientId;
-use rescind::log::Text;
 use rescind::{Error, Introspection};
 use tracing::info;
 
@@ -26,9 +25,7 @@ pub(super) async fn submit(State(app): State<App>, request: Request) -> Answer<S
     let client = Client::of(&parts.headers, &form, &app.config.clients)?;
     let token = form.require("token")?;
     check_owner(&app, token, &client).await?;
-    let (Ok(reason), Ok(actor)) = (Text::new("revoked by its holder"), Text::new("oauth/revoke")) else {
-        return Err(Failure::invalid_request("the reason cannot be written"));
-    };
+    let (reason, actor) = (super::actor("revoked by its holder")?, super::actor("oauth/revoke")?);
     match app.rescind.revoke_presented(token, reason, actor).await {
         Ok(_) => Ok(StatusCode::OK),
         // §2.2: an invalid token is as good as revoked, and the answer does not tell the two apart.

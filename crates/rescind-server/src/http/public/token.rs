@@ -4,6 +4,7 @@
 use axum::extract::{Request, State};
 use http::StatusCode;
 use rescind::id::ClientId;
+use rescind::rejection::Rejection;
 use rescind::{Error, Refresh};
 use tracing::warn;
 
@@ -44,10 +45,15 @@ pub(super) async fn submit(State(app): State<App>, request: Request) -> Answer {
 
 async fn refreshed(app: &App, token: &str, refresh: Refresh) -> Answer<rescind::TokenPair> {
     let outcome = app.rescind.refresh(token, refresh).await;
-    if let Err(Error::Rejected(rescind::rejection::Rejection::Reused)) = &outcome {
-        warn!("a spent refresh token came back outside of its grace; its session is ended");
-    }
-    Ok(outcome?.pair)
+    outcome.map(|refreshed| refreshed.pair).map_err(|error| match error {
+        Error::Rejected(rejection) => {
+            if rejection == Rejection::Reused {
+                warn!("a spent refresh token came back outside of its grace; its session is ended");
+            }
+            Failure::refused_grant(rejection)
+        }
+        error => error.into(),
+    })
 }
 
 /// RFC 6749 §6: a confidential client proves itself. Where there are any, a request that names no client is the
