@@ -1,6 +1,7 @@
 //! `rescind`: the server and its command line in one binary. Owns the exit code; see `cli` for the commands and `http`
 //! for the routes.
 
+mod admin_address;
 mod app;
 mod cli;
 mod config;
@@ -10,6 +11,7 @@ mod logs;
 mod pages;
 mod store;
 mod users;
+mod wire;
 
 use std::process::ExitCode;
 

@@ -1,5 +1,6 @@
 //! HTTP: the routers of both listeners, and what they share. Each handler owns its own route.
 
+pub(crate) mod admin;
 pub(crate) mod body;
 pub(crate) mod caller;
 pub(crate) mod client;

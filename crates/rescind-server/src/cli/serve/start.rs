@@ -17,7 +17,7 @@ use super::stop;
 use crate::app::{App, Parts};
 use crate::config::Config;
 use crate::data_dir::{AdminToken, DataDir};
-use crate::http::{listen, public};
+use crate::http::{admin, listen, public};
 use crate::logs;
 use crate::store;
 use crate::users::{Throttle, Users};
@@ -59,11 +59,12 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     let app =
         App::new(Parts { rescind, config, users, throttle, admin_token, metrics, draining: AtomicBool::new(false) });
     announce(&app, address, admin_address)?;
+    crate::admin_address::publish(&app.config.data, admin_address)?;
 
     let (stop, stopped) = watch::channel(false);
     let upkeep = tokio::spawn(upkeep(app.clone()));
     let public = tokio::spawn(listen::serve(listener, public::routes(app.clone()), limits, stopped.clone()));
-    let admin = tokio::spawn(listen::serve(admin_listener, axum::Router::new(), limits, stopped));
+    let admin = tokio::spawn(listen::serve(admin_listener, admin::router(app.clone()), limits, stopped));
     stop::signal().await?;
     stop::in_order(&app, &stop, [public, admin]).await;
     upkeep.abort();
