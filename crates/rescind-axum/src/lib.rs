@@ -1,1 +1,28 @@
-//! Rescind.
+//! Rescind for axum: a handler that takes [`Live`] runs only for a request whose access token is good and not revoked.
+//!
+//! A request's way: `bearer` finds the one token → [`rescind::Rescind::check`] → [`Live`], or [`Refusal`], which
+//! answers as RFC 6750 §3 asks. The query string is never read for tokens (RFC 6750 §2.3, FAPI 2.0 §5.3.3).
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use rescind::Rescind;
+//! use rescind_axum::Live;
+//!
+//! async fn hello(token: Live) -> String {
+//!     format!("hello {}", token.subject())
+//! }
+//!
+//! fn app(rescind: Rescind) -> Router {
+//!     Router::new().route("/hello", get(hello)).with_state(rescind)
+//! }
+//! ```
+//!
+//! With a state of your own, say how [`Rescind`](rescind::Rescind) is found in it: `impl FromRef<AppState> for Rescind`.
+
+mod bearer;
+mod live;
+mod refusal;
+
+pub use self::bearer::bearer_token;
+pub use self::live::Live;
+pub use self::refusal::Refusal;

@@ -1,2 +1,20 @@
-//! The binary.
-fn main() {}
+//! `rescind`: the server and its command line in one binary. Owns the exit code; see `cli` for the commands and `http`
+//! for the routes.
+
+mod admin_address;
+mod app;
+mod cli;
+mod config;
+mod data_dir;
+mod http;
+mod logs;
+mod pages;
+mod store;
+mod users;
+mod wire;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,62 @@
+//! Finds the access token in a request's headers: exactly one, in `Authorization: Bearer` (RFC 6750 §2.1). Reads no
+//! query and no body, and does not look into the token.
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+use crate::Refusal;
+
+/// The token of the `Authorization: Bearer` header; `None` where there is no such header, or it is of another scheme.
+///
+/// # Errors
+/// [`Refusal::Malformed`] where the header is repeated, or holds no token or more than one (RFC 6750 §3.1).
+pub fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Refusal::Malformed("the Authorization header came twice"));
+    }
+    let value = value.to_str().map_err(|_| Refusal::Malformed("the Authorization header is not ASCII"))?;
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    // RFC 9110 §11.1: the scheme's case does not matter.
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Ok(None);
+    }
+    let token = token.trim_matches(' ');
+    if token.is_empty() || token.contains([' ', ',', '\t']) {
+        return Err(Refusal::Malformed("the Authorization header holds not exactly one token"));
+    }
+    Ok(Some(token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        values.iter().map(|value| (AUTHORIZATION, value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn one_bearer_token_is_found_whatever_the_scheme_s_case() {
+        for value in ["Bearer abc", "bearer abc", "BEARER  abc"] {
+            assert_eq!(bearer_token(&headers(&[value])).unwrap(), Some("abc"));
+        }
+    }
+
+    #[test]
+    fn another_scheme_is_no_bearer_token() {
+        assert_eq!(bearer_token(&headers(&[])).unwrap(), None);
+        assert_eq!(bearer_token(&headers(&["Basic YTpi"])).unwrap(), None);
+        assert_eq!(bearer_token(&headers(&["Bearerabc"])).unwrap(), None);
+    }
+
+    #[test]
+    fn a_repeated_or_empty_or_double_token_is_malformed() {
+        for values in
+            [&["Bearer a", "Bearer a"][..], &["Bearer"], &["Bearer "], &["Bearer a b"], &["Bearer a, Bearer b"]]
+        {
+            assert!(matches!(bearer_token(&headers(values)), Err(Refusal::Malformed(_))), "{values:?}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Builds the server from its configuration and runs it: data directory, listeners, store, engine, users, routers.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use rescind::keys::RootSecret;
+use rescind::random::SystemRandom;
+use rescind::time::SystemClock;
+use rescind::{BoxError, Rescind};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tracing::info;
+
+use super::stop;
+use crate::app::{App, Parts};
+use crate::config::Config;
+use crate::data_dir::{AdminToken, DataDir};
+use crate::http::{admin, listen, public};
+use crate::logs;
+use crate::store;
+use crate::users::{Throttle, Users};
+
+/// How often the metrics' recorder tidies up.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Serves until told to stop.
+///
+/// # Errors
+/// Whatever keeps it from starting, with the remedy. Nothing that was there is overwritten.
+pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
+    let data = DataDir::at(&config.data);
+    data.create()?;
+    let root = RootSecret::load_or_create(data.root_key(), &SystemRandom)?;
+    let admin_token = AdminToken::load_or_create(&data.admin_token())?;
+    let listener = bind(config.listen, "listen").await?;
+    let admin_listener = bind(config.admin_listen, "admin_listen").await?;
+    let (address, admin_address) = (listener.local_addr()?, admin_listener.local_addr()?);
+    let store = store::open(&config.store).await?;
+    let users = Users::new(Arc::clone(&store), Arc::new(SystemClock));
+    if config.dev() {
+        users.add_demo().await?;
+    }
+    let issuer = config.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
+    let audience = config.audience.clone().unwrap_or_else(|| issuer.clone());
+    let rescind = Rescind::builder(issuer, audience)
+        .store(store)
+        .root_secret(root)
+        .algorithm(config.algorithm)
+        .settings(config.engine.clone())
+        .high_water(data.high_water())
+        .welcome(users.clone())
+        .build()
+        .await?;
+    let metrics = logs::metrics()?;
+    let limits = config.limits;
+    let throttle = Throttle::new(&limits);
+    let app =
+        App::new(Parts { rescind, config, users, throttle, admin_token, metrics, draining: AtomicBool::new(false) });
+    announce(&app, address, admin_address)?;
+    crate::admin_address::publish(&app.config.data, admin_address)?;
+
+    let (stop, stopped) = watch::channel(false);
+    let upkeep = tokio::spawn(upkeep(app.clone()));
+    let public = tokio::spawn(listen::serve(listener, public::routes(app.clone()), limits, stopped.clone()));
+    let admin = tokio::spawn(listen::serve(admin_listener, admin::router(app.clone()), limits, stopped));
+    stop::signal().await?;
+    stop::in_order(&app, &stop, [public, admin]).await;
+    upkeep.abort();
+    info!("stopped");
+    Ok(())
+}
+
+async fn bind(address: std::net::SocketAddr, setting: &'static str) -> Result<TcpListener, BoxError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("setting {setting}: cannot listen on {address}: {error}").into())
+}
+
+/// Standard output is for whoever started it: where the server is. The public URL stands first and alone on its line.
+fn announce(app: &App, address: std::net::SocketAddr, admin: std::net::SocketAddr) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "http://{address}")?;
+    writeln!(out, "admin http://{admin}")?;
+    if app.config.dev() {
+        writeln!(
+            out,
+            "Open the first in a browser; sign in as demo with password demo. Only for trying out: anyone on this machine can do the same."
+        )?;
+    }
+    out.flush()?;
+    info!(%address, %admin, issuer = app.rescind.issuer(), "listening");
+    Ok(())
+}
+
+async fn upkeep(app: App) {
+    let mut every = tokio::time::interval(UPKEEP);
+    loop {
+        every.tick().await;
+        app.metrics.run_upkeep();
+    }
+}

@@ -1,0 +1,108 @@
+//! What an operator may set, each by a flag, by `RESCIND_…` in the environment, or in the TOML file under the same name
+//! with underscores. One struct is read from all three, so that they cannot drift apart. Nothing is decided here.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+use serde::Deserialize;
+
+use super::{ClientRow, Span};
+
+/// Every setting, unset where `None`.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    /// Try it out: data in ./rescind-data, user demo with password demo, the demo page. Loopback only
+    #[arg(long, env = "RESCIND_DEV", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", value_parser = BoolishValueParser::new())]
+    pub(crate) dev: Option<bool>,
+    /// Refuse every setting that is only fit for trying out
+    #[arg(long, env = "RESCIND_PRODUCTION", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", value_parser = BoolishValueParser::new())]
+    pub(crate) production: Option<bool>,
+    /// The issuer's URL in every token [default: http:// and the listener]
+    #[arg(long, env = "RESCIND_ISSUER", value_name = "URL")]
+    pub(crate) issuer: Option<String>,
+    /// The audience in every token [default: the issuer]
+    #[arg(long, env = "RESCIND_AUDIENCE", value_name = "AUDIENCE")]
+    pub(crate) audience: Option<String>,
+    /// The directory of root.key, admin-token, high-water and rescind.db [default: ./rescind-data]
+    #[arg(long, env = "RESCIND_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Where sessions and the log live: sqlite:PATH or memory: [default: sqlite:DATA/rescind.db]
+    #[arg(long, env = "RESCIND_STORE", value_name = "URL")]
+    pub(crate) store: Option<String>,
+    /// The public listener; port 0 takes a free one [default: 127.0.0.1:7000]
+    #[arg(long, env = "RESCIND_LISTEN", value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// The admin listener; keep it off public networks [default: 127.0.0.1:7001]
+    #[arg(long, env = "RESCIND_ADMIN_LISTEN", value_name = "ADDR")]
+    pub(crate) admin_listen: Option<SocketAddr>,
+    /// How new signing keys sign: EdDSA, ES256, RS256, PS256 or HS256 [default: EdDSA]
+    #[arg(long, env = "RESCIND_ALGORITHM", value_name = "ALG")]
+    pub(crate) algorithm: Option<String>,
+    /// How long an access token lives [default: 15m]
+    #[arg(long, env = "RESCIND_ACCESS_LIFETIME", value_name = "SPAN")]
+    pub(crate) access_lifetime: Option<Span>,
+    /// Accept a token this long after its exp, at most 60s [default: 0s]
+    #[arg(long, env = "RESCIND_LEEWAY", value_name = "SPAN")]
+    pub(crate) leeway: Option<Span>,
+    /// A session ends when it was not used this long [default: 14d]
+    #[arg(long, env = "RESCIND_SESSION_IDLE", value_name = "SPAN")]
+    pub(crate) session_idle: Option<Span>,
+    /// A session ends this long after sign-in, whatever happens [default: 30d]
+    #[arg(long, env = "RESCIND_SESSION_ABSOLUTE", value_name = "SPAN")]
+    pub(crate) session_absolute: Option<Span>,
+    /// A refresh token that was just rotated is answered again this long [default: 10s]
+    #[arg(long, env = "RESCIND_GRACE", value_name = "SPAN")]
+    pub(crate) grace: Option<Span>,
+    /// Every node knows of a revocation within this time, or refuses to answer [default: 2s]
+    #[arg(long, env = "RESCIND_STALENESS_BOUND", value_name = "SPAN")]
+    pub(crate) staleness_bound: Option<Span>,
+    /// What to do past that: refuse, ask (the store), or `allow_for:SPAN` [default: refuse]
+    #[arg(long, env = "RESCIND_ON_STALE", value_name = "POLICY")]
+    pub(crate) on_stale: Option<String>,
+    /// Memory for tokens whose signature was checked before [default: 32]
+    #[arg(long, env = "RESCIND_TOKEN_CACHE_MIB", value_name = "MIB")]
+    pub(crate) token_cache_mib: Option<u32>,
+    /// Connections at once on each listener; more wait in the kernel's queue [default: 4096]
+    #[arg(long, env = "RESCIND_MAX_CONNECTIONS", value_name = "N")]
+    pub(crate) max_connections: Option<u32>,
+    /// A request's head must be complete in this time; an idle connection is closed after it [default: 15s]
+    #[arg(long, env = "RESCIND_HEAD_TIMEOUT", value_name = "SPAN")]
+    pub(crate) head_timeout: Option<Span>,
+    /// A request's body must be complete in this time [default: 15s]
+    #[arg(long, env = "RESCIND_BODY_TIMEOUT", value_name = "SPAN")]
+    pub(crate) body_timeout: Option<Span>,
+    /// When told to stop, requests under way have this long to end [default: 10s]
+    #[arg(long, env = "RESCIND_DRAIN_TIMEOUT", value_name = "SPAN")]
+    pub(crate) drain_timeout: Option<Span>,
+    /// Failed sign-ins per user name in five minutes before 429 [default: 10]
+    #[arg(long, env = "RESCIND_SIGN_IN_FAILURES_PER_USER", value_name = "N")]
+    pub(crate) sign_in_failures_per_user: Option<u32>,
+    /// Failed sign-ins per client address in five minutes before 429 [default: 50]
+    #[arg(long, env = "RESCIND_SIGN_IN_FAILURES_PER_ADDRESS", value_name = "N")]
+    pub(crate) sign_in_failures_per_address: Option<u32>,
+    /// What is logged, such as info or `rescind_server=debug` [default: info]
+    #[arg(long, env = "RESCIND_LOG", value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// json or text [default: text under --dev, else json]
+    #[arg(long, env = "RESCIND_LOG_FORMAT", value_name = "FORMAT")]
+    pub(crate) log_format: Option<String>,
+    /// The applications that prove themselves with a secret, or rotate in their own way; `[[clients]]` in the file only.
+    #[arg(skip)]
+    pub(crate) clients: Vec<ClientRow>,
+}
+
+impl Settings {
+    /// These settings, and where they are silent, `file`'s.
+    #[must_use]
+    pub(crate) fn or(self, file: Self) -> Self {
+        macro_rules! first_set {
+            ($($name:ident)*) => { Self { $($name: self.$name.or(file.$name),)* clients: file.clients } };
+        }
+        first_set!(dev production issuer audience data store listen admin_listen algorithm access_lifetime leeway
+            session_idle session_absolute grace staleness_bound on_stale token_cache_mib max_connections head_timeout
+            body_timeout drain_timeout sign_in_failures_per_user sign_in_failures_per_address log log_format)
+    }
+}

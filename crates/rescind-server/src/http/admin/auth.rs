@@ -1,0 +1,82 @@
+//! Who may use the admin listener: whoever presents the admin token (RFC 6750 §2.1), compared in constant time. Owns
+//! the refusal; knows no route.
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use tracing::warn;
+
+use crate::app::App;
+use crate::http::error::Failure;
+
+/// Lets a request through that presents the admin token, and no other. No answer may be stored by a cache.
+pub(super) async fn require(State(app): State<App>, request: Request, next: Next) -> Response {
+    let mut response = match presented(request.headers()) {
+        Presented::Token(token) if app.admin_token.fits(token) => next.run(request).await,
+        // RFC 6750 §3.1: no error code where no credentials came.
+        Presented::Nothing => refusal("Bearer realm=\"rescind-admin\"", "present the admin token as Authorization: Bearer"),
+        Presented::Token(_) | Presented::Other => {
+            warn!(path = request.uri().path(), "the admin listener was asked with a wrong admin token");
+            metrics::counter!("rescind_admin_refusals_total").increment(1);
+            let challenge = "Bearer realm=\"rescind-admin\", error=\"invalid_token\"";
+            refusal(challenge, "this is not the admin token, which stands in the file admin-token of the data directory")
+        }
+    };
+    response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+enum Presented<'a> {
+    Nothing,
+    Token(&'a str),
+    /// Another scheme, or the header twice.
+    Other,
+}
+
+fn presented(headers: &HeaderMap) -> Presented<'_> {
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    match (all.next(), all.next()) {
+        (None, _) => Presented::Nothing,
+        (Some(one), None) => bearer(one).map_or(Presented::Other, Presented::Token),
+        (Some(_), Some(_)) => Presented::Other,
+    }
+}
+
+/// RFC 9110 §11.1: the scheme's case does not matter.
+fn bearer(header: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn refusal(challenge: &'static str, description: &'static str) -> Response {
+    let mut response = Failure::new(StatusCode::UNAUTHORIZED, "invalid_token", description).into_response();
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token_of(values: &[&'static str]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, HeaderValue::from_static(value));
+        }
+        match presented(&headers) {
+            Presented::Token(token) => Some(token.to_owned()),
+            Presented::Nothing | Presented::Other => None,
+        }
+    }
+
+    #[test]
+    fn one_bearer_token_is_read_and_nothing_else() {
+        assert_eq!(token_of(&["Bearer abc"]).as_deref(), Some("abc"));
+        assert_eq!(token_of(&["bearer abc"]).as_deref(), Some("abc"));
+        for other in [&[][..], &["Basic abc"], &["abc"], &["Bearer abc", "Bearer abc"], &["Bearer"]] {
+            assert_eq!(token_of(other), None, "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `/admin/v1/keys`: the ring of signing keys.
+
+use axum::Json;
+use axum::extract::State;
+use rescind::KeyStatus;
+use rescind::id::KeyId;
+use rescind::keys::KeyState;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::query::{Query, Segment};
+use super::{actor, reason};
+use crate::app::App;
+use crate::http::body::OptionalJson;
+use crate::http::error::{Answer, Failure};
+use crate::wire::{EntryJson, KeyJson, KeysJson};
+
+/// Lists the keys.
+pub(super) async fn list(State(app): State<App>, query: Query) -> Answer<Json<KeysJson>> {
+    let [] = query.only([])?;
+    let keys = app.rescind.keys();
+    Ok(Json(KeysJson { keys: keys.iter().map(shown).collect() }))
+}
+
+fn shown(key: &KeyStatus) -> KeyJson {
+    let (state, since) = match key.state {
+        KeyState::Next => ("next", None),
+        KeyState::Current => ("current", None),
+        KeyState::Retired { at } => ("retired", Some(at.as_secs())),
+        KeyState::Revoked { at } => ("revoked", Some(at.as_secs())),
+    };
+    KeyJson { kid: key.kid.to_string(), algorithm: key.algorithm.to_string(), state: state.to_owned(), since }
+}
+
+/// Nothing can be said about a rotation.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
+/// Signs with a new key from now on.
+pub(super) async fn rotate(State(app): State<App>, query: Query, _: OptionalJson<Nothing>) -> Answer<Json<Value>> {
+    let [] = query.only([])?;
+    let current = app.rescind.rotate_keys().await?;
+    Ok(Json(json!({ "current": current })))
+}
+
+/// Refuses whatever a key signed, and takes it out of the JWKS.
+pub(super) async fn revoke(State(app): State<App>, Segment(kid): Segment, query: Query) -> Answer<Json<EntryJson>> {
+    let [given] = query.only(["reason"])?;
+    let kid = KeyId::new(&kid).map_err(|error| Failure::invalid_request(format!("the key id is {error}")))?;
+    let entry = app.rescind.revoke_key(&kid, reason(given.as_deref().or(Some("key revoked")))?, actor()?).await?;
+    Ok(Json(EntryJson::from(&entry)))
+}

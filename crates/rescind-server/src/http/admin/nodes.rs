@@ -1,0 +1,34 @@
+//! `/admin/v1/nodes`: which nodes share the store, and how far each has read the log. A store of one node lists itself.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use super::query::Query;
+use crate::app::App;
+use crate::http::error::Answer;
+
+/// Lists the nodes.
+pub(super) async fn list(State(app): State<App>, query: Query) -> Answer<Json<Value>> {
+    let [] = query.only([])?;
+    let stats = app.rescind.stats();
+    let node = json!({
+        "id": host(),
+        "applied": stats.applied,
+        "head": stats.head,
+        "staleness_ms": stats.staleness.map(millis),
+        "incarnation": stats.incarnation.map(|incarnation| incarnation.to_string()),
+    });
+    Ok(Json(json!({ "nodes": [node] })))
+}
+
+/// Whole milliseconds.
+pub(super) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

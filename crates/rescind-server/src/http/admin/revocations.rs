@@ -1,0 +1,128 @@
+//! `/admin/v1/revocations`: revoke, read the log, lift. Owns the request's members; the engine owns what is revoked.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::LOCATION;
+use rescind::log::{Entry, Scope, ScopeKind};
+use rescind::position::Seq;
+use rescind::store::{Feed, Head};
+use rescind::{Error, Rescind, Revoke};
+use serde::Deserialize;
+
+use super::query::{Query, Segment, limit, number};
+use super::{actor, reason};
+use crate::app::App;
+use crate::http::body::StrictJson;
+use crate::http::error::{Answer, Failure};
+use crate::wire::{EntryJson, LogJson, ScopeJson};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RevokeRequest {
+    scope: Option<ScopeJson>,
+    token: Option<String>,
+    reason: Option<String>,
+}
+
+/// Revokes a scope, or what a presented token names.
+pub(super) async fn revoke(
+    State(app): State<App>,
+    query: Query,
+    StrictJson(request): StrictJson<RevokeRequest>,
+) -> Answer<Response> {
+    let [wait] = query.only(["wait"])?;
+    let everywhere = match wait.as_deref() {
+        None => false,
+        Some("everywhere") => true,
+        Some(_) => return Err(Failure::invalid_request("wait is unknown; everywhere, or leave it out")),
+    };
+    let (reason, actor) = (reason(request.reason.as_deref())?, actor()?);
+    let entry = match (request.scope, request.token) {
+        (Some(scope), None) => match scope_of(&scope)? {
+            // The key leaves the ring and the JWKS too.
+            Scope::Key(kid) => app.rescind.revoke_key(&kid, reason, actor).await?,
+            scope => app.rescind.revoke(Revoke { scope, reason, actor }).await?,
+        },
+        (None, Some(token)) => match app.rescind.revoke_presented(&token, reason, actor).await {
+            Ok(entry) => entry,
+            // The caller proved itself with the admin token; the token in the body is input.
+            Err(Error::Rejected(rejection)) => {
+                return Err(Failure::invalid_request(format!("token is none of this server's: {rejection}")));
+            }
+            Err(error) => return Err(error.into()),
+        },
+        _ => return Err(Failure::invalid_request("give scope or token, one of them")),
+    };
+    if everywhere {
+        app.rescind.sync().await?;
+    }
+    let location = format!("/admin/v1/revocations/{}", entry.seq);
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(EntryJson::from(&entry))).into_response())
+}
+
+fn scope_of(scope: &ScopeJson) -> Result<Scope, Failure> {
+    let kind = ScopeKind::parse(&scope.kind)
+        .ok_or_else(|| Failure::invalid_request("scope.kind is unknown; one of token, session, subject, client, key, all"))?;
+    let id = match (&scope.id, kind) {
+        (Some(id), _) => id.as_str(),
+        (None, ScopeKind::All) => "",
+        (None, _) => return Err(Failure::invalid_request(format!("scope.id is missing; which {kind}?"))),
+    };
+    Scope::parse(kind, id).map_err(|error| Failure::invalid_request(error.to_string()))
+}
+
+/// Reads the log.
+pub(super) async fn list(State(app): State<App>, query: Query) -> Answer<Json<LogJson>> {
+    let [after, asked] = query.only(["after", "limit"])?;
+    let (after, limit) = (Seq::new(number("after", after, 0)?), limit(asked)?);
+    let (head, entries) = match app.rescind.log(after, limit).await? {
+        Feed::Batch(batch) => (batch.head, batch.entries),
+        Feed::Gone(head) => from_oldest_kept(&app.rescind, after, head, limit).await?,
+    };
+    let next = entries.last().map(|entry| entry.seq).filter(|last| *last < head.seq).map(Seq::get);
+    Ok(Json(LogJson { revocations: entries.iter().map(EntryJson::from).collect(), head: head.seq.get(), next }))
+}
+
+/// The part of the log that follows what was swept: the lowest position from which the store can go on is found by
+/// halving, since it can go on from every one above.
+async fn from_oldest_kept(rescind: &Rescind, after: Seq, head: Head, limit: usize) -> Answer<(Head, Vec<Entry>)> {
+    let (mut gone, mut kept) = (after.get(), head.seq.get());
+    while kept.saturating_sub(gone) > 1 {
+        let middle = gone + (kept - gone) / 2;
+        match rescind.log(Seq::new(middle), 1).await? {
+            Feed::Batch(_) => kept = middle,
+            Feed::Gone(_) => gone = middle,
+        }
+    }
+    match rescind.log(Seq::new(kept), limit).await? {
+        Feed::Batch(batch) => Ok((batch.head, batch.entries)),
+        // Asked from beyond the head, or swept on meanwhile: nothing follows.
+        Feed::Gone(head) => Ok((head, Vec::new())),
+    }
+}
+
+/// Lifts a cut-off.
+pub(super) async fn lift(State(app): State<App>, Segment(seq): Segment, query: Query) -> Answer<Json<EntryJson>> {
+    let [given] = query.only(["reason"])?;
+    let seq = seq.parse().map_err(|_| Failure::invalid_request("the position is not a number"))?;
+    let lift = app.rescind.lift(Seq::new(seq), reason(given.as_deref())?, actor()?).await;
+    match lift {
+        Ok(entry) => Ok(Json(EntryJson::from(&entry))),
+        Err(Error::Conflict { newest: Some(newest) }) => Err(conflict(seq, &newest)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn conflict(seq: u64, newest: &Entry) -> Failure {
+    let EntryJson { seq: last, act, .. } = EntryJson::from(newest);
+    let scope = &newest.scope;
+    let description = match act {
+        crate::wire::ActJson::CutOff => {
+            format!("{seq} is not the newest entry on {scope}: a later cut-off stands at {last}; lift that one, which ends both")
+        }
+        crate::wire::ActJson::Lift => format!("{seq} is not in force: {scope} was lifted at {last} already"),
+    };
+    Failure::conflict(description, serde_json::to_value(EntryJson::from(newest)).ok())
+}

@@ -1,0 +1,104 @@
+//! `/admin/v1/stats` and `GET /metrics`: the same numbers, as JSON for people and scripts and as Prometheus text. Owns
+//! their names; each is counted where it happens.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use rescind::{Counts, Rescind, Stats};
+use serde_json::{Map, Value, json};
+
+use super::nodes::millis;
+use super::query::Query;
+use crate::app::App;
+use crate::http::error::Answer;
+
+/// What was counted since the start.
+fn counters(stats: &Stats) -> [(&'static str, u64); 18] {
+    let Counts {
+        opened,
+        rotated,
+        retried,
+        kept,
+        reused,
+        ahead,
+        refresh_refused,
+        revoked,
+        lifted,
+        cache_hits,
+        cache_misses,
+        check_refused,
+        check_stale,
+        check_allowed_stale,
+        swept,
+    } = stats.counts;
+    [
+        ("sessions_opened", opened),
+        ("refresh_rotated", rotated),
+        ("refresh_retried", retried),
+        ("refresh_kept", kept),
+        ("refresh_reused", reused),
+        ("refresh_ahead", ahead),
+        ("refresh_refused", refresh_refused),
+        ("revoked", revoked),
+        ("lifted", lifted),
+        ("cache_hits", cache_hits),
+        ("cache_misses", cache_misses),
+        ("checks_refused", check_refused),
+        ("checks_unanswered_stale", check_stale),
+        ("checks_allowed_stale", check_allowed_stale),
+        ("rows_swept", swept),
+        ("history_healed", stats.healed),
+        ("clock_steps", stats.clock_steps),
+        ("feed_rounds_failed", stats.failed_rounds),
+    ]
+}
+
+/// What is so at the moment.
+fn gauges(stats: &Stats) -> [(&'static str, usize); 3] {
+    [("view_entries", stats.view_entries), ("view_bytes", stats.view_bytes), ("cached_tokens", stats.cached_tokens)]
+}
+
+/// The numbers as a flat JSON object.
+pub(super) async fn show(State(app): State<App>, query: Query) -> Answer<Json<Value>> {
+    let [] = query.only([])?;
+    let (stats, readiness) = (app.rescind.stats(), app.rescind.readiness());
+    let wrong = readiness.parts.iter().filter_map(|(part, state)| Some(format!("{part}: {}", state.as_ref().err()?)));
+    let wrong: Vec<_> = wrong.collect();
+    let mut all = Map::new();
+    all.insert("ready".to_owned(), json!(readiness.ready));
+    all.insert("not_ready".to_owned(), if wrong.is_empty() { Value::Null } else { json!(wrong.join("; ")) });
+    all.insert("now".to_owned(), json!(app.rescind.clock().wall().as_secs()));
+    all.insert("head".to_owned(), json!(stats.head));
+    all.insert("applied".to_owned(), json!(stats.applied));
+    all.insert("staleness_ms".to_owned(), json!(stats.staleness.map(millis)));
+    all.insert("staleness_bound_ms".to_owned(), json!(millis(app.rescind.settings().staleness_bound)));
+    all.extend(gauges(&stats).into_iter().map(|(name, value)| (name.to_owned(), json!(value))));
+    all.extend(counters(&stats).into_iter().map(|(name, value)| (name.to_owned(), json!(value))));
+    Ok(Json(Value::Object(all)))
+}
+
+/// The numbers as Prometheus text, with what else of the server counts.
+pub(super) async fn metrics(State(app): State<App>, query: Query) -> Answer<Response> {
+    let [] = query.only([])?;
+    record(&app.rescind);
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render()).into_response())
+}
+
+/// The engine counts for itself; its numbers are taken over when somebody asks.
+fn record(rescind: &Rescind) {
+    let stats = rescind.stats();
+    for (name, value) in counters(&stats) {
+        metrics::counter!(format!("rescind_{name}_total")).absolute(value);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; 2^53 is beyond every one of these")]
+    for (name, value) in gauges(&stats) {
+        metrics::gauge!(format!("rescind_{name}")).set(value as f64);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a position stays below 2^53")]
+    let position = |seq: rescind::position::Seq| seq.get() as f64;
+    metrics::gauge!("rescind_log_applied").set(position(stats.applied));
+    metrics::gauge!("rescind_log_head").set(stats.head.map_or(f64::NAN, position));
+    metrics::gauge!("rescind_staleness_seconds").set(stats.staleness.map_or(f64::INFINITY, |age| age.as_secs_f64()));
+    metrics::gauge!("rescind_ready").set(if rescind.readiness().ready { 1.0 } else { 0.0 });
+}

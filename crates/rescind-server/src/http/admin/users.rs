@@ -1,0 +1,103 @@
+//! `/admin/v1/users`: who may sign in. Owns that disabling a user and changing a password end the user's sessions, in
+//! this order: the record first, so that no new session begins, then the cut-off, so that no old one goes on.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use rescind::Revoke;
+use rescind::id::Subject;
+use rescind::log::Scope;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::query::{Query, Segment, limit};
+use super::{actor, reason};
+use crate::app::App;
+use crate::http::body::StrictJson;
+use crate::http::error::{Answer, Failure};
+use crate::users::{Change, User, UserError};
+use crate::wire::{UserJson, UsersJson};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AddRequest {
+    username: String,
+    password: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeRequest {
+    disabled: Option<bool>,
+    password: Option<String>,
+}
+
+/// Lists the users by name.
+pub(super) async fn list(State(app): State<App>, query: Query) -> Answer<Json<UsersJson>> {
+    let [cursor, asked] = query.only(["cursor", "limit"])?;
+    let limit = limit(asked)?;
+    let users = app.users.list(cursor.as_deref(), limit).await.map_err(refused)?;
+    let next = users.last().filter(|_| users.len() == limit).map(|user| user.subject.to_string());
+    Ok(Json(UsersJson { users: users.iter().map(shown).collect(), next }))
+}
+
+/// Adds a user.
+pub(super) async fn add(
+    State(app): State<App>,
+    query: Query,
+    StrictJson(request): StrictJson<AddRequest>,
+) -> Answer<Response> {
+    let [] = query.only([])?;
+    let user = app.users.add(&request.username, Zeroizing::new(request.password)).await.map_err(refused)?;
+    Ok((StatusCode::CREATED, Json(shown(&user))).into_response())
+}
+
+/// Changes a user. A user who is disabled or gets a new password loses every session; one who is enabled gets none back.
+pub(super) async fn change(
+    State(app): State<App>,
+    Segment(sub): Segment,
+    query: Query,
+    StrictJson(request): StrictJson<ChangeRequest>,
+) -> Answer<Json<Value>> {
+    let [] = query.only([])?;
+    let subject = Subject::new(&sub).map_err(|error| Failure::invalid_request(format!("the user's name is {error}")))?;
+    let why = match (request.disabled, &request.password) {
+        (None, None) => return Err(Failure::invalid_request("nothing to change; give disabled, password, or both")),
+        (Some(true), _) => Some("user_disabled"),
+        (_, Some(_)) => Some("password_changed"),
+        (Some(false), None) => None,
+    };
+    let change = Change { disabled: request.disabled, password: request.password.map(Zeroizing::new) };
+    let user = app.users.change(&subject, change).await.map_err(refused)?;
+    let mut body = json!(shown(&user));
+    if let Some(why) = why {
+        // Should this fail, the caller gets 503 and asks again: both steps may be done twice.
+        let revoke = Revoke { scope: Scope::Subject(subject), reason: reason(Some(why))?, actor: actor()? };
+        let entry = app.rescind.revoke(revoke).await?;
+        if let Some(members) = body.as_object_mut() {
+            members.insert("ended_by".to_owned(), json!(entry.seq));
+        }
+    }
+    Ok(Json(body))
+}
+
+fn shown(user: &User) -> UserJson {
+    UserJson {
+        subject: user.subject.to_string(),
+        username: user.subject.to_string(),
+        disabled: user.disabled,
+        created_at: user.created_at.as_secs(),
+    }
+}
+
+fn refused(error: UserError) -> Failure {
+    match error {
+        UserError::Invalid(problem) => Failure::invalid_request(problem),
+        UserError::Taken => Failure::conflict("a user of this name exists already; change it with PATCH", None),
+        UserError::Unknown => Failure::not_found("no such user; GET /admin/v1/users lists them"),
+        UserError::Busy => Failure::unavailable("too much is being changed at once", std::time::Duration::from_secs(1)),
+        UserError::Store(error) => Failure::store(&error),
+    }
+}

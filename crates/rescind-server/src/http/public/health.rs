@@ -1,0 +1,43 @@
+//! `GET /livez` and `GET /readyz`: whether the process runs, and whether it should be sent requests.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
+use serde_json::{Map, json};
+
+use crate::app::App;
+
+/// The process answers. Says nothing of the store: a restart would not mend it.
+pub(super) async fn live() -> Response {
+    let mut response = Response::new(Body::from("{\"live\":true}"));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// 200 where requests can be served whole, else 503; `?verbose` lists the parts.
+pub(super) async fn ready(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
+    let engine = app.rescind.readiness();
+    let draining = app.is_draining();
+    let ready = engine.ready && !draining;
+    let mut body = json!({ "ready": ready });
+    if query.is_some_and(|query| query.split('&').any(|part| part == "verbose" || part.starts_with("verbose="))) {
+        let mut parts: Map<_, _> = engine
+            .parts
+            .into_iter()
+            .map(|(name, state)| {
+                let (ok, text) = state.map_or_else(|problem| (false, problem), |text| (true, text));
+                (name.to_owned(), json!({ "ok": ok, "text": text }))
+            })
+            .collect();
+        let text = if draining { "told to stop" } else { "taking requests" };
+        parts.insert("process".to_owned(), json!({ "ok": !draining, "text": text }));
+        body = json!({ "ready": ready, "parts": parts });
+    }
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [(CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}

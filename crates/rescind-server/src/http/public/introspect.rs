@@ -1,0 +1,72 @@
+//! `POST /oauth/introspect` (RFC 7662): for the holder of the admin token and for confidential clients. Whoever else asks
+//! is refused before the token is looked at, so that nobody can try tokens out here (§4).
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use rescind::session::Session;
+use rescind::{Introspection, Live};
+use serde_json::{Map, Value, json};
+
+use crate::app::App;
+use crate::http::body::{self, Form, Kind};
+use crate::http::caller;
+use crate::http::client::Client;
+use crate::http::error::{Answer, Failure, TriedHeader};
+use crate::http::token_pair;
+
+/// Says what a token is worth now.
+pub(super) async fn submit(State(app): State<App>, request: Request) -> Answer {
+    let (parts, content) = request.into_parts();
+    let kind = body::kind(&parts.headers)?;
+    let bytes = body::read(content, &app).await?;
+    if kind != Some(Kind::Form) {
+        return Err(Failure::invalid_request("send a form: application/x-www-form-urlencoded"));
+    }
+    let form = Form::parse(&bytes)?;
+    authorize(&app, &parts.headers, &form)?;
+    let body = match app.rescind.introspect(form.require("token")?).await? {
+        // §2.2: nothing else, whatever the reason.
+        Introspection::Inactive => json!({ "active": false }),
+        Introspection::Access(live) => access(&live)?,
+        Introspection::Refresh(session) => refresh(&app, &session),
+    };
+    let mut response: Response = Json(body).into_response();
+    token_pair::never_stored(&mut response);
+    Ok(response)
+}
+
+fn authorize(app: &App, headers: &HeaderMap, form: &Form) -> Answer<()> {
+    if let Some(token) = caller::bearer(headers)? {
+        return if app.admin_token.fits(token) { Ok(()) } else { Err(Failure::bad_credential()) };
+    }
+    match Client::of(headers, form, &app.config.clients)? {
+        Client::Proven(_) => Ok(()),
+        Client::Public(_) | Client::Unnamed => Err(Failure::invalid_client(TriedHeader::Basic)),
+    }
+}
+
+fn access(live: &Live) -> Answer<Value> {
+    let mut members: Map<String, Value> = body::json(live.payload().as_bytes())?;
+    members.insert("active".to_owned(), Value::Bool(true));
+    members.insert("token_type".to_owned(), Value::from("Bearer"));
+    Ok(Value::Object(members))
+}
+
+fn refresh(app: &App, session: &Session) -> Value {
+    let mut members = json!({
+        "active": true,
+        "iss": app.rescind.issuer(),
+        "sub": session.subject,
+        "client_id": session.client,
+        "sid": session.id,
+        "iat": session.rotated_at.as_secs(),
+        "exp": session.ends_at().as_secs(),
+        "auth_time": session.auth_time.as_secs(),
+    });
+    if let (Some(scope), Some(members)) = (&session.scope, members.as_object_mut()) {
+        members.insert("scope".to_owned(), Value::from(scope.as_str()));
+    }
+    members
+}

@@ -1,0 +1,60 @@
+//! `POST /oauth/revoke` (RFC 7009): an access token by its `jti`, a refresh token with its whole session, so that the
+//! access tokens of the grant die too (§2.1). 200 says that the token is dead, durably; 503 that it may still live.
+
+use axum::extract::{Request, State};
+use http::StatusCode;
+use rescind::id::ClientId;
+use rescind::{Error, Introspection};
+use tracing::info;
+
+use crate::app::App;
+use crate::http::body::{self, Form, Kind};
+use crate::http::client::Client;
+use crate::http::error::{Answer, Failure, TriedHeader};
+
+/// Revokes the presented token. `token_type_hint` is not needed: the two kinds look different (§2.1).
+pub(super) async fn submit(State(app): State<App>, request: Request) -> Answer<StatusCode> {
+    let (parts, content) = request.into_parts();
+    let kind = body::kind(&parts.headers)?;
+    let bytes = body::read(content, &app).await?;
+    if kind != Some(Kind::Form) {
+        return Err(Failure::invalid_request("send a form: application/x-www-form-urlencoded"));
+    }
+    let form = Form::parse(&bytes)?;
+    // §2.1: the client first, then the token.
+    let client = Client::of(&parts.headers, &form, &app.config.clients)?;
+    let token = form.require("token")?;
+    check_owner(&app, token, &client).await?;
+    let (reason, actor) = (super::actor("revoked by its holder")?, super::actor("oauth/revoke")?);
+    match app.rescind.revoke_presented(token, reason, actor).await {
+        Ok(_) => Ok(StatusCode::OK),
+        // §2.2: an invalid token is as good as revoked, and the answer does not tell the two apart.
+        Err(Error::Rejected(rejection)) => {
+            info!(reason = rejection.reason(), "nothing to revoke");
+            Ok(StatusCode::OK)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// §2.1: a token is revoked by the client that it was issued to. Whoever holds a public client's token may end it.
+async fn check_owner(app: &App, token: &str, client: &Client) -> Answer<()> {
+    if *client == Client::Unnamed && !app.config.clients.any_confidential() {
+        return Ok(());
+    }
+    let owner: ClientId = match app.rescind.introspect(token).await? {
+        Introspection::Inactive => return Ok(()),
+        Introspection::Access(live) => live.client().clone(),
+        Introspection::Refresh(session) => session.client,
+    };
+    let confidential = app.config.clients.find(owner.as_str()).is_some_and(crate::config::Registered::confidential);
+    match client {
+        Client::Proven(id) | Client::Public(id) if *id == owner => Ok(()),
+        Client::Unnamed if !confidential => Ok(()),
+        Client::Unnamed => Err(Failure::invalid_client(TriedHeader::No)),
+        Client::Proven(_) | Client::Public(_) => {
+            let problem = "the token was issued to another client";
+            Err(Failure::new(StatusCode::BAD_REQUEST, "unauthorized_client", problem))
+        }
+    }
+}

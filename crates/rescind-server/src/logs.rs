@@ -1,0 +1,32 @@
+//! The log's shape and the metrics' recorder. Owns where lines go (standard error) and how they look, not what they say.
+
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+
+use crate::config::LogFormat;
+
+/// Starts logging. Until then nothing is logged.
+///
+/// # Errors
+/// Where the filter cannot be read. A second call changes nothing.
+pub(crate) fn start(filter: &str, format: LogFormat) -> Result<(), ParseError> {
+    let filter = EnvFilter::builder().parse(filter)?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match format {
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Text => lines.with_target(false).try_init(),
+    };
+    if started.is_err() {
+        tracing::debug!("logging was started already");
+    }
+    Ok(())
+}
+
+/// Installs the metrics' recorder for the process.
+///
+/// # Errors
+/// Where one is installed already.
+pub(crate) fn metrics() -> Result<PrometheusHandle, BuildError> {
+    PrometheusBuilder::new().install_recorder()
+}

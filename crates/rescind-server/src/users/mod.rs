@@ -1,0 +1,245 @@
+//! Who may sign in: one record a user in the store, under compare-and-set. Owns the record's shape and the bounds of
+//! names and passwords; knows no HTTP. A disabled user's sessions are ended by whoever disables, through the log.
+
+mod password;
+mod throttle;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rescind::id::Subject;
+use rescind::store::{Put, Record, RecordKind, Store, StoreError, StoreErrorKind};
+use rescind::time::{Clock, Timestamp};
+use rescind::{BoxError, Welcome};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use self::password::Passwords;
+pub(crate) use self::throttle::{Attempt, Throttle};
+
+/// A name has at most this many bytes.
+const NAME_LIMIT: usize = 128;
+/// A password has at most this many bytes, so that hashing it is no lever.
+const PASSWORD_LIMIT: usize = 1024;
+/// A new password has at least this many characters (NIST SP 800-63B §3.1.1.2).
+const PASSWORD_LEAST: usize = 8;
+/// How often a compare-and-set is tried again.
+const TRIES: usize = 8;
+
+/// The users.
+#[derive(Clone)]
+pub(crate) struct Users {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    passwords: Passwords,
+}
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct User {
+    /// The `sub` of the user's tokens, and the record's id: the name itself.
+    pub(crate) subject: Subject,
+    /// Whether sign-in and refresh are refused.
+    pub(crate) disabled: bool,
+    pub(crate) created_at: Timestamp,
+}
+
+/// What to change about a user.
+#[derive(Debug, Default)]
+pub(crate) struct Change {
+    pub(crate) disabled: Option<bool>,
+    pub(crate) password: Option<Zeroizing<String>>,
+}
+
+/// Why a user could not be added, changed or told.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UserError {
+    /// The name or password is out of bounds.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The name is taken.
+    #[error("a user of this name exists already")]
+    Taken,
+    /// There is no such user.
+    #[error("no such user")]
+    Unknown,
+    /// Too many passwords are being hashed.
+    #[error("too many sign-ins at once; try again")]
+    Busy,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Row {
+    username: String,
+    /// PHC string of Argon2id.
+    password: String,
+    disabled: bool,
+    /// **Units:** seconds since the epoch.
+    created_at: u64,
+}
+
+impl Users {
+    /// The users in this store.
+    pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock, passwords: Passwords::new() }
+    }
+
+    /// Adds a user.
+    ///
+    /// # Errors
+    /// [`UserError::Invalid`], [`UserError::Taken`], [`UserError::Busy`], [`UserError::Store`].
+    pub(crate) async fn add(&self, name: &str, password: Zeroizing<String>) -> Result<User, UserError> {
+        if password.chars().count() < PASSWORD_LEAST {
+            return Err(UserError::Invalid("password has fewer than 8 characters"));
+        }
+        self.add_unchecked(name, password).await
+    }
+
+    /// Adds the user of `--dev` where it is missing.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add), but one that exists is left as it is.
+    pub(crate) async fn add_demo(&self) -> Result<(), UserError> {
+        match self.add_unchecked("demo", Zeroizing::new("demo".to_owned())).await {
+            Ok(_) | Err(UserError::Taken) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn add_unchecked(&self, name: &str, password: Zeroizing<String>) -> Result<User, UserError> {
+        let subject = checked_name(name)?;
+        if password.len() > PASSWORD_LIMIT {
+            return Err(UserError::Invalid("password is longer than 1024 bytes"));
+        }
+        if self.store.record(RecordKind::USERS, subject.as_str()).await?.is_some() {
+            return Err(UserError::Taken);
+        }
+        let row = Row {
+            username: name.to_owned(),
+            password: self.passwords.hash(password).await?,
+            disabled: false,
+            created_at: self.clock.wall().as_secs(),
+        };
+        match self.put(&subject, 0, &row).await? {
+            Put::Written(_) => user(&subject, &row),
+            Put::Stale => Err(UserError::Taken),
+        }
+    }
+
+    /// Changes a user.
+    ///
+    /// # Errors
+    /// [`UserError`]; [`UserError::Busy`] also where others kept changing the same user.
+    pub(crate) async fn change(&self, subject: &Subject, change: Change) -> Result<User, UserError> {
+        let hash = match change.password {
+            Some(password) if password.chars().count() < PASSWORD_LEAST => {
+                return Err(UserError::Invalid("password has fewer than 8 characters"));
+            }
+            Some(password) if password.len() > PASSWORD_LIMIT => {
+                return Err(UserError::Invalid("password is longer than 1024 bytes"));
+            }
+            Some(password) => Some(self.passwords.hash(password).await?),
+            None => None,
+        };
+        for _ in 0..TRIES {
+            let Some((mut row, version)) = self.row(subject).await? else { return Err(UserError::Unknown) };
+            row.disabled = change.disabled.unwrap_or(row.disabled);
+            if let Some(hash) = &hash {
+                row.password.clone_from(hash);
+            }
+            if let Put::Written(_) = self.put(subject, version, &row).await? {
+                return user(subject, &row);
+            }
+        }
+        Err(UserError::Busy)
+    }
+
+    /// Finds a user.
+    ///
+    /// # Errors
+    /// [`UserError::Store`].
+    pub(crate) async fn find(&self, subject: &Subject) -> Result<Option<User>, UserError> {
+        self.row(subject).await?.map(|(row, _)| user(subject, &row)).transpose()
+    }
+
+    /// Lists users in the order of their names' bytes, after the name `after`.
+    ///
+    /// # Errors
+    /// [`UserError::Store`].
+    pub(crate) async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<User>, UserError> {
+        let records = self.store.records(RecordKind::USERS, after, limit).await?;
+        records.into_iter().map(|(id, record)| user(&subject_of(&id)?, &row_of(&record)?)).collect()
+    }
+
+    /// The user of this name with this password, who may sign in; `None` for any other.
+    ///
+    /// **Cost:** the same for a name that exists, one that does not, and a disabled one.
+    ///
+    /// # Errors
+    /// [`UserError::Busy`], [`UserError::Store`].
+    pub(crate) async fn verify(&self, name: &str, password: Zeroizing<String>) -> Result<Option<User>, UserError> {
+        let known = match checked_name(name) {
+            Ok(subject) => self.row(&subject).await?.map(|(row, _)| (subject, row)),
+            Err(_) => None,
+        };
+        // One that is too long cannot have been set; hashing its front costs the same as hashing any other.
+        let (password, fits) =
+            if password.len() > PASSWORD_LIMIT { (Zeroizing::default(), false) } else { (password, true) };
+        let matches = self.passwords.verify(password, known.as_ref().map(|(_, row)| row.password.clone())).await?;
+        match known {
+            Some((subject, row)) if matches && fits && !row.disabled => user(&subject, &row).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    async fn row(&self, subject: &Subject) -> Result<Option<(Row, u64)>, UserError> {
+        let record = self.store.record(RecordKind::USERS, subject.as_str()).await?;
+        record.map(|record| Ok((row_of(&record)?, record.version))).transpose()
+    }
+
+    async fn put(&self, subject: &Subject, expected: u64, row: &Row) -> Result<Put, UserError> {
+        let body = serde_json::to_vec(row).map_err(|error| corrupt("put_user", error))?;
+        Ok(self.store.put_record(RecordKind::USERS, subject.as_str(), expected, body).await?)
+    }
+}
+
+/// A subject that is no user of ours comes from a trusted backend, and is welcome.
+#[async_trait]
+impl Welcome for Users {
+    async fn is_welcome(&self, subject: &Subject) -> Result<bool, BoxError> {
+        Ok(self.find(subject).await?.is_none_or(|user| !user.disabled))
+    }
+}
+
+/// 1 to 128 bytes, no control characters, no blank at either end: two names that look alike on a line are not both there.
+fn checked_name(name: &str) -> Result<Subject, UserError> {
+    if name.len() > NAME_LIMIT {
+        return Err(UserError::Invalid("username is longer than 128 bytes"));
+    }
+    if name.trim() != name {
+        return Err(UserError::Invalid("username begins or ends with a blank"));
+    }
+    Subject::new(name).map_err(|_| UserError::Invalid("username is empty or has a control character"))
+}
+
+fn user(subject: &Subject, row: &Row) -> Result<User, UserError> {
+    Ok(User { subject: subject.clone(), disabled: row.disabled, created_at: Timestamp::from_secs(row.created_at) })
+}
+
+fn subject_of(id: &str) -> Result<Subject, StoreError> {
+    Subject::new(id).map_err(|error| corrupt("users", error))
+}
+
+fn row_of(record: &Record) -> Result<Row, StoreError> {
+    serde_json::from_slice(&record.body).map_err(|error| corrupt("users", error))
+}
+
+fn corrupt(op: &'static str, error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, op, error)
+}
+
+#[cfg(test)]
+mod tests;
