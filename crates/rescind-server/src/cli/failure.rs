@@ -61,7 +61,9 @@ impl Refusal {
     fn said(&self) -> String {
         let text = if self.description.is_empty() { &self.error } else { &self.description };
         match &self.retry_after {
-            Some(seconds) => format!("{text} (the server cannot do it now, nothing was changed; try again in {seconds} s)"),
+            Some(seconds) => {
+                format!("{text} (the server cannot do it now, nothing was changed; try again in {seconds} s)")
+            }
             None => text.clone(),
         }
     }
@@ -83,6 +85,9 @@ impl Failure {
             return;
         }
         // Where standard error is closed too, the exit code alone has to tell.
-        let _ = io::Write::write_fmt(&mut io::stderr(), format_args!("error: {}\n", super::output::printable(&self.to_string())));
+        let _ = io::Write::write_fmt(
+            &mut io::stderr(),
+            format_args!("error: {}\n", super::output::printable(&self.to_string())),
+        );
     }
 }

@@ -116,7 +116,9 @@ fn unverified(out: &mut Out, token: &str, failure: Failure) -> Result<(), Failur
         return Err(failure);
     }
     let mark = out.paint(Paint::Warn, "UNVERIFIED");
-    out.line(format_args!("{mark}: the server could not be asked. This is what the text says; anyone can write a text."))?;
+    out.line(format_args!(
+        "{mark}: the server could not be asked. This is what the text says; anyone can write a text."
+    ))?;
     if refresh {
         out.line("A refresh token is opaque: only its server can tell whose it is.")?;
     }

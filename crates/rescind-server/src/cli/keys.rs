@@ -10,8 +10,10 @@ use crate::wire::{EntryJson, KeyJson, KeysJson};
 
 /// Manage the signing keys.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Rotating is routine: tokens of the old key stay good until they expire, and the key stays in the JWKS so long.
-Revoking is for a stolen key: all its access tokens are refused at once; clients get new ones by refreshing.")]
+#[command(
+    after_help = "Rotating is routine: tokens of the old key stay good until they expire, and the key stays in the JWKS so long.
+Revoking is for a stolen key: all its access tokens are refused at once; clients get new ones by refreshing."
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
@@ -68,7 +70,10 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             }
             let entry: EntryJson = shape(&client, &answer)?;
             let kid = printable(&named.kid);
-            out.line(format_args!("revoked key {kid} at position {}: its access tokens are refused, the JWKS is without it", entry.seq))
+            out.line(format_args!(
+                "revoked key {kid} at position {}: its access tokens are refused, the JWKS is without it",
+                entry.seq
+            ))
         }
     }
 }
@@ -92,5 +97,10 @@ fn row(key: &KeyJson) -> [Cell; 4] {
         "retired" => Paint::Dim,
         _ => Paint::Plain,
     };
-    [Cell::from(&key.kid), Cell::from(&key.algorithm), Cell::painted(&key.state, paint), Cell::from(key.since.map_or_else(|| "-".to_owned(), time))]
+    [
+        Cell::from(&key.kid),
+        Cell::from(&key.algorithm),
+        Cell::painted(&key.state, paint),
+        Cell::from(key.since.map_or_else(|| "-".to_owned(), time)),
+    ]
 }

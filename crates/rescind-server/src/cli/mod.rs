@@ -99,5 +99,9 @@ fn first_line_of_stdin() -> Result<String, Failure> {
         .read_line(&mut line)
         .map_err(|error| Failure::Input(format!("cannot read standard input: {error}")))?;
     let line = line.trim().to_owned();
-    if line.is_empty() { Err(Failure::Input("standard input is empty; one line is expected".to_owned())) } else { Ok(line) }
+    if line.is_empty() {
+        Err(Failure::Input("standard input is empty; one line is expected".to_owned()))
+    } else {
+        Ok(line)
+    }
 }

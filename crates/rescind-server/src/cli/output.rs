@@ -212,7 +212,9 @@ mod tests {
 
     #[test]
     fn spans_are_shown_in_two_units() {
-        for (secs, shown) in [(0, "0 s"), (59, "59 s"), (60, "1 min"), (843, "14 min 3 s"), (90_000, "1 d 1 h"), (86_401, "1 d")] {
+        for (secs, shown) in
+            [(0, "0 s"), (59, "59 s"), (60, "1 min"), (843, "14 min 3 s"), (90_000, "1 d 1 h"), (86_401, "1 d")]
+        {
             assert_eq!(span(secs), shown);
         }
     }

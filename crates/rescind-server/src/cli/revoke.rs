@@ -130,7 +130,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let target = target(&args)?;
     if target == Target::Scope(Scope::All) && !args.yes && !args.dry_run {
         return Err(Failure::Usage(
-            "`revoke all` signs everyone out, on every device. Add --yes to do it, or --dry-run to see what it does".to_owned(),
+            "`revoke all` signs everyone out, on every device. Add --yes to do it, or --dry-run to see what it does"
+                .to_owned(),
         ));
     }
     let client = args.connection.client()?;
@@ -153,7 +154,9 @@ fn target(args: &Args) -> Result<Target, Failure> {
         (Some(id), _) if id == "-" => super::first_line_of_stdin()?,
         (Some(id), _) => id.clone(),
         (None, _) => {
-            return Err(Failure::Usage("which one? Give an id, `-` for standard input, or --from-file FILE".to_owned()));
+            return Err(Failure::Usage(
+                "which one? Give an id, `-` for standard input, or --from-file FILE".to_owned(),
+            ));
         }
     };
     Target::parse(args.kind.scope_kind(), &id).map_err(Failure::Usage)
@@ -176,16 +179,20 @@ async fn preview(client: &Client, out: &mut Out, target: &Target) -> Result<(), 
         Target::Token(token) => {
             let body = serde_json::json!({"token": token});
             let found: InspectionJson = shape(client, &client.post(&["inspect"], &[], &body).await?)?;
-            let what = if found.kind == "refresh" { "the session behind this refresh token" } else { "this access token" };
+            let what =
+                if found.kind == "refresh" { "the session behind this refresh token" } else { "this access token" };
             (format!("{what}: {}", found.explanation), None)
         }
         Target::Scope(Scope::Token(_)) => ("one access token, if it has not expired".to_owned(), None),
         Target::Scope(Scope::Client(_)) => ("every session of this application, of every user".to_owned(), None),
-        Target::Scope(Scope::Key(_)) => ("every access token that this key signed; refresh tokens stay good".to_owned(), None),
+        Target::Scope(Scope::Key(_)) => {
+            ("every access token that this key signed; refresh tokens stay good".to_owned(), None)
+        }
         Target::Scope(Scope::All) => ("every session of every user".to_owned(), None),
     };
     if out.format() == Format::Json {
-        return out.json(&serde_json::json!({"dry_run": true, "target": name, "would_end": ends, "live_sessions": live}));
+        return out
+            .json(&serde_json::json!({"dry_run": true, "target": name, "would_end": ends, "live_sessions": live}));
     }
     out.line(format_args!("would revoke {}", super::output::printable(&name)))?;
     out.line(format_args!("  ends {}", super::output::printable(&ends)))?;

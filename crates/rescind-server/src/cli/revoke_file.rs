@@ -59,8 +59,11 @@ fn parse(kind: ScopeKind, name: &str, text: &str) -> Result<Vec<Line>, Failure> 
         }
     }
     if let Some((number, why)) = wrong.first() {
-        let more = if wrong.len() > 1 { format!(" (and {} more)", count(wrong.len() - 1, "bad line")) } else { String::new() };
-        return Err(Failure::Input(format!("{name} line {number}: {why}{more}. Nothing was revoked; correct it and run again")));
+        let more =
+            if wrong.len() > 1 { format!(" (and {} more)", count(wrong.len() - 1, "bad line")) } else { String::new() };
+        return Err(Failure::Input(format!(
+            "{name} line {number}: {why}{more}. Nothing was revoked; correct it and run again"
+        )));
     }
     if lines.is_empty() {
         return Err(Failure::Input(format!("{name} names nothing to revoke: every line is blank or a comment")));

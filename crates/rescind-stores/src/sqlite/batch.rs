@@ -116,7 +116,7 @@ impl<'c> Batches<'c> {
         }
         let tried = self
             .control("BEGIN IMMEDIATE")
-            .and_then(|()| self.control("UPDATE meta SET base_seq = base_seq"))
+            .and_then(|()| self.control("UPDATE meta SET probes = probes + 1"))
             .and_then(|()| self.control("COMMIT"));
         match tried {
             Ok(()) => self.full = None,

@@ -60,8 +60,10 @@ impl Fault {
 
     fn remedy(&self, file: &Path) -> String {
         match self.kind {
-            StoreErrorKind::Unavailable | StoreErrorKind::Newer => String::new(),
-            StoreErrorKind::Full => ". Free space on its disk; writes resume by themselves".to_owned(),
+            StoreErrorKind::Full if self.takes_transaction() => {
+                ". Free space on its disk; writes resume by themselves".to_owned()
+            }
+            StoreErrorKind::Unavailable | StoreErrorKind::Newer | StoreErrorKind::Full => String::new(),
             StoreErrorKind::Broken => {
                 ". Nothing is acknowledged any more; check the disk, then restart the process".to_owned()
             }

@@ -16,6 +16,8 @@ pub(super) fn read(tx: &Transaction<'_>, kind: &str, id: &str) -> Result<Option<
 /// Writes a record where its version is `expected`; 0 stands for none.
 pub(super) fn put(tx: &Transaction<'_>, kind: &str, id: &str, expected: u64, body: &[u8]) -> Result<Put, Fault> {
     let version = expected.saturating_add(1);
+    // No row has a version beyond what a row can hold.
+    let Ok(next) = stored(version) else { return Ok(Put::Stale) };
     let written = if expected == 0 {
         let mut insert = tx
             .statement("INSERT INTO records (kind, id, version, body) VALUES (?1, ?2, 1, ?3) ON CONFLICT DO NOTHING")?;
@@ -23,7 +25,7 @@ pub(super) fn put(tx: &Transaction<'_>, kind: &str, id: &str, expected: u64, bod
     } else {
         let mut update = tx
             .statement("UPDATE records SET version = ?3, body = ?4 WHERE kind = ?1 AND id = ?2 AND version = ?3 - 1")?;
-        update.execute((kind, id, stored(version)?, body))?
+        update.execute((kind, id, next, body))?
     };
     Ok(if written == 0 { Put::Stale } else { Put::Written(version) })
 }

@@ -51,7 +51,7 @@ pub(super) fn migrate(connection: &Connection, version: usize, incarnation: Inca
         tx.execute_batch(sql)?;
         if step == 0 {
             tx.execute(
-                "INSERT INTO meta (one, incarnation, base_seq, base_tag) VALUES (1, ?1, 0, ?2)",
+                "INSERT INTO meta (one, incarnation, base_seq, base_tag, probes) VALUES (1, ?1, 0, ?2, 0)",
                 (incarnation.as_bytes(), ChainTag::genesis(incarnation).as_bytes()),
             )?;
             tx.pragma_update(None, "application_id", APPLICATION_ID)?;

@@ -10,7 +10,7 @@ use super::log;
 use super::transaction::Transaction;
 
 /// How many free pages the file keeps for what comes next.
-const SPARE_PAGES: i64 = 1_500;
+const SPARE_PAGES: i64 = 250;
 
 /// Deletes at most `rows` rows that ended before `before`.
 ///

@@ -21,7 +21,8 @@ pub(super) fn look(file: Option<&Path>, data: Option<&Path>) -> (Vec<Finding>, O
             (findings, Some(config))
         }
         Err(problem) => {
-            let remedy = "correct it: the server does not start like this. Files were looked for in their default places";
+            let remedy =
+                "correct it: the server does not start like this. Files were looked for in their default places";
             (vec![Finding::fail(PART, problem, remedy)], None)
         }
     }

@@ -21,7 +21,11 @@ pub(super) fn look(data: &Path, database: Option<&Path>) -> Vec<Finding> {
         return Vec::new();
     }
     let Some(path) = database else {
-        return vec![Finding::warn(PART, "the store is memory: every revocation is gone when the process ends", "set store to sqlite:PATH")];
+        return vec![Finding::warn(
+            PART,
+            "the store is memory: every revocation is gone when the process ends",
+            "set store to sqlite:PATH",
+        )];
     };
     let mut findings = match header(path) {
         Ok(header) => vec![judge(path, &header)],
@@ -31,7 +35,9 @@ pub(super) fn look(data: &Path, database: Option<&Path>) -> Vec<Finding> {
             "the server makes it at first start; if it has run before, name its --data or --config",
         )],
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => vec![broken(path, "shorter than a header")],
-        Err(error) => vec![Finding::fail(PART, format!("{}: {error}", path.display()), "run this as the server's user")],
+        Err(error) => {
+            vec![Finding::fail(PART, format!("{}: {error}", path.display()), "run this as the server's user")]
+        }
     };
     findings.extend(room(path.parent().filter(|folder| folder.is_dir()).unwrap_or(data)));
     findings

@@ -31,7 +31,13 @@ pub(super) fn look(data: &Path, database: Option<&Path>) -> Vec<Finding> {
     let here = data.display();
     let meta = match fs::metadata(data) {
         Ok(meta) if meta.is_dir() => meta,
-        Ok(_) => return vec![Finding::fail("data", format!("{here} is not a directory"), "name the data directory with --data DIR")],
+        Ok(_) => {
+            return vec![Finding::fail(
+                "data",
+                format!("{here} is not a directory"),
+                "name the data directory with --data DIR",
+            )];
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return vec![Finding::fail(
                 "data",
@@ -115,7 +121,8 @@ mod tests {
         write(&dir.path().join("root.key"), "x", 0o644);
         write(&dir.path().join("admin-token"), "x", 0o600);
         write(&dir.path().join("high-water"), "", 0o600);
-        let expected = [("data", Level::Ok), ("root.key", Level::Fail), ("admin-token", Level::Ok), ("high-water", Level::Fail)];
+        let expected =
+            [("data", Level::Ok), ("root.key", Level::Fail), ("admin-token", Level::Ok), ("high-water", Level::Fail)];
         assert_eq!(levels(dir.path()), expected);
     }
 

@@ -15,7 +15,9 @@ const CLOCK_SLACK: u64 = 5;
 pub(super) async fn look(connection: &Connection) -> Vec<Finding> {
     let client = match connection.client() {
         Ok(client) => client,
-        Err(failure) => return vec![Finding::warn(PART, format!("not asked: {failure}"), "give the admin token's file")],
+        Err(failure) => {
+            return vec![Finding::warn(PART, format!("not asked: {failure}"), "give the admin token's file")];
+        }
     };
     match client.get(&["stats"], &[]).await {
         Ok(stats) => judge(&client, &stats),
@@ -41,7 +43,11 @@ fn judge(client: &Client, stats: &Value) -> Vec<Finding> {
         let shown = format!("position {applied} of {head}, {staleness} ms old");
         let late = number("staleness_bound_ms").is_some_and(|bound| staleness > bound);
         findings.push(if late {
-            Finding::fail("view", shown, "the store does not answer in time: look at its disk and load; checks answer 503")
+            Finding::fail(
+                "view",
+                shown,
+                "the store does not answer in time: look at its disk and load; checks answer 503",
+            )
         } else {
             Finding::ok("view", shown)
         });

@@ -16,12 +16,17 @@ pub(super) async fn require(State(app): State<App>, request: Request, next: Next
     let mut response = match presented(request.headers()) {
         Presented::Token(token) if app.admin_token.fits(token) => next.run(request).await,
         // RFC 6750 §3.1: no error code where no credentials came.
-        Presented::Nothing => refusal("Bearer realm=\"rescind-admin\"", "present the admin token as Authorization: Bearer"),
+        Presented::Nothing => {
+            refusal("Bearer realm=\"rescind-admin\"", "present the admin token as Authorization: Bearer")
+        }
         Presented::Token(_) | Presented::Other => {
             warn!(path = request.uri().path(), "the admin listener was asked with a wrong admin token");
             metrics::counter!("rescind_admin_refusals_total").increment(1);
             let challenge = "Bearer realm=\"rescind-admin\", error=\"invalid_token\"";
-            refusal(challenge, "this is not the admin token, which stands in the file admin-token of the data directory")
+            refusal(
+                challenge,
+                "this is not the admin token, which stands in the file admin-token of the data directory",
+            )
         }
     };
     response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

@@ -18,7 +18,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Segment {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let path: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, state).await;
-        path.map(|Path(text)| Self(text)).map_err(|_| Failure::invalid_request("the path is not UTF-8 in percent-encoding"))
+        path.map(|Path(text)| Self(text))
+            .map_err(|_| Failure::invalid_request("the path is not UTF-8 in percent-encoding"))
     }
 }
 
@@ -50,7 +51,8 @@ impl Query {
                 Some(Some(_)) => return Err(Failure::invalid_request(format!("parameter {name} came twice"))),
                 None => {
                     let name: String = name.chars().take(64).collect();
-                    let known = if N == 0 { "this route has none".to_owned() } else { format!("one of {}", known.join(", ")) };
+                    let known =
+                        if N == 0 { "this route has none".to_owned() } else { format!("one of {}", known.join(", ")) };
                     return Err(Failure::invalid_request(format!("unknown parameter {name}; {known}")));
                 }
             }

@@ -63,8 +63,9 @@ pub(super) async fn revoke(
 }
 
 fn scope_of(scope: &ScopeJson) -> Result<Scope, Failure> {
-    let kind = ScopeKind::parse(&scope.kind)
-        .ok_or_else(|| Failure::invalid_request("scope.kind is unknown; one of token, session, subject, client, key, all"))?;
+    let kind = ScopeKind::parse(&scope.kind).ok_or_else(|| {
+        Failure::invalid_request("scope.kind is unknown; one of token, session, subject, client, key, all")
+    })?;
     let id = match (&scope.id, kind) {
         (Some(id), _) => id.as_str(),
         (None, ScopeKind::All) => "",
@@ -120,7 +121,9 @@ fn conflict(seq: u64, newest: &Entry) -> Failure {
     let scope = &newest.scope;
     let description = match act {
         crate::wire::ActJson::CutOff => {
-            format!("{seq} is not the newest entry on {scope}: a later cut-off stands at {last}; lift that one, which ends both")
+            format!(
+                "{seq} is not the newest entry on {scope}: a later cut-off stands at {last}; lift that one, which ends both"
+            )
         }
         crate::wire::ActJson::Lift => format!("{seq} is not in force: {scope} was lifted at {last} already"),
     };

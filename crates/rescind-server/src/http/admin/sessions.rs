@@ -37,11 +37,7 @@ pub(super) struct OpenRequest {
 }
 
 /// Opens a session for a user whom the caller has checked.
-pub(super) async fn open(
-    State(app): State<App>,
-    query: Query,
-    StrictJson(request): StrictJson<OpenRequest>,
-) -> Answer {
+pub(super) async fn open(State(app): State<App>, query: Query, StrictJson(request): StrictJson<OpenRequest>) -> Answer {
     let [] = query.only([])?;
     let client = named("client_id", ClientId::new(request.client_id.as_deref().unwrap_or(DEFAULT_CLIENT)))?;
     let pair = app
@@ -79,7 +75,8 @@ pub(super) async fn list(State(app): State<App>, query: Query) -> Answer<Json<Se
     let subject = subject.ok_or_else(|| Failure::invalid_request("parameter subject is missing"))?;
     let subject = named("subject", Subject::new(&subject))?;
     let after = cursor.map(|cursor| cursor.parse::<SessionId>());
-    let after = after.transpose().map_err(|_| Failure::invalid_request("cursor is none that an earlier page gave as next"))?;
+    let after =
+        after.transpose().map_err(|_| Failure::invalid_request("cursor is none that an earlier page gave as next"))?;
     let page = app.rescind.sessions_of(&subject, Page { after, limit: limit(asked)? }).await?;
     let mut reasons = Reasons::default();
     let mut sessions = Vec::with_capacity(page.sessions.len());

@@ -5,7 +5,8 @@ CREATE TABLE meta (
     one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
     incarnation BLOB NOT NULL CHECK (length(incarnation) = 16),
     base_seq INTEGER NOT NULL,  -- the last position that was swept, or where the incarnation began
-    base_tag BLOB NOT NULL CHECK (length(base_tag) = 16)
+    base_tag BLOB NOT NULL CHECK (length(base_tag) = 16),
+    probes INTEGER NOT NULL     -- written to find out whether there is room again
 ) STRICT;
 
 -- Every cut-off and lift that is remembered. newest = 1 marks the entry that is its scope's state.
