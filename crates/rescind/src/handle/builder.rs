@@ -168,7 +168,7 @@ impl Builder {
             cache: TokenCache::new(self.settings.cache_bytes),
             ring: ArcSwap::from_pointee(ring),
             counters: Counters::default(),
-            upkeep: Upkeep::new(flusher, self.clock.boot()),
+            upkeep: Upkeep::new(flusher, store.health().await?, self.clock.boot()),
             audience: self.audience,
             settings: self.settings,
             clock: self.clock,

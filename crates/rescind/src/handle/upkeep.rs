@@ -31,10 +31,10 @@ pub(super) struct Upkeep {
 }
 
 impl Upkeep {
-    pub(super) fn new(flusher: Option<File>, now: BootTime) -> Self {
+    pub(super) fn new(flusher: Option<File>, health: Head, now: BootTime) -> Self {
         Self {
             flusher: flusher.map(Arc::new),
-            health: Mutex::new(Err("not asked yet".to_owned())),
+            health: Mutex::new(Ok(health)),
             steady_since: Mutex::new((now, 0)),
         }
     }
