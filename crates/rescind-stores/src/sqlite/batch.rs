@@ -2,18 +2,42 @@
 //! commit means for everyone in it, and the checkpoints between batches. Knows no table.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rescind::store::StoreErrorKind;
 use rescind::time::Clock;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
+use tokio::sync::mpsc;
 
 use super::fault::Fault;
-use super::owner::{Access, Job};
 use super::transaction::Transaction;
 
 /// The write-ahead log is copied into the database when this many of its pages (16 MB) have not been.
 const CHECKPOINT_PAGES: i64 = 4_000;
+
+/// A batch waits for its writers at most this long, and at most half as long as the last commit took.
+const PATIENCE: Duration = Duration::from_millis(2);
+
+/// What a call does to the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Reads only: answered without waiting for a flush.
+    Read,
+    /// Writes: answered after the flush.
+    Write,
+}
+
+/// A call in the queue.
+pub(super) trait Job: Send {
+    fn access(&self) -> Access;
+
+    /// Runs the call. A fault that is returned takes the whole transaction down; any other is kept for the answer.
+    fn run(&mut self, tx: &Transaction<'_>) -> Result<(), Fault>;
+
+    /// Answers: with what `run` kept, or with the fault that took the transaction down.
+    fn answer(self: Box<Self>, down: Option<&Fault>, file: &Path);
+}
 
 /// Runs batches on the connection, and remembers how the medium is.
 pub(super) struct Batches<'c> {
@@ -25,17 +49,34 @@ pub(super) struct Batches<'c> {
     broken: Option<Fault>,
     /// The last write found no room, and none has succeeded since.
     full: Option<Fault>,
+    /// How many callers seem to be at it, from the last batch.
+    expected: usize,
+    /// How long the next batch waits for them.
+    patience: Duration,
+    /// Since when it has been waiting.
+    waiting: Option<Instant>,
     /// Pages in the write-ahead log at which the next checkpoint is due.
     checkpoint_at: i64,
 }
 
 impl<'c> Batches<'c> {
     pub(super) fn new(connection: &'c Connection, clock: &'c dyn Clock, file: &'c Path) -> Self {
-        Self { connection, clock, file, writes: Vec::new(), broken: None, full: None, checkpoint_at: CHECKPOINT_PAGES }
+        Self {
+            connection,
+            clock,
+            file,
+            writes: Vec::new(),
+            broken: None,
+            full: None,
+            expected: 0,
+            patience: Duration::ZERO,
+            waiting: None,
+            checkpoint_at: CHECKPOINT_PAGES,
+        }
     }
 
-    /// Runs and answers all of `jobs`: first the reads, which see what is durable and wait for no flush, then the writes.
-    pub(super) fn run(&mut self, jobs: &mut Vec<Box<dyn Job>>) {
+    /// Answers the reads among `jobs` at once, from what is durable; keeps the writes for [`write`](Self::write).
+    pub(super) fn take(&mut self, jobs: &mut Vec<Box<dyn Job>>) {
         if let Some(fault) = &self.broken {
             jobs.drain(..).for_each(|job| job.answer(Some(fault), self.file));
             return;
@@ -45,10 +86,35 @@ impl<'c> Batches<'c> {
         if !jobs.is_empty() {
             self.read(jobs);
         }
-        if !self.writes.is_empty() {
-            self.write();
-            self.checkpoint();
+    }
+
+    /// Whether the writes should wait a little longer, for those who wrote with the last ones and are about to again.
+    ///
+    /// Without that, whoever is quickest flushes alone and all others wait for it. A lone writer never waits.
+    pub(super) fn wants_more(&mut self, most: usize) -> bool {
+        let writes = self.writes.len();
+        if writes == 0 || writes >= self.expected.min(most) {
+            return false;
         }
+        self.waiting.get_or_insert_with(Instant::now).elapsed() < self.patience
+    }
+
+    /// Runs, flushes and answers the writes that were taken.
+    pub(super) fn write(&mut self, queue: &mpsc::Receiver<Box<dyn Job>>) {
+        self.waiting = None;
+        if self.writes.is_empty() {
+            return;
+        }
+        let mut jobs = std::mem::take(&mut self.writes);
+        let begun = Instant::now();
+        let down = self.commit(&mut jobs).err().map(|fault| self.undo(fault));
+        self.patience = (begun.elapsed() / 2).min(PATIENCE);
+        self.expected = jobs.len() + queue.len();
+        for job in jobs.drain(..) {
+            job.answer(down.as_ref(), self.file);
+        }
+        self.writes = jobs;
+        self.checkpoint();
     }
 
     /// Closes cleanly: everything into the database file. A broken one is left as it is, for recovery at the next start.
@@ -71,15 +137,6 @@ impl<'c> Batches<'c> {
             job.answer(down.as_ref(), self.file);
         }
         drop(self.control("COMMIT"));
-    }
-
-    fn write(&mut self) {
-        let mut jobs = std::mem::take(&mut self.writes);
-        let down = self.commit(&mut jobs).err().map(|fault| self.undo(fault));
-        for job in jobs.drain(..) {
-            job.answer(down.as_ref(), self.file);
-        }
-        self.writes = jobs;
     }
 
     /// Runs the calls in one transaction and flushes it.

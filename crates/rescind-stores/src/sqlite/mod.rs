@@ -33,7 +33,8 @@ use rescind::store::{
 };
 use rescind::time::{Clock, SystemClock, Timestamp};
 
-use self::owner::{Access, Owner};
+use self::batch::Access;
+use self::owner::Owner;
 
 /// A durable store in one SQLite file.
 ///

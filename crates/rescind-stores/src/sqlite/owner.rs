@@ -8,35 +8,16 @@ use std::thread::JoinHandle;
 use rescind::position::Incarnation;
 use rescind::store::{StoreError, StoreErrorKind};
 use rescind::time::Clock;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc::{self, error::TryRecvError};
+use tokio::sync::oneshot;
 
-use super::batch::Batches;
+use super::batch::{Access, Batches, Job};
 use super::fault::Fault;
 use super::open::{self, Opened};
 use super::transaction::Transaction;
 
 /// At most so many calls share one transaction; as many may wait for the next.
 const BATCH: usize = 1_000;
-
-/// What a call does to the rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
-    /// Reads only: answered without waiting for a flush.
-    Read,
-    /// Writes: answered after the flush.
-    Write,
-}
-
-/// A call in the queue.
-pub(super) trait Job: Send {
-    fn access(&self) -> Access;
-
-    /// Runs the call. A fault that is returned takes the whole transaction down; any other is kept for the answer.
-    fn run(&mut self, tx: &Transaction<'_>) -> Result<(), Fault>;
-
-    /// Answers: with what `run` kept, or with the fault that took the transaction down.
-    fn answer(self: Box<Self>, down: Option<&Fault>, file: &Path);
-}
 
 struct Call<T, W> {
     op: &'static str,
@@ -147,7 +128,18 @@ fn serve(database: Opened, clock: &dyn Clock, mut queue: mpsc::Receiver<Box<dyn 
     let mut batches = Batches::new(&connection, clock, &file);
     let mut jobs = Vec::with_capacity(BATCH);
     while queue.blocking_recv_many(&mut jobs, BATCH) > 0 {
-        batches.run(&mut jobs);
+        batches.take(&mut jobs);
+        while batches.wants_more(BATCH) {
+            match queue.try_recv() {
+                Ok(job) => {
+                    jobs.push(job);
+                    batches.take(&mut jobs);
+                }
+                Err(TryRecvError::Empty) => std::thread::yield_now(),
+                Err(TryRecvError::Disconnected) => break,
+            }
+        }
+        batches.write(&queue);
     }
     batches.close();
     drop(connection);
