@@ -3,14 +3,24 @@
 //! Owns the list of chores and nothing else; each chore is a module. Knows none of our crates, so that it builds while
 //! they do not.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+mod bench;
 mod tidy;
 
+/// The repository that this program was built from.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
 fn main() -> ExitCode {
-    let chore = std::env::args().nth(1);
+    let mut arguments = std::env::args().skip(1);
+    let chore = arguments.next();
     match chore.as_deref() {
         Some("tidy") => tidy::run(),
+        Some("bench") => bench::run(&root(), &arguments.collect::<Vec<_>>()),
         Some(other) => usage(&format!("there is no chore `{other}`")),
         None => usage("a chore is missing"),
     }
@@ -18,6 +28,10 @@ fn main() -> ExitCode {
 
 /// Says which chores there are; exit code 2, as for every wrong command line.
 fn usage(what: &str) -> ExitCode {
-    eprintln!("{what}; the chores are:\n  cargo xtask tidy    style of the house, as a test");
+    eprintln!(
+        "{what}; the chores are:\n  \
+         cargo xtask tidy             style of the house, as a test\n  \
+         cargo xtask bench [NAME …]   every benchmark, or the named ones, as docs/performance.md shows them"
+    );
     ExitCode::from(2)
 }

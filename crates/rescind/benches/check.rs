@@ -75,7 +75,10 @@ fn main() -> Result<(), Failed> {
             let began = Instant::now();
             let rescind = runtime.block_on(handle(&store, algorithm, cache_bytes))?;
             if algorithm == Algorithm::EdDSA && cache_bytes == 0 {
-                println!("start with {CUT_OFFS} active cut-offs, memory store: {} ms", began.elapsed().as_millis());
+                println!(
+                    "figure start with {CUT_OFFS} cut-offs in the memory store = {} ms",
+                    began.elapsed().as_millis()
+                );
             }
             let open = OpenSession::new(Subject::new("alice")?, ClientId::new("web")?);
             let pair = runtime.block_on(rescind.open_session(open))?;

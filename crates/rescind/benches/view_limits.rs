@@ -44,7 +44,8 @@ fn bytes_per_entry() {
         let bytes = (resident() - before) * 1024;
         assert_eq!(view.len() as u64, ENTRIES);
         let (whole, own) = (hundredths(bytes), hundredths(view.bytes() as u64));
-        println!("resident bytes per entry at 10M, {layers} layers: {whole} (tables alone {own})");
+        println!("figure resident bytes per entry at 10M, {layers} layers = {whole} B");
+        println!("figure bytes per entry at 10M by the tables' own count, {layers} layers = {own} B");
         ends.push(view); // memory that was freed here and used again would not count below
     }
 }
@@ -93,13 +94,13 @@ fn longest_reader_pause() {
             stop.store(true, Ordering::Relaxed);
             reader.join().unwrap_or_default()
         });
-        let beside =
-            if growing { "while 2M entries are inserted" } else { "without a writer (the machine's own noise)" };
+        let beside = if growing { "beside inserts" } else { "without a writer" };
         for (clock, times) in [("wall", &mut pauses.wall), ("own time", &mut pauses.own)] {
             times.sort_unstable();
             let late = times.get(times.len() / 10_000 * 9_999).copied().unwrap_or(0);
             let longest = f64::from(times.last().copied().unwrap_or(0)) / 1e6;
-            println!("look-up {beside}, {clock}: p99.99 {late} ns, longest {longest:.3} ms of {}", times.len());
+            println!("figure p99.99 of look-ups {beside}, {clock} = {late} ns");
+            println!("figure longest look-up {beside}, {clock} = {longest:.3} ms");
         }
     }
 }

@@ -32,7 +32,7 @@ impl Load {
         match self {
             Self::Open => "open",
             Self::Advance => "advance",
-            Self::Refresh => "load + advance",
+            Self::Refresh => "refresh",
             Self::Revoke => "revoke",
         }
     }

@@ -32,11 +32,7 @@ pub(super) struct Upkeep {
 
 impl Upkeep {
     pub(super) fn new(flusher: Option<File>, health: Head, now: BootTime) -> Self {
-        Self {
-            flusher: flusher.map(Arc::new),
-            health: Mutex::new(Ok(health)),
-            steady_since: Mutex::new((now, 0)),
-        }
+        Self { flusher: flusher.map(Arc::new), health: Mutex::new(Ok(health)), steady_since: Mutex::new((now, 0)) }
     }
 
     /// What the store last said of itself.

@@ -1,0 +1,60 @@
+//! `cargo xtask bench`: runs every benchmark, prints one table with machine and date, holds the figures against the
+//! goals, and writes `docs/performance.md`. Owns the order; what is measured stands in the crates' `benches/`.
+
+mod cargo;
+mod goals;
+mod http;
+mod machine;
+mod report;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use self::report::Report;
+
+/// Benchmarks of the crates: package, name, and what they are about.
+const BENCHES: [(&str, &str, &str); 5] = [
+    ("rescind", "tokens", "Tokens: the bare primitive, the whole check or issue without a cache, and jsonwebtoken"),
+    ("rescind", "check", "The whole check through the handle, a million cut-offs in the view"),
+    ("rescind", "view", "The view"),
+    ("rescind", "view_limits", "The view: memory, and the longest look-up"),
+    ("rescind-stores", "sqlite", "SQLite, each acknowledged after the flush to stable storage"),
+];
+
+/// What went wrong with a benchmark, in a sentence.
+type Failed = Box<dyn std::error::Error>;
+
+/// Runs everything, or only what is named: a benchmark of the list above, or `http`.
+pub(crate) fn run(root: &Path, named: &[String]) -> ExitCode {
+    match measure(root, named) {
+        Ok(report) => {
+            let text = report.text();
+            print!("{text}");
+            if named.is_empty() && std::fs::write(root.join("docs/performance.md"), text).is_err() {
+                eprintln!("docs/performance.md could not be written");
+                return ExitCode::FAILURE;
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("the benchmarks did not end: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(root: &Path, named: &[String]) -> Result<Report, Failed> {
+    let wanted = |name: &str| named.is_empty() || named.iter().any(|one| one == name);
+    let mut report = Report::default();
+    for (package, name, about) in BENCHES {
+        if wanted(name) {
+            eprintln!("measuring {package} {name} …");
+            report.section(about, cargo::bench(root, package, name)?);
+        }
+    }
+    if wanted("http") {
+        eprintln!("measuring over HTTP …");
+        report.section("Over HTTP: server on one core, wrk on the other", http::bench(root)?);
+    }
+    Ok(report)
+}
