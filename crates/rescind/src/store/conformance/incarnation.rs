@@ -147,7 +147,7 @@ async fn a_new_incarnation_and_a_sweep_outlive_the_store(stage: Stage) {
     stage.cut(of_subject("bob")).await;
     stage.cut(of_subject("carol")).await;
     let far = stage.now().plus(Duration::from_hours(24 * 365));
-    while stage.store.sweep(far, 1).await.unwrap().rows() > 0 {}
+    stage.sweep_all(far, 1).await;
     let head = stage.head().await;
     let (stage, durability) = stage.reopen().await;
     if durability == Durability::Forgets {

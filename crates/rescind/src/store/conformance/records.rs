@@ -89,6 +89,7 @@ async fn lists_a_kind_in_the_order_of_its_ids(stage: Stage) {
                 break;
             }
             seen.extend(part);
+            assert!(seen.len() <= every.len(), "each is listed once");
         }
         assert_eq!(seen, every, "in parts of {limit}");
     }

@@ -35,6 +35,7 @@ async fn opens_at_the_head_and_the_stores_time(stage: Stage) {
     stage.pass(7);
     let opened = stage.open(new_session(2, "alice")).await;
     assert_eq!(opened, Session::open(new_session(2, "alice"), head, stage.now()));
+    stage.pass(1);
     let loaded = stage.load(sid(2)).await;
     assert_eq!((loaded.session, loaded.cut_off, loaded.now), (opened, None, stage.now()));
 }

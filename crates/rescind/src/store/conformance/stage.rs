@@ -9,7 +9,7 @@ use crate::id::SessionId;
 use crate::log::{ChainTag, CutOff, Entry, NewEntry, Scope};
 use crate::position::{Generation, Incarnation, Seq};
 use crate::session::{Loaded, NewSession, Session};
-use crate::store::{Advance, Appended, Batch, Feed, Head, Snapshot, Store};
+use crate::store::{Advance, Appended, Batch, Feed, Head, Snapshot, Store, Swept};
 use crate::testing::{ManualClock, cut_off, lift, subject};
 use crate::time::{Clock, Timestamp};
 
@@ -105,6 +105,22 @@ impl Stage {
 
     pub(super) async fn snapshot(&self, since: Timestamp) -> Snapshot {
         self.store.snapshot(since).await.unwrap()
+    }
+
+    /// Sweeps in steps of `limit` until a step is not full; what was forgotten together.
+    pub(super) async fn sweep_all(&self, before: Timestamp, limit: usize) -> Swept {
+        let mut total = Swept::default();
+        for _ in 0..1_000 {
+            let swept = self.store.sweep(before, limit).await.unwrap();
+            assert!(swept.rows() <= limit, "{swept:?} is above {limit}");
+            total.sessions += swept.sessions;
+            total.scopes += swept.scopes;
+            total.entries += swept.entries;
+            if swept.rows() < limit {
+                return total;
+            }
+        }
+        panic!("sweeping does not end: {total:?}");
     }
 
     /// Every active cut-off.

@@ -150,17 +150,7 @@ async fn sweeps_in_bounded_steps(stage: Stage) {
         }
         let kept = stage.append((1..=6).map(|n| token(base + n, if n == 6 { 1 << 30 } else { 10 })).collect()).await;
         assert_eq!(sweep(&stage, at(1_000), 0).await, Swept::default(), "a limit of nothing forgets nothing");
-        let mut total = Swept::default();
-        loop {
-            let swept = sweep(&stage, at(1_000), limit).await;
-            assert!(swept.rows() <= limit, "{swept:?} is above {limit}");
-            total.sessions += swept.sessions;
-            total.scopes += swept.scopes;
-            total.entries += swept.entries;
-            if swept.rows() < limit {
-                break;
-            }
-        }
+        let total = stage.sweep_all(at(1_000), limit).await;
         assert_eq!(sweep(&stage, at(1_000), 1_000).await, Swept::default(), "below the limit, nothing more was due");
         assert_eq!(total, Swept { sessions: 5, scopes: 5, entries: 5 }, "in steps of {limit}");
         // Makes the entry that was kept due, so that the next round starts with a log of its own.
