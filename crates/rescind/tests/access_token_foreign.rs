@@ -1,4 +1,5 @@
 //! Tokens of a foreign issuer, and the JWK Sets that it may come with.
+#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The edges of time: expiry, leeway, skew, lifetime; and what issuing refuses.
+#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The ring's moves and its document, from outside.
+#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::time::Duration;
 

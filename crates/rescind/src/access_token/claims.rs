@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::strict_json::{Fault, Members, Name, ReadScalar, Scalar, read_object};
+use super::strict_json::{Fault, Integer, Members, Name, read_object};
 use crate::position::Seq;
 use crate::rejection::{Claim, Rejection};
 use crate::time::Timestamp;
@@ -47,14 +47,26 @@ pub(super) fn reserved(name: &str) -> Option<Claim> {
 }
 
 /// A bit of its own for each claim.
-pub(super) const fn bit(claim: Claim) -> u32 {
+const fn bit(claim: Claim) -> u32 {
     1 << claim as u32
 }
 
-/// The reserved claims of one payload, as they stand there.
-#[derive(Default)]
+/// Which claims have a meaning in a token.
+#[derive(Clone, Copy)]
+pub(super) struct Vocabulary(u32);
+
+impl Vocabulary {
+    /// Ours: all of them.
+    pub(super) const OWN: Self = Self(u32::MAX);
+    /// A foreign issuer's: `seq` is private to us, and may mean anything there.
+    pub(super) const FOREIGN: Self = Self(!(bit(Claim::Seq) | bit(Claim::AuthTime) | bit(Claim::Scope)));
+}
+
+/// The reserved claims of one payload, as they stand there. A claim of the wrong type never gets here.
 pub(super) struct Claims<'a> {
-    values: [Option<Scalar<'a>>; 12],
+    vocabulary: Vocabulary,
+    texts: [Option<Cow<'a, str>>; 12],
+    integers: [Option<u64>; 12],
     audience: Option<Audience<'a>>,
 }
 
@@ -62,38 +74,32 @@ pub(super) struct Claims<'a> {
 pub(super) enum Audience<'a> {
     One(Cow<'a, str>),
     Many(Vec<Cow<'a, str>>),
-    /// Neither, or an empty array.
-    Bad,
 }
 
 impl<'a> Claims<'a> {
     /// Reads a payload. The signature must have been checked before.
-    pub(super) fn read(payload: &'a str) -> Result<Self, Rejection> {
-        let mut claims = Self::default();
+    pub(super) fn read(payload: &'a str, vocabulary: Vocabulary) -> Result<Self, Rejection> {
+        let mut claims = Self { vocabulary, texts: [const { None }; 12], integers: [None; 12], audience: None };
         read_object(payload, &mut claims)?;
         Ok(claims)
     }
 
     /// A text claim, `None` where it is absent.
-    pub(super) fn text(&self, claim: Claim) -> Result<Option<&str>, Rejection> {
-        match self.values.get(claim as usize) {
-            Some(Some(Scalar::Text(text))) => Ok(Some(text)),
-            Some(Some(_)) => Err(Rejection::BadClaim(claim)),
-            _ => Ok(None),
-        }
+    pub(super) fn text(&self, claim: Claim) -> Option<&str> {
+        self.texts.get(claim as usize)?.as_deref()
     }
 
     /// A text claim that must be there.
     pub(super) fn required_text(&self, claim: Claim) -> Result<&str, Rejection> {
-        self.text(claim)?.ok_or(Rejection::MissingClaim(claim))
+        self.text(claim).ok_or(Rejection::MissingClaim(claim))
     }
 
     /// An integer claim, `None` where it is absent. At most 2^53 - 1, so that every JSON reader sees the same number.
     pub(super) fn integer(&self, claim: Claim) -> Result<Option<u64>, Rejection> {
-        match self.values.get(claim as usize) {
-            Some(Some(Scalar::Integer(number))) if *number <= Seq::MAX.get() => Ok(Some(*number)),
-            Some(Some(_)) => Err(Rejection::BadClaim(claim)),
-            _ => Ok(None),
+        match self.integers.get(claim as usize) {
+            Some(Some(number)) if *number > Seq::MAX.get() => Err(Rejection::BadClaim(claim)),
+            Some(number) => Ok(*number),
+            None => Ok(None),
         }
     }
 
@@ -109,11 +115,7 @@ impl<'a> Claims<'a> {
 
     /// The audience, which must be there.
     pub(super) fn audience(&self) -> Result<&Audience<'a>, Rejection> {
-        match &self.audience {
-            None => Err(Rejection::MissingClaim(Claim::Aud)),
-            Some(Audience::Bad) => Err(Rejection::BadClaim(Claim::Aud)),
-            Some(audience) => Ok(audience),
-        }
+        self.audience.as_ref().ok_or(Rejection::MissingClaim(Claim::Aud))
     }
 }
 
@@ -123,23 +125,34 @@ impl Audience<'_> {
         match self {
             Self::One(one) => one == name,
             Self::Many(many) => many.iter().any(|one| one == name),
-            Self::Bad => false,
         }
     }
 }
 
 impl<'de> Members<'de> for Claims<'de> {
     fn take<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A, fault: &Fault) -> Result<Option<u32>, A::Error> {
-        let Some(claim) = reserved(name) else { return Ok(None) };
-        // A number such as 1e400 is JSON, but no reader can hold it: the claim is bad, not the text.
+        let Some(claim) = reserved(name).filter(|claim| self.vocabulary.0 & bit(*claim) != 0) else {
+            return Ok(None);
+        };
+        // Whatever goes wrong with the value, 1e400 included, which no reader can hold: the claim is bad.
         fault.means(Rejection::BadClaim(claim));
-        if claim == Claim::Aud {
-            self.audience = Some(map.next_value_seed(ReadAudience)?);
-        } else if let Some(place) = self.values.get_mut(claim as usize) {
-            *place = Some(map.next_value_seed(ReadScalar(fault))?);
+        match claim {
+            Claim::Aud => self.audience = Some(map.next_value_seed(ReadAudience)?),
+            Claim::Iat | Claim::Exp | Claim::Nbf | Claim::Seq | Claim::AuthTime => {
+                put(&mut self.integers, claim, map.next_value_seed(Integer)?);
+            }
+            Claim::Iss | Claim::Sub | Claim::ClientId | Claim::Jti | Claim::Sid | Claim::Scope => {
+                put(&mut self.texts, claim, map.next_value_seed(Name)?);
+            }
         }
         fault.clear();
         Ok(Some(bit(claim)))
+    }
+}
+
+fn put<T>(places: &mut [Option<T>], claim: Claim, value: T) {
+    if let Some(place) = places.get_mut(claim as usize) {
+        *place = Some(value);
     }
 }
 
@@ -168,12 +181,12 @@ impl<'de> Visitor<'de> for ReadAudience {
         Ok(Audience::One(Cow::Owned(text.to_owned())))
     }
 
-    // Any other type is the visitor's own error, which stands for `BadClaim(aud)` here.
+    // Any other type is the visitor's own error, and so is an empty array.
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut many = Vec::new();
         while let Some(one) = seq.next_element_seed(Name)? {
             many.push(one);
         }
-        Ok(if many.is_empty() { Audience::Bad } else { Audience::Many(many) })
+        if many.is_empty() { Err(de::Error::invalid_length(0, &self)) } else { Ok(Audience::Many(many)) }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::claims::Claims;
+use super::claims::{Claims, Vocabulary};
 use super::expectations::{Expectations, ExpectationsInvalid, Expiry, Span};
 use super::header::TypPolicy;
 use super::unverified::{KeySource, Unverified};
@@ -83,17 +83,17 @@ impl ForeignIssuer {
     /// The first [`Rejection`] that applies. [`Rejection::UnknownKey`] says that another issuer may be meant.
     pub fn verify(&self, token: Unverified<'_>, now: Timestamp) -> Result<ForeignVerified, Rejection> {
         let (payload, key) = token.authenticate(self.typ, self)?;
-        let claims = Claims::read(&payload)?;
+        let claims = Claims::read(&payload, Vocabulary::FOREIGN)?;
         self.expected.origin(&claims)?;
         let bad = |claim| move |_| Rejection::BadClaim(claim);
         let name = |claim| {
-            let text = claims.text(claim)?;
+            let text = claims.text(claim);
             text.map(|text| ForeignName::new(self.expected.issuer(), text)).transpose().map_err(bad(claim))
         };
         let token = name(Claim::Jti)?.map(TokenRef::Foreign);
         let session = name(Claim::Sid)?.map(SessionRef::Foreign);
         let subject = Subject::new(claims.required_text(Claim::Sub)?).map_err(bad(Claim::Sub))?;
-        let client = claims.text(Claim::ClientId)?.map(ClientId::new).transpose().map_err(bad(Claim::ClientId))?;
+        let client = claims.text(Claim::ClientId).map(ClientId::new).transpose().map_err(bad(Claim::ClientId))?;
         let span = self.expected.span(&claims)?;
         self.expected.time(span, now, Expiry::Matters)?;
         drop(claims);

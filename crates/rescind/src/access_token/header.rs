@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::MapAccess;
 
-use super::strict_json::{Fault, Members, ReadScalar, Scalar, Skip, read_object};
+use super::strict_json::{Fault, Members, Name, Skip, read_object};
 use crate::id::KeyId;
 use crate::keys::Algorithm;
 use crate::rejection::Rejection;
@@ -36,16 +36,13 @@ pub(super) fn read_header(json: &str, policy: TypPolicy) -> Result<Header<'_>, R
     }
     let typ_passes = match read.typ {
         None => policy == TypPolicy::AnyJwt,
-        Some(Scalar::Text(typ)) => passes(&typ, policy),
-        Some(_) => false,
+        Some(typ) => passes(&typ, policy),
     };
     if !typ_passes {
         return Err(Rejection::NotAccessToken);
     }
-    let Some(Scalar::Text(alg)) = read.alg else { return Err(Rejection::WrongAlgorithm) };
-    let algorithm = Algorithm::from_name(&alg).ok_or(Rejection::WrongAlgorithm)?;
-    let Some(Scalar::Text(kid)) = read.kid else { return Err(Rejection::UnknownKey) };
-    Ok(Header { algorithm, kid })
+    let algorithm = read.alg.and_then(|alg| Algorithm::from_name(&alg)).ok_or(Rejection::WrongAlgorithm)?;
+    Ok(Header { algorithm, kid: read.kid.ok_or(Rejection::UnknownKey)? })
 }
 
 /// RFC 7515 §4.1.9: a `typ` without "/" stands for `application/…`; media types compare case-insensitively.
@@ -59,18 +56,18 @@ fn passes(typ: &str, policy: TypPolicy) -> bool {
 
 #[derive(Default)]
 struct Read<'de> {
-    alg: Option<Scalar<'de>>,
-    kid: Option<Scalar<'de>>,
-    typ: Option<Scalar<'de>>,
+    alg: Option<Cow<'de, str>>,
+    kid: Option<Cow<'de, str>>,
+    typ: Option<Cow<'de, str>>,
     forbidden: bool,
 }
 
 impl<'de> Members<'de> for Read<'de> {
     fn take<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A, fault: &Fault) -> Result<Option<u32>, A::Error> {
-        let (place, bit) = match name {
-            "alg" => (&mut self.alg, 1),
-            "kid" => (&mut self.kid, 2),
-            "typ" => (&mut self.typ, 4),
+        let (place, bit, unless_text) = match name {
+            "alg" => (&mut self.alg, 1, Rejection::WrongAlgorithm),
+            "kid" => (&mut self.kid, 2, Rejection::UnknownKey),
+            "typ" => (&mut self.typ, 4, Rejection::NotAccessToken),
             // RFC 7515 §4.1.11: an extension that is not understood must be refused, and we understand none. Keys and
             // links to keys are the attacker's. `x5t` and `x5t#S256` are digests only and are passed over like any
             // other unknown member (RFC 7515 §4).
@@ -88,7 +85,9 @@ impl<'de> Members<'de> for Read<'de> {
             }
             _ => return Ok(None),
         };
-        *place = Some(map.next_value_seed(ReadScalar(fault))?);
+        fault.means(unless_text);
+        *place = Some(map.next_value_seed(Name)?);
+        fault.clear();
         Ok(Some(bit))
     }
 }

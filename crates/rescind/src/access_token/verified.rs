@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::claims::Claims;
+use super::claims::{Claims, Vocabulary};
 use super::expectations::{Expectations, Expiry, Span};
 use crate::id::{ClientId, Jti, KeyId, SessionId, Subject};
 use crate::keys::{KeyRing, KeyState, VerifyingKey};
@@ -43,7 +43,7 @@ impl Verified {
         now: Timestamp,
         expiry: Expiry,
     ) -> Result<Self, Rejection> {
-        let claims = Claims::read(&payload)?;
+        let claims = Claims::read(&payload, Vocabulary::OWN)?;
         let audience = expected.origin(&claims)?;
         let id = |claim| move |_| Rejection::BadClaim(claim);
         let subject = Subject::new(claims.required_text(Claim::Sub)?).map_err(id(Claim::Sub))?;
@@ -52,7 +52,7 @@ impl Verified {
         let sid = claims.required_text(Claim::Sid)?.parse().map_err(id(Claim::Sid))?;
         let seq = Seq::new(claims.required_integer(Claim::Seq)?);
         let auth_time = claims.required_time(Claim::AuthTime)?;
-        let scope = claims.text(Claim::Scope)?.map(Box::from);
+        let scope = claims.text(Claim::Scope).map(Box::from);
         let span = expected.span(&claims)?;
         expected.time(span, now, expiry)?;
         drop(claims);

@@ -117,7 +117,7 @@ impl KeyRing {
     pub fn from_document(document: &[u8], root: &RootSecret) -> Result<Self, RingDocumentError> {
         let shape = |_| RingDocumentError::Shape;
         let Versioned { version } = serde_json::from_slice(document).map_err(shape)?;
-        if version != VERSION {
+        if version > VERSION {
             return Err(RingDocumentError::Newer(version));
         }
         let document: Document = serde_json::from_slice(document).map_err(shape)?;

@@ -170,11 +170,12 @@ impl RootSecret {
     pub fn load(path: impl AsRef<Path>) -> Result<Self, RootSecretError> {
         let path = path.as_ref();
         let unreadable = |source| RootSecretError::Read { path: path.to_owned(), source };
-        let file = File::open(path).map_err(unreadable)?;
-        let about = file.metadata().map_err(unreadable)?;
-        if !about.is_file() {
+        // Asked before opening: the opening of a pipe would wait for its writer.
+        if !fs::metadata(path).map_err(unreadable)?.is_file() {
             return Err(RootSecretError::NotAFile { path: path.to_owned() });
         }
+        let file = File::open(path).map_err(unreadable)?;
+        let about = file.metadata().map_err(unreadable)?;
         if about.mode() & 0o077 != 0 {
             return Err(RootSecretError::Permissions { path: path.to_owned(), mode: about.mode() & 0o7777 });
         }
