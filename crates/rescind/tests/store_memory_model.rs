@@ -101,7 +101,7 @@ impl Model {
                     return None;
                 }
             }
-            let entry = Entry::new(self.head().next(), now, new);
+            let entry = Entry::new(self.head().next(), now, Timestamp::EPOCH, new);
             self.log.push(entry);
         }
         Some(self.log[before..].to_vec())

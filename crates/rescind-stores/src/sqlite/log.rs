@@ -39,7 +39,7 @@ pub(super) fn append(tx: &Transaction<'_>, new: Vec<NewEntry>) -> Result<Appende
             Act::CutOff => None,
             Act::Lift { of } => Some(stored(of.get())?),
         };
-        tip = Tip { seq: entry.seq, tag: tip.tag.next(entry), ..tip };
+        tip = Tip { seq: entry.seq, at: entry.at, tag: tip.tag.next(entry), ..tip };
         supersede.execute((&id, kind))?;
         insert.execute((
             stored(entry.seq.get())?,
@@ -60,7 +60,7 @@ pub(super) fn append(tx: &Transaction<'_>, new: Vec<NewEntry>) -> Result<Appende
 /// Gives the entries their positions without writing; the scope of the first lift that does not fit is the inner error.
 fn place(tx: &Transaction<'_>, new: Vec<NewEntry>) -> Result<Result<Vec<Entry>, Scope>, Fault> {
     let now = tx.now();
-    let mut seq = tx.tip()?.seq;
+    let Tip { mut seq, at: latest, .. } = tx.tip()?;
     // Only a lift asks for it, so a call without lifts pays nothing.
     let lifts = new.iter().any(|entry| matches!(entry.act, Act::Lift { .. }));
     let mut newest_here = HashMap::new();
@@ -70,7 +70,8 @@ fn place(tx: &Transaction<'_>, new: Vec<NewEntry>) -> Result<Result<Vec<Entry>, 
         if seq > Seq::MAX {
             return Err(Fault::new(StoreErrorKind::Full, "the log has no positions left"));
         }
-        let entry = Entry::new(seq, now, NewEntry { remember_until: storable(new.remember_until), ..new });
+        let entry = Entry::new(seq, now, latest, new);
+        let entry = Entry { remember_until: storable(entry.remember_until), ..entry };
         if let Act::Lift { of } = entry.act {
             let state = match newest_here.get(&entry.scope) {
                 Some(state) => Some(*state),

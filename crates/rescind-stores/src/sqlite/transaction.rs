@@ -27,6 +27,8 @@ pub(super) struct Transaction<'c> {
 pub(super) struct Tip {
     pub(super) incarnation: Incarnation,
     pub(super) seq: Seq,
+    /// The time of the newest entry; the epoch where there is none left.
+    pub(super) at: Timestamp,
     pub(super) tag: ChainTag,
 }
 
@@ -56,14 +58,15 @@ impl<'c> Transaction<'c> {
             return Ok(tip);
         }
         let mut statement = self.statement(
-            "SELECT m.one, m.incarnation, coalesce(l.seq, m.base_seq), coalesce(l.tag, m.base_tag) FROM meta m \
+            "SELECT m.one, m.incarnation, coalesce(l.seq, m.base_seq), coalesce(l.tag, m.base_tag), coalesce(l.at, 0) FROM meta m \
              LEFT JOIN log l ON l.seq = (SELECT seq FROM log WHERE seq > m.base_seq ORDER BY seq DESC LIMIT 1)",
         )?;
         let mut rows = statement.query([])?;
         let row = rows.next()?.ok_or_else(|| Fault::new(StoreErrorKind::Corrupt, "table meta has no row"))?;
         let cells = Cells::new(row, "meta", 0);
         let incarnation = cells.read(1, |value| value.as_blob().ok()?.try_into().ok().map(Incarnation::from_bytes))?;
-        let tip = Tip { incarnation, seq: Seq::new(cells.number(2)?), tag: cells.tag(3)? };
+        let at = Timestamp::from_millis(cells.number(4)?);
+        let tip = Tip { incarnation, seq: Seq::new(cells.number(2)?), at, tag: cells.tag(3)? };
         self.tip.set(Some(tip));
         Ok(tip)
     }
@@ -75,6 +78,6 @@ impl<'c> Transaction<'c> {
 
     /// The head at this moment.
     pub(super) fn head(&self, now: Timestamp) -> Result<Head, Fault> {
-        self.tip().map(|Tip { incarnation, seq, tag }| Head { incarnation, seq, tag, now })
+        self.tip().map(|Tip { incarnation, seq, tag, .. }| Head { incarnation, seq, tag, now })
     }
 }

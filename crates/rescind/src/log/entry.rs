@@ -102,9 +102,15 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Gives an entry its position and time.
-    pub fn new(seq: Seq, at: Timestamp, new: NewEntry) -> Self {
-        let NewEntry { scope, act, reason, actor, remember_until } = new;
+    /// Gives an entry its position and the store's time `now`, behind a predecessor of the time `latest`.
+    ///
+    /// An entry's time is never before its predecessor's: where the clock has stepped back, the entry bears the
+    /// predecessor's time and is remembered longer by the difference. So when the clock is put right, nobody who asks for
+    /// the entries of a span of time misses it, and it is not forgotten before what it covers has ended.
+    pub fn new(seq: Seq, now: Timestamp, latest: Timestamp, new: NewEntry) -> Self {
+        let at = now.max(latest);
+        let remember_until = new.remember_until.plus(at.since(now));
+        let NewEntry { scope, act, reason, actor, remember_until: _ } = new;
         Self { seq, at, scope, act, reason, actor, remember_until }
     }
 }

@@ -99,9 +99,10 @@ impl State {
         let mut newest_here = HashMap::new();
         let mut placed = Vec::with_capacity(new.len());
         let mut seq = self.head.0;
+        let latest = self.log.back().map_or(Timestamp::EPOCH, |(entry, _)| entry.at);
         for new in new {
             seq = seq.next();
-            let entry = Entry::new(seq, now, new);
+            let entry = Entry::new(seq, now, latest, new);
             if let Act::Lift { of } = entry.act {
                 let newest = newest_here.get(&entry.scope).or_else(|| self.scopes.get(&entry.scope));
                 if newest.and_then(active).is_none_or(|cut_off| cut_off.seq != of) {

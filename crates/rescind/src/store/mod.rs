@@ -73,6 +73,8 @@ pub trait Store: Send + Sync + 'static {
     /// else nothing of the call is written and [`Appended::Conflict`] names the newest. Entries of the same call count
     /// in their order: a batch may hold a cut-off and its lift.
     ///
+    /// An entry's time is never before its predecessor's, also where the clock stepped back ([`Entry::new`]).
+    ///
     /// **Cost:** concurrent calls share one flush to stable storage.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! Cases: appending to the log.
 
+use std::time::Duration;
+
 use super::cases;
 use super::stage::{Stage, assert_chained, hostile_names, of_subject};
 use crate::id::KeyId;
@@ -17,6 +19,7 @@ cases!(
     keeps_scopes_of_hostile_names_apart,
     a_conflict_inside_a_batch_writes_nothing_of_it,
     a_large_batch_is_one_batch,
+    an_entry_is_never_before_its_predecessor_though_the_clock_stepped_back,
 );
 
 async fn an_empty_log_stands_before_position_one(stage: Stage) {
@@ -36,7 +39,7 @@ async fn positions_are_contiguous_across_batches(stage: Stage) {
             .into_iter()
             .map(|new| {
                 seq = seq.next();
-                Entry::new(seq, stage.now(), new)
+                Entry::new(seq, stage.now(), Timestamp::EPOCH, new)
             })
             .collect();
         assert_eq!(stored, placed, "as stored: in the order given, at the next positions, at the store's time");
@@ -75,7 +78,7 @@ async fn keeps_every_field_of_an_entry(stage: Stage) {
     let stored = stage.append(entries.clone()).await;
     assert_eq!(stage.log().await, stored);
     for (stored, new) in stored.into_iter().zip(entries) {
-        assert_eq!(stored, Entry::new(stored.seq, stage.now(), new));
+        assert_eq!(stored, Entry::new(stored.seq, stage.now(), Timestamp::EPOCH, new));
     }
 }
 
@@ -131,4 +134,16 @@ async fn a_large_batch_is_one_batch(stage: Stage) {
     let batch = stage.batch(Seq::ZERO, 3_000).await;
     assert_chained(&batch, Seq::ZERO);
     assert_eq!(batch.entries, stored);
+}
+
+async fn an_entry_is_never_before_its_predecessor_though_the_clock_stepped_back(stage: Stage) {
+    let [first] = stage.append(vec![cut_off(of_subject("before"))]).await.try_into().unwrap();
+    stage.clock.step_wall(first.at.minus(Duration::from_hours(24)));
+    let new = cut_off(of_subject("after"));
+    let [second] = stage.append(vec![new.clone()]).await.try_into().unwrap();
+    assert_eq!(second.at, first.at);
+    let longer = new.remember_until.plus(Duration::from_hours(24));
+    assert_eq!(second.remember_until, longer, "remembered longer by as much as the clock was behind");
+    let found = stage.store.snapshot(first.at).await.unwrap().cut_offs;
+    assert_eq!(found.len(), 2, "whoever asks from the first on gets the second");
 }
