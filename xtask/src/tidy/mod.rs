@@ -43,8 +43,9 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn check() -> Result<Vec<Finding>, String> {
-    // The manifest's folder is fixed at build time, so the chore works from any folder inside the repository.
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask stands in no repository")?;
+    // Cargo says where the manifest is at run time too, and that is right even where clones share a target folder.
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let root = Path::new(&manifest).parent().ok_or("xtask stands in no repository")?;
     let tree = Tree::load(root)?;
     let crates = arrows::Crates::load(root)?;
     let found = findings_of(&tree, &crates);
