@@ -9,17 +9,18 @@ use std::process::ExitCode;
 mod bench;
 mod tidy;
 
-/// The repository that this program was built from.
+/// The repository that this is run in. Cargo names the manifest's folder at run time too, which stays right where clones
+/// share a target folder.
 fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_owned()
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    here.parent().map(Path::to_owned).unwrap_or(here)
 }
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let chore = arguments.next();
     match chore.as_deref() {
-        Some("tidy") => tidy::run(),
+        Some("tidy") => tidy::run(&root()),
         Some("bench") => bench::run(&root(), &arguments.collect::<Vec<_>>()),
         Some(other) => usage(&format!("there is no chore `{other}`")),
         None => usage("a chore is missing"),

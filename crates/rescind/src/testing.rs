@@ -2,11 +2,14 @@
 //! names, sessions and entries. Behind the feature `testing`; no product code uses it.
 #![expect(clippy::expect_used, reason = "a test that cannot build its input fails loudly")]
 
+mod skip;
+
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+pub use self::skip::skip;
 use crate::id::{ClientId, Jti, SessionId, Subject};
 use crate::log::{Act, NewEntry, Scope, Text};
 use crate::position::Seq;

@@ -21,9 +21,9 @@ mod words;
 use finding::Finding;
 use tree::Tree;
 
-/// Checks the tree that this program was built from; exit code 1 if anything was found.
-pub(crate) fn run() -> ExitCode {
-    match check() {
+/// Checks the tree under `root`; exit code 1 if anything was found.
+pub(crate) fn run(root: &Path) -> ExitCode {
+    match check(root) {
         Ok(findings) if findings.is_empty() => {
             println!("tidy: nothing to mend");
             ExitCode::SUCCESS
@@ -42,9 +42,7 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-fn check() -> Result<Vec<Finding>, String> {
-    // The manifest's folder is fixed at build time, so the chore works from any folder inside the repository.
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask stands in no repository")?;
+fn check(root: &Path) -> Result<Vec<Finding>, String> {
     let tree = Tree::load(root)?;
     let crates = arrows::Crates::load(root)?;
     let found = findings_of(&tree, &crates);
