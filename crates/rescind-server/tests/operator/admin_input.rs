@@ -33,6 +33,7 @@ async fn a_wrong_body_is_refused_by_name() {
         (post.clone(), "/admin/v1/revocations", json!({"scope": {"kind": "subject"}}), 400, "scope.id"),
         (post.clone(), "/admin/v1/revocations", json!({"scope": {"kind": "all", "id": "x"}}), 400, "all"),
         (post.clone(), "/admin/v1/revocations", json!({"scope": {"kind": "session", "id": "x"}}), 400, "session id"),
+        (post.clone(), "/admin/v1/revocations", json!({"scope": {"kind": "session", "id": "no id"}}), 400, "session id"),
         (post.clone(), "/admin/v1/revocations", json!({"scope": {"kind": "token", "id": UUID.to_uppercase()}}), 400, "token id"),
         (post.clone(), "/admin/v1/revocations", json!({"scope": {"kind": "all", "of": 1}}), 400, "of"),
         (post.clone(), "/admin/v1/revocations", json!({"scope": {"kind": "all"}, "reason": ""}), 400, "reason"),

@@ -62,7 +62,7 @@ async fn each_scope_of_a_cut_off_is_named() {
         assert!(shown.lines().nth(1).unwrap().contains("by admin-api: drill"), "{shown}");
     }
     let refresh = server.rescind(&["inspect", &pairs[1].refresh]).ok();
-    assert!(refresh.starts_with("Refused: a cut-off on session"), "{refresh}");
+    assert!(refresh.starts_with("Refused: a cut-off on client rescind covers it."), "the newest of all: {refresh}");
 
     let last = server.open("key").await;
     server.rescind(&["keys", "revoke", &kid]).ok();
