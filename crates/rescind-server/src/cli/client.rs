@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use reqwest::{Method, Response, Url};
 use serde_json::Value;
-use zeroize::Zeroizing;
 
 use super::failure::{Failure, Refusal};
 use super::output::{Format, Out};
 use crate::admin_address;
 use crate::config::DATA_DIR;
+use crate::data_dir::AdminToken;
 
 /// Where the server is and how it knows the operator.
 #[derive(Debug, clap::Args)]
@@ -121,29 +121,20 @@ fn parse_server(text: &str) -> Result<Url, Failure> {
     Ok(url)
 }
 
-fn read_token(file: &Path) -> Result<Zeroizing<String>, Failure> {
-    let text = std::fs::read_to_string(file).map(Zeroizing::new).map_err(|source| Failure::File {
-        path: file.to_owned(),
-        source,
-        remedy: "The server makes its admin token at first start; name its data directory with --data DIR, or the file \
-                 with --admin-token-file F",
-    })?;
-    let token = Zeroizing::new(text.trim().to_owned());
-    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Failure::Input(format!(
-            "{} holds no admin token: one line of letters and digits is expected. Restore it, or remove it and restart the \
-             server, which then makes a new one",
-            file.display()
-        )));
-    }
-    Ok(token)
+fn read_token(file: &Path) -> Result<AdminToken, Failure> {
+    AdminToken::load(file).map_err(|error| {
+        Failure::Input(format!(
+            "no admin token: {error}. The server makes it at first start; name its data directory with --data DIR, or the \
+             file with --admin-token-file FILE"
+        ))
+    })
 }
 
 /// Speaks with one server.
 #[derive(Clone)]
 pub(crate) struct Client {
     base: Url,
-    token: Zeroizing<String>,
+    token: AdminToken,
     from: PathBuf,
     http: reqwest::Client,
 }
@@ -193,7 +184,7 @@ impl Client {
         query: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
-        let mut request = self.http.request(method, self.url(path, query)).bearer_auth(&*self.token);
+        let mut request = self.http.request(method, self.url(path, query)).bearer_auth(self.token.expose());
         if let Some(body) = body {
             request = request.json(body);
         }

@@ -17,7 +17,8 @@ use crate::wire::InspectionJson;
   rescind inspect eyJhbGciOiJFZERTQSIs…
   rescind inspect - < token.txt          (keeps the token out of the shell's history)
 
-Exit code 0 where the token would be accepted, 1 where it would be refused or the server could not be asked.")]
+Looking spends nothing: a spent refresh token shown here does not end its session.
+Exit code 0 where the server answered, whatever it said of the token; 1 where it could not.")]
 pub(crate) struct Args {
     /// The token, access or refresh; `-` reads it from standard input
     #[arg(allow_hyphen_values = true)]
@@ -49,41 +50,49 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         Format::Human => show(&mut out, &found)?,
     }
     match found.accepted {
-        Some(true) => Ok(()),
-        // The explanation is the output; the exit code is for scripts.
-        _ => Err(Failure::Partly(match found.refused {
-            Some(reason) => format!("the token is refused: {reason}"),
-            None => "it could not be told whether the token would be accepted".to_owned(),
-        })),
+        Some(_) => Ok(()),
+        None => Err(Failure::Partly("the server could not tell whether it would accept the token".to_owned())),
     }
 }
 
 fn show(out: &mut Out, found: &InspectionJson) -> Result<(), Failure> {
-    let verdict = match found.accepted {
-        Some(true) => out.paint(Paint::Good, "accepted"),
-        Some(false) => out.paint(Paint::Bad, "refused"),
-        None => out.paint(Paint::Warn, "unknown"),
+    let paint = match found.accepted {
+        Some(true) => Paint::Good,
+        Some(false) => Paint::Bad,
+        None => Paint::Warn,
     };
-    out.line(format_args!("{verdict}: {}", printable(&found.explanation)))?;
-    if let Some(entry) = &found.cut_off {
-        let scope = entry.scope.to_string();
-        out.line(format_args!("  cut off on {} at position {}, {}", printable(&scope), entry.seq, time(entry.at)))?;
-        out.line(format_args!("  by {}: {}", printable(&entry.actor), printable(&entry.reason)))?;
+    match &found.cut_off {
+        Some(entry) => {
+            let refused = out.paint(paint, "Refused");
+            let scope = entry.scope.to_string();
+            out.line(format_args!("{refused}: a cut-off on {} covers it.", printable(&scope)))?;
+            let (actor, reason) = (printable(&entry.actor), printable(&entry.reason));
+            out.line(format_args!("  entry {} of the log, {}, by {actor}: {reason}", entry.seq, time(entry.at)))?;
+        }
+        None => out.line(out.paint(paint, printable(&found.explanation)))?,
     }
     out.line(format_args!("kind: {}", printable(&found.kind)))?;
     members(out, "header", found.header.as_ref())?;
     members(out, "claims", found.claims.as_ref())
 }
 
-/// Prints an object's members; those that are times, as times.
+/// Prints an object's members, and those of the objects in it behind them; those that are times, as times.
 fn members(out: &mut Out, title: &str, value: Option<&Value>) -> Result<(), Failure> {
     let Some(Value::Object(members)) = value else { return Ok(()) };
-    out.line(format_args!("{title}:"))?;
+    out.line(format_args!("{}:", printable(title)))?;
     let widest = members.keys().map(|name| name.chars().count()).max().unwrap_or(0);
-    for (name, value) in members {
+    for (name, value) in members.iter().filter(|(_, value)| !value.is_object()) {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let room = " ".repeat(widest - name.chars().count());
         out.line(format_args!("  {}{room}  {}{}", printable(name), printable(&text), when(out, name, value)))?;
+    }
+    // One level: an application's claims may be nested as deep as it likes.
+    for (name, value) in members.iter().filter_map(|(name, value)| Some((name, value.as_object()?))) {
+        out.line(format_args!("  {}:", printable(name)))?;
+        for (name, value) in value {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            out.line(format_args!("    {}  {}{}", printable(name), printable(&text), when(out, name, value)))?;
+        }
     }
     Ok(())
 }

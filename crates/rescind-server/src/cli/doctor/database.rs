@@ -73,7 +73,9 @@ fn judge(path: &Path, header: &Header) -> Finding {
             "start the server once: it sets journal_mode=WAL; if this stays, the file system does not support it",
         );
     }
-    Finding::ok(PART, format!("{}: WAL, schema version {version}", path.display()))
+    // A young database may have everything but its first page in the WAL still.
+    let schema = if version == 0 { String::new() } else { format!(", schema version {version}") };
+    Finding::ok(PART, format!("{}: WAL{schema}", path.display()))
 }
 
 fn room(folder: &Path) -> Option<Finding> {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use rescind::Stats;
+use rescind::position::Seq;
 use serde_json::{Value, json};
 
 use super::query::Query;
@@ -17,11 +19,16 @@ pub(super) async fn list(State(app): State<App>, query: Query) -> Answer<Json<Va
     let node = json!({
         "id": host(),
         "applied": stats.applied,
-        "head": stats.head,
+        "head": head(&stats),
         "staleness_ms": stats.staleness.map(millis),
         "incarnation": stats.incarnation.map(|incarnation| incarnation.to_string()),
     });
     Ok(Json(json!({ "nodes": [node] })))
+}
+
+/// The newest position known: what was applied since the store was last asked for its head counts, too.
+pub(super) fn head(stats: &Stats) -> Option<Seq> {
+    stats.head.map(|head| head.max(stats.applied))
 }
 
 /// Whole milliseconds.

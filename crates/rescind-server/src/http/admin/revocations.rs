@@ -16,7 +16,7 @@ use super::{actor, reason};
 use crate::app::App;
 use crate::http::body::StrictJson;
 use crate::http::error::{Answer, Failure};
-use crate::wire::{EntryJson, LogJson, ScopeJson};
+use crate::wire::{EntryJson, LogJson, ScopeJson, read_scope};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,7 +71,7 @@ fn scope_of(scope: &ScopeJson) -> Result<Scope, Failure> {
         (None, ScopeKind::All) => "",
         (None, _) => return Err(Failure::invalid_request(format!("scope.id is missing; which {kind}?"))),
     };
-    Scope::parse(kind, id).map_err(|error| Failure::invalid_request(error.to_string()))
+    read_scope(kind, id).map_err(Failure::invalid_request)
 }
 
 /// Reads the log.

@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use rescind::{Counts, Rescind, Stats};
 use serde_json::{Map, Value, json};
 
-use super::nodes::millis;
+use super::nodes::{head, millis};
 use super::query::Query;
 use crate::app::App;
 use crate::http::error::Answer;
@@ -69,7 +69,7 @@ pub(super) async fn show(State(app): State<App>, query: Query) -> Answer<Json<Va
     all.insert("ready".to_owned(), json!(readiness.ready));
     all.insert("not_ready".to_owned(), if wrong.is_empty() { Value::Null } else { json!(wrong.join("; ")) });
     all.insert("now".to_owned(), json!(app.rescind.clock().wall().as_secs()));
-    all.insert("head".to_owned(), json!(stats.head));
+    all.insert("head".to_owned(), json!(head(&stats)));
     all.insert("applied".to_owned(), json!(stats.applied));
     all.insert("staleness_ms".to_owned(), json!(stats.staleness.map(millis)));
     all.insert("staleness_bound_ms".to_owned(), json!(millis(app.rescind.settings().staleness_bound)));
@@ -98,7 +98,7 @@ fn record(rescind: &Rescind) {
     #[expect(clippy::cast_precision_loss, reason = "a position stays below 2^53")]
     let position = |seq: rescind::position::Seq| seq.get() as f64;
     metrics::gauge!("rescind_log_applied").set(position(stats.applied));
-    metrics::gauge!("rescind_log_head").set(stats.head.map_or(f64::NAN, position));
+    metrics::gauge!("rescind_log_head").set(head(&stats).map_or(f64::NAN, position));
     metrics::gauge!("rescind_staleness_seconds").set(stats.staleness.map_or(f64::INFINITY, |age| age.as_secs_f64()));
     metrics::gauge!("rescind_ready").set(if rescind.readiness().ready { 1.0 } else { 0.0 });
 }

@@ -17,7 +17,7 @@ use super::{actor, reason};
 use crate::app::App;
 use crate::http::body::StrictJson;
 use crate::http::error::{Answer, Failure};
-use crate::users::{Change, User, UserError};
+use crate::users::{Change, User};
 use crate::wire::{UserJson, UsersJson};
 
 #[derive(Deserialize)]
@@ -38,7 +38,7 @@ pub(super) struct ChangeRequest {
 pub(super) async fn list(State(app): State<App>, query: Query) -> Answer<Json<UsersJson>> {
     let [cursor, asked] = query.only(["cursor", "limit"])?;
     let limit = limit(asked)?;
-    let users = app.users.list(cursor.as_deref(), limit).await.map_err(refused)?;
+    let users = app.users.list(cursor.as_deref(), limit).await?;
     let next = users.last().filter(|_| users.len() == limit).map(|user| user.subject.to_string());
     Ok(Json(UsersJson { users: users.iter().map(shown).collect(), next }))
 }
@@ -50,7 +50,7 @@ pub(super) async fn add(
     StrictJson(request): StrictJson<AddRequest>,
 ) -> Answer<Response> {
     let [] = query.only([])?;
-    let user = app.users.add(&request.username, Zeroizing::new(request.password)).await.map_err(refused)?;
+    let user = app.users.add(&request.username, Zeroizing::new(request.password)).await?;
     Ok((StatusCode::CREATED, Json(shown(&user))).into_response())
 }
 
@@ -71,7 +71,7 @@ pub(super) async fn change(
         (Some(false), None) => None,
     };
     let change = Change { disabled: request.disabled, password: request.password.map(Zeroizing::new) };
-    let user = app.users.change(&subject, change).await.map_err(refused)?;
+    let user = app.users.change(&subject, change).await?;
     let mut body = json!(shown(&user));
     if let Some(why) = why {
         // Should this fail, the caller gets 503 and asks again: both steps may be done twice.
@@ -90,15 +90,5 @@ fn shown(user: &User) -> UserJson {
         username: user.subject.to_string(),
         disabled: user.disabled,
         created_at: user.created_at.as_secs(),
-    }
-}
-
-fn refused(error: UserError) -> Failure {
-    match error {
-        UserError::Invalid(problem) => Failure::invalid_request(problem),
-        UserError::Taken => Failure::conflict("a user of this name exists already; change it with PATCH", None),
-        UserError::Unknown => Failure::not_found("no such user; GET /admin/v1/users lists them"),
-        UserError::Busy => Failure::unavailable("too much is being changed at once", std::time::Duration::from_secs(1)),
-        UserError::Store(error) => Failure::store(&error),
     }
 }
