@@ -157,7 +157,10 @@ impl<'c> Batches<'c> {
             StoreErrorKind::Full | StoreErrorKind::Unavailable if undone => fault,
             _ => fault.of_kind(StoreErrorKind::Broken),
         };
-        tracing::error!(file = %self.file.display(), kind = fault.kind.as_str(), %fault, "a write failed");
+        // A full disk fails every write, and each of them is tried: once is told.
+        if self.full.is_none() {
+            tracing::error!(file = %self.file.display(), kind = fault.kind.as_str(), %fault, "a write failed");
+        }
         match fault.kind {
             StoreErrorKind::Broken => self.broken = Some(fault.clone()),
             StoreErrorKind::Full => self.full = Some(fault.clone()),
@@ -213,7 +216,7 @@ impl<'c> Batches<'c> {
 /// A read that the medium refused leaves nothing in doubt: it says no more than that the store does not answer.
 fn as_read(fault: Fault) -> Fault {
     match fault.kind {
-        StoreErrorKind::Broken | StoreErrorKind::Full => fault.of_kind(StoreErrorKind::Unavailable),
+        StoreErrorKind::Broken => fault.of_kind(StoreErrorKind::Unavailable),
         _ => fault,
     }
 }

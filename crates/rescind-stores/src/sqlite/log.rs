@@ -7,6 +7,7 @@ use rescind::log::{Act, ChainTag, CutOff, Entry, NewEntry, Scope, ScopeKind, Tex
 use rescind::position::{Incarnation, Seq};
 use rescind::store::{Appended, Batch, Feed, Snapshot, StoreErrorKind};
 use rescind::time::Timestamp;
+use rusqlite::OptionalExtension;
 
 use super::cells::{Cells, limit, storable, stored};
 use super::fault::Fault;
@@ -26,7 +27,9 @@ pub(super) fn append(tx: &Transaction<'_>, new: Vec<NewEntry>) -> Result<Appende
         Ok(placed) => placed,
         Err(scope) => return Ok(Appended::Conflict { newest: newest(tx, &scope)? }),
     };
-    let mut supersede = tx.statement("UPDATE log SET newest = 0 WHERE newest = 1 AND id = ?1 AND kind = ?2")?;
+    // Most scopes are new, and to look is cheaper than to update nothing: the index alone answers.
+    let mut state = tx.statement("SELECT seq FROM log WHERE newest = 1 AND id = ?1 AND kind = ?2")?;
+    let mut supersede = tx.statement("UPDATE log SET newest = 0 WHERE seq = ?1")?;
     let mut insert = tx.statement(
         "INSERT INTO log (seq, at, newest, lift_of, kind, id, remember_until, reason, actor, tag) \
          VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -40,7 +43,10 @@ pub(super) fn append(tx: &Transaction<'_>, new: Vec<NewEntry>) -> Result<Appende
             Act::Lift { of } => Some(stored(of.get())?),
         };
         tip = Tip { seq: entry.seq, at: entry.at, tag: tip.tag.next(entry), ..tip };
-        supersede.execute((&id, kind))?;
+        let superseded: Option<i64> = state.query_row((&id, kind), |row| row.get(0)).optional()?;
+        if let Some(seq) = superseded {
+            supersede.execute([seq])?;
+        }
         insert.execute((
             stored(entry.seq.get())?,
             stored(entry.at.as_millis())?,

@@ -91,11 +91,15 @@ fn write_and_kill(database: &Path, lines: usize, acknowledged: &mut Acknowledged
         .spawn()
         .unwrap();
     let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
-    said.by_ref().take(lines).for_each(|line| acknowledged.note(&line.unwrap()));
+    for line in said.by_ref().take(lines) {
+        acknowledged.note(&line.unwrap());
+    }
     child.kill().unwrap();
     child.wait().unwrap();
     let rest: Vec<_> = said.map(Result::unwrap).collect();
-    rest.iter().for_each(|line| acknowledged.note(line));
+    for line in &rest {
+        acknowledged.note(line);
+    }
 }
 
 /// Not a test of its own: what the test above runs in its child.

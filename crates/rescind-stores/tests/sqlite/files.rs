@@ -97,7 +97,7 @@ async fn a_path_that_cannot_be_opened_is_refused() {
 async fn an_unreadable_file_is_refused() {
     use std::os::unix::fs::PermissionsExt;
     let scratch = furnished().await;
-    fs::set_permissions(scratch.file(), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(scratch.file(), fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read(scratch.file()).is_ok() {
         return skip("an_unreadable_file_is_refused", "root may read everything");
     }

@@ -1,4 +1,11 @@
 //! The SQLite store from outside: the whole contract, files that it must refuse, kill -9, and media that fail.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail loudly"
+)]
 
 mod contract;
 mod crash;
