@@ -136,7 +136,10 @@ impl<'c> Batches<'c> {
             let down = begun.clone().and_then(|()| job.run(&tx)).map_err(as_read).err();
             job.answer(down.as_ref(), self.file);
         }
-        drop(self.control("COMMIT"));
+        // Nothing was written, so how it ends is all one; but it must end, or no other can begin.
+        if self.control("COMMIT").is_err() && !self.connection.is_autocommit() {
+            drop(self.control("ROLLBACK"));
+        }
     }
 
     /// Runs the calls in one transaction and flushes it.
@@ -186,6 +189,9 @@ impl<'c> Batches<'c> {
 
     /// Keeps the write-ahead log from growing. Runs after the answers, so nobody's write waits for it but the next.
     fn checkpoint(&mut self) {
+        if self.broken.is_some() {
+            return;
+        }
         let Ok(pending) = self.checkpoint_step("PRAGMA wal_checkpoint(NOOP)") else { return };
         if pending < self.checkpoint_at {
             return;
