@@ -2,6 +2,7 @@
 //! rusqlite, in the same run; and how long a snapshot of a million cut-offs takes. Prints a line a figure; under a
 //! minute. Arguments name the loads to run: `cargo bench -p rescind-stores --bench sqlite -- revoke`.
 #![expect(clippy::expect_used, reason = "a bench that cannot run says so and stops")]
+#![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 
 mod loads;
 mod naked;
