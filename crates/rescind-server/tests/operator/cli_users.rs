@@ -37,7 +37,8 @@ async fn a_new_password_ends_the_old_sessions() {
 async fn what_cannot_be_is_refused_by_name() {
     let server = Running::start();
     let add = |name: &str, password: &str| server.rescind_with(&["users", "add", name, "--password-stdin"], password);
-    assert!(add("demo", PASSWORD).failed(1).contains("exists"));
+    let taken = add("demo", PASSWORD).failed(1);
+    assert!(taken.contains("exists"), "{taken}");
     assert!(add("bob", "short\n").failed(1).contains("8 characters"));
     assert!(add("bob", "\n").failed(1).contains("empty"));
     assert!(add(" bob", PASSWORD).failed(1).contains("blank"));
