@@ -1,5 +1,7 @@
 //! The log's shape and the metrics' recorder. Owns where lines go (standard error) and how they look, not what they say.
 
+use std::io::IsTerminal;
+
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
@@ -12,7 +14,8 @@ use crate::config::LogFormat;
 /// Where the filter cannot be read. A second call changes nothing.
 pub(crate) fn start(filter: &str, format: LogFormat) -> Result<(), ParseError> {
     let filter = EnvFilter::builder().parse(filter)?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     let started = match format {
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
         LogFormat::Text => lines.with_target(false).try_init(),

@@ -34,10 +34,11 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     data.create()?;
     let root = RootSecret::load_or_create(data.root_key(), &SystemRandom)?;
     let admin_token = AdminToken::load_or_create(&data.admin_token())?;
+    // Before the listeners: a second process is told of the data directory, whatever its addresses.
+    let store = store::open(&config.store).await?;
     let listener = bind(config.listen, "listen").await?;
     let admin_listener = bind(config.admin_listen, "admin_listen").await?;
     let (address, admin_address) = (listener.local_addr()?, admin_listener.local_addr()?);
-    let store = store::open(&config.store).await?;
     let users = Users::new(Arc::clone(&store), Arc::new(SystemClock));
     if config.dev() {
         users.add_demo().await?;

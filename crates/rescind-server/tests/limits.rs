@@ -1,0 +1,112 @@
+//! What one caller may take: time, size and connections.
+
+mod support;
+
+use std::io::Read;
+
+use support::{Connection, FORM, Server, client_request};
+
+#[test]
+fn a_slow_head_is_answered_408_and_closed() {
+    let server = Server::dev(&["--head-timeout", "300ms"]);
+    let mut connection = Connection::open(server.public);
+    connection.write(b"GET /livez HTTP/1.1\r\nhost: x\r\nx-slow: ").unwrap();
+    let reply = connection.read().unwrap().unwrap();
+    assert_eq!((reply.status, reply.error().as_str()), (408, "request_timeout"));
+    assert_eq!(reply.header("connection"), "close");
+    assert_eq!(connection.0.read(&mut [0; 1]).unwrap(), 0, "the connection is closed");
+}
+
+#[test]
+fn an_idle_connection_is_closed_without_a_word() {
+    let server = Server::dev(&["--head-timeout", "300ms"]);
+    let mut connection = Connection::open(server.public);
+    connection.write(&client_request("GET", "/livez", &[], b"")).unwrap();
+    assert_eq!(connection.read().unwrap().unwrap().status, 200);
+    assert!(connection.read().unwrap().is_none());
+}
+
+#[test]
+fn a_slow_body_is_answered_408_and_closed() {
+    let server = Server::dev(&["--body-timeout", "300ms"]);
+    let mut connection = Connection::open(server.public);
+    let head =
+        format!("POST /oauth/token HTTP/1.1\r\nhost: x\r\ncontent-type: {FORM}\r\ncontent-length: 100\r\n\r\ngrant");
+    connection.write(head.as_bytes()).unwrap();
+    let reply = connection.read().unwrap().unwrap();
+    assert_eq!((reply.status, reply.error().as_str()), (408, "request_timeout"));
+    assert!(connection.read().unwrap().is_none(), "the connection is closed");
+}
+
+#[test]
+fn a_body_above_64_kib_is_413_whether_its_length_is_told_or_not() {
+    let server = Server::dev(&[]);
+    for path in ["/login", "/oauth/token", "/oauth/revoke", "/logout"] {
+        let fits = format!("a={}", "x".repeat(64 * 1024 - 2));
+        assert_eq!(
+            server.form(path, &fits).status,
+            if path == "/logout" || path == "/login" { 401 } else { 400 },
+            "{path}"
+        );
+        let reply = server.form(path, &format!("{fits}x"));
+        assert_eq!((reply.status, reply.error().as_str()), (413, "payload_too_large"), "{path}");
+        let mut connection = Connection::open(server.public);
+        let head =
+            format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {FORM}\r\ntransfer-encoding: chunked\r\n\r\n");
+        connection.write(head.as_bytes()).unwrap();
+        let chunk = [format!("{:x}\r\n", 32 * 1024).as_bytes(), &[b'a'; 32 * 1024], b"\r\n"].concat();
+        for _ in 0..3 {
+            // The server may have answered and closed before the last one.
+            let _ = connection.write(&chunk);
+        }
+        assert_eq!(connection.read().unwrap().unwrap().status, 413, "{path}");
+    }
+}
+
+#[test]
+fn a_head_above_64_kib_is_431() {
+    let server = Server::dev(&[]);
+    let mut connection = Connection::open(server.public);
+    connection.write(b"GET /livez HTTP/1.1\r\nhost: x\r\n").unwrap();
+    let line = format!("x-long: {}\r\n", "x".repeat(8 * 1024));
+    for _ in 0..9 {
+        let _ = connection.write(line.as_bytes());
+    }
+    assert_eq!(connection.read().unwrap().unwrap().status, 431);
+}
+
+#[test]
+fn connections_above_the_cap_wait_for_one_to_end() {
+    let server = Server::dev(&["--max-connections", "2"]);
+    let held = [Connection::open(server.public), Connection::open(server.public)];
+    let mut third = Connection::open(server.public);
+    third.write(&client_request("GET", "/livez", &[], b"")).unwrap();
+    third.0.set_read_timeout(Some(std::time::Duration::from_millis(300))).unwrap();
+    assert!(third.read().is_err(), "no answer while two are held");
+    drop(held);
+    third.0.set_read_timeout(Some(support::DEADLINE)).unwrap();
+    assert_eq!(third.read().unwrap().unwrap().status, 200);
+}
+
+#[test]
+fn many_requests_go_through_one_connection() {
+    let server = Server::dev(&[]);
+    let mut connection = Connection::open(server.public);
+    for _ in 0..100 {
+        connection.write(&client_request("GET", "/livez", &[], b"")).unwrap();
+        assert_eq!(connection.read().unwrap().unwrap().status, 200);
+    }
+}
+
+#[test]
+fn head_answers_as_get_without_a_body() {
+    let server = Server::dev(&[]);
+    for path in
+        ["/", "/login", "/livez", "/readyz", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server"]
+    {
+        let (get, head) = (server.get(path, None), server.send("HEAD", path, &[], ""));
+        assert_eq!((get.status, head.status), (200, 200), "{path}");
+        assert!(head.body.is_empty(), "{path}");
+        assert_eq!(head.header("content-length"), get.header("content-length"), "{path}");
+    }
+}

@@ -1,0 +1,51 @@
+//! No secret reaches the log, not even at its most talkative.
+
+mod support;
+
+use serde_json::json;
+use support::{FORM, Server};
+
+#[test]
+fn a_whole_round_at_trace_level_logs_no_secret() {
+    for format in ["text", "json"] {
+        let server = Server::dev(&["--log", "trace", "--log-format", format]);
+        let mut secrets =
+            vec![server.admin_token(), "password-typed-wrong".to_owned(), "secret-of-a-client".to_owned()];
+        let root = std::fs::read_to_string(server.data().join("root.key")).unwrap();
+        secrets.push(root.trim().rsplit(':').next().unwrap().to_owned());
+        server.json("/login", &json!({ "username": "demo", "password": "password-typed-wrong" }));
+        server.form("/login", "username=demo&password=password-typed-wrong");
+        let cookies = server.form("/login", "username=demo&password=demo");
+        secrets
+            .extend(cookies.all("set-cookie").iter().filter_map(|it| it.split([';', '=']).nth(1)).map(str::to_owned));
+        let first = server.sign_in();
+        let second = server.refresh(&first.refresh).pair();
+        server.refresh(&first.refresh);
+        server.me(&second);
+        server.get(&format!("/me?access_token={}", second.access), None);
+        server.get(&format!("/{}", second.access), None);
+        server.get("/me", Some(&format!("{}x", second.access)));
+        server.form(
+            "/oauth/token",
+            &format!("grant_type=refresh_token&refresh_token={}&refresh_token=x", second.refresh),
+        );
+        server.form("/oauth/token", "grant_type=refresh_token&client_id=x&client_secret=secret-of-a-client");
+        let admin = format!("Bearer {}", server.admin_token());
+        let headers = [("authorization", admin.as_str()), ("content-type", FORM)];
+        server.send("POST", "/oauth/introspect", &headers, &format!("token={}", second.access));
+        server.form("/oauth/revoke", &format!("token={}", second.access));
+        server.logout(&second.access, "{}");
+        for pair in [&first, &second] {
+            secrets.extend([pair.access.clone(), pair.refresh.clone()]);
+            // The signature alone, and the MAC's end, are no less secret.
+            secrets.push(pair.access.rsplit('.').next().unwrap().to_owned());
+            secrets.push(pair.refresh[pair.refresh.len() - 20..].to_owned());
+        }
+        let (status, log) = server.stop();
+        assert_eq!(status.code(), Some(0));
+        assert!(log.contains("TRACE"), "the log is at trace level");
+        for secret in secrets {
+            assert!(!log.contains(&secret), "{format}: {secret} is in the log");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Signing in: who is let in, and what a refusal tells.
+
+mod support;
+
+use serde_json::json;
+use support::{JSON, Server, now};
+
+#[test]
+fn a_sign_in_gives_a_pair_that_no_cache_keeps() {
+    let server = Server::dev(&[]);
+    let reply = server.json("/login", &json!({ "username": "demo", "password": "demo", "device": "phone" }));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(reply.header("cache-control"), "no-store");
+    assert_eq!(reply.header("pragma"), "no-cache");
+    let body = reply.json();
+    assert_eq!(body["token_type"], "Bearer");
+    assert!(body["expires_in"].as_u64().unwrap() <= 900);
+    assert_eq!(body["refresh_expires_in"], 14 * 86_400);
+    let me = server.get("/me", Some(body["access_token"].as_str().unwrap()));
+    assert_eq!(me.status, 200);
+    let claims = me.json();
+    assert_eq!(claims["sub"], "demo");
+    assert_eq!(claims["sid"], body["session_id"]);
+    assert_eq!(claims["iss"], format!("http://{}", server.public));
+    let sessions = server.get("/sessions", Some(body["access_token"].as_str().unwrap())).json();
+    assert_eq!(sessions["sessions"][0]["device"], "phone");
+    assert_eq!(sessions["sessions"][0]["current"], true);
+}
+
+#[test]
+fn an_unknown_name_and_a_wrong_password_look_and_last_the_same() {
+    let server = Server::dev(&["--sign-in-failures-per-user", "100"]);
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..5 {
+        for (times, name) in times.iter_mut().zip(["demo", "nobody"]) {
+            let begin = now();
+            let reply = server.json("/login", &json!({ "username": name, "password": "wrong" }));
+            times.push(now().duration_since(begin).unwrap_or_default());
+            assert_eq!((reply.status, reply.error().as_str()), (401, "invalid_grant"));
+            assert_eq!(reply.json()["error_description"], "the user name or the password is wrong");
+        }
+    }
+    let [known, unknown] = times.map(|mut times| {
+        times.sort();
+        times[times.len() / 2]
+    });
+    // A look-up without a hash is a hundred times as fast; a loaded machine is not three times as slow for one of the two.
+    assert!(known < unknown * 3 && unknown < known * 3, "{known:?} and {unknown:?}");
+}
+
+#[test]
+fn a_name_with_too_many_failures_waits_and_another_does_not() {
+    let server = Server::dev(&["--sign-in-failures-per-user", "3"]);
+    let try_it = |name: &str, password: &str| server.json("/login", &json!({ "username": name, "password": password }));
+    for _ in 0..3 {
+        assert_eq!(try_it("nobody", "wrong").status, 401);
+    }
+    let reply = try_it("nobody", "wrong");
+    assert_eq!((reply.status, reply.error().as_str()), (429, "too_many_requests"));
+    assert!((1..=100).contains(&reply.header("retry-after").parse::<u32>().unwrap()));
+    assert_eq!(try_it("demo", "demo").status, 200);
+}
+
+#[test]
+fn an_address_with_too_many_failures_waits_whatever_the_name() {
+    let server = Server::dev(&["--sign-in-failures-per-address", "3"]);
+    for name in ["a", "b", "c"] {
+        assert_eq!(server.json("/login", &json!({ "username": name, "password": "wrong" })).status, 401);
+    }
+    assert_eq!(server.json("/login", &json!({ "username": "demo", "password": "demo" })).status, 429);
+}
+
+#[test]
+fn successes_are_not_counted() {
+    let server = Server::dev(&["--sign-in-failures-per-user", "2"]);
+    for _ in 0..5 {
+        server.sign_in();
+    }
+}
+
+#[test]
+fn a_sign_in_body_is_read_strictly() {
+    let server = Server::dev(&[]);
+    for (body, named) in [
+        (r#"{"username":"demo"}"#, "password"),
+        (r#"{"username":"demo","password":"demo","admin":true}"#, "admin"),
+        (r#"{"username":"demo","password":"demo","username":"x"}"#, "username"),
+        (r#"{"username":"demo","password":7}"#, "string"),
+        (r#"{"username":"demo","password":"demo"} x"#, "JSON"),
+        ("[]", "expected"),
+        ("", "JSON"),
+    ] {
+        let reply = server.send("POST", "/login", &[("content-type", JSON)], body);
+        assert_eq!((reply.status, reply.error().as_str()), (400, "invalid_request"), "{body}");
+        let description = reply.json()["error_description"].as_str().unwrap().to_owned();
+        assert!(description.contains(named), "{body}: {description}");
+    }
+    let reply = server.send("POST", "/login", &[("content-type", "text/plain")], "{}");
+    assert_eq!(reply.status, 400);
+    assert_eq!(server.send("POST", "/login", &[], "x").status, 400);
+}

@@ -1,0 +1,186 @@
+//! Lines of the standards that can be seen from outside: revocation (RFC 7009), introspection (RFC 7662), metadata
+//! (RFC 8414), keys (RFC 7517), clients that prove themselves (RFC 6749 §2.3).
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+use support::{FORM, Pair, Reply, Server};
+use tempfile::TempDir;
+
+const SECRET: &str = "a-secret-of-some-forty-characters-or-more";
+
+/// A server that knows a confidential client.
+fn with_client() -> Server {
+    let home: Arc<TempDir> = support::home();
+    let secret = home.path().join("backend.secret");
+    fs::write(&secret, SECRET).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    let file = home.path().join("rescind.toml");
+    let text = format!("[[clients]]\nid = 'backend'\nclass = 'fixed'\nsecret_file = '{}'\n", secret.display());
+    fs::write(&file, text).unwrap();
+    Server::dev_in(&home, &["--config", file.to_str().unwrap()])
+}
+
+fn basic(id: &str, secret: &str) -> String {
+    use base64::Engine;
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}")))
+}
+
+fn introspect(server: &Server, authorization: &str, token: &str) -> Reply {
+    let headers = [("authorization", authorization), ("content-type", FORM)];
+    server.send("POST", "/oauth/introspect", &headers, &format!("token={token}"))
+}
+
+#[test]
+fn revoking_an_access_token_kills_it_alone_and_a_refresh_token_its_session() {
+    let server = Server::dev(&[]);
+    let (one, other) = (server.sign_in(), server.sign_in());
+    let reply = server.form("/oauth/revoke", &format!("token={}", one.access));
+    assert_eq!((reply.status, reply.body.len()), (200, 0));
+    assert_eq!(server.me(&one), 401);
+    let next = server.refresh(&one.refresh).pair();
+    assert_eq!(server.me(&next), 200, "the session lives on");
+    assert_eq!(server.form("/oauth/revoke", &format!("token={}", next.refresh)).status, 200);
+    assert_eq!(server.me(&next), 401);
+    assert!(!server.refreshes(&next));
+    assert_eq!(server.me(&other), 200);
+}
+
+#[test]
+fn revoking_what_is_no_token_or_dead_already_looks_the_same() {
+    let server = Server::dev(&[]);
+    let pair = server.sign_in();
+    let good = server.form("/oauth/revoke", &format!("token={}", pair.refresh));
+    for token in [pair.refresh.as_str(), &pair.access, "nonsense", "rrt_AAAA", "e30.e30.AAAA"] {
+        let reply = server.form("/oauth/revoke", &format!("token={token}"));
+        assert_eq!((reply.status, &reply.body), (200, &good.body), "{token}");
+    }
+}
+
+#[test]
+fn a_wrong_or_unknown_hint_is_ignored() {
+    let server = Server::dev(&[]);
+    for hint in ["refresh_token", "access_token", "saml"] {
+        let pair = server.sign_in();
+        let reply = server.form("/oauth/revoke", &format!("token={}&token_type_hint={hint}", pair.access));
+        assert_eq!((reply.status, server.me(&pair)), (200, 401), "{hint}");
+        let pair = server.sign_in();
+        let reply = server.form("/oauth/revoke", &format!("token={}&token_type_hint={hint}", pair.refresh));
+        assert_eq!((reply.status, server.me(&pair)), (200, 401), "{hint}");
+    }
+}
+
+#[test]
+fn only_authorized_callers_may_introspect() {
+    let server = with_client();
+    let Pair { access, refresh, session } = server.sign_in();
+    for authorization in
+        ["", "Bearer nonsense", &format!("Bearer {access}"), &basic("backend", "wrong"), &basic("x", "y")]
+    {
+        let reply = introspect(&server, authorization, &access);
+        assert_eq!(reply.status, if authorization.is_empty() { 401 } else { reply.status }, "{authorization}");
+        assert_eq!(reply.status, 401, "{authorization}");
+        assert!(!reply.header("www-authenticate").is_empty(), "{authorization}");
+        assert!(!reply.text().contains("active"));
+    }
+    for authorization in [format!("Bearer {}", server.admin_token()), basic("backend", SECRET)] {
+        let reply = introspect(&server, &authorization, &access);
+        assert_eq!((reply.status, reply.header("cache-control")), (200, "no-store"));
+        let body = reply.json();
+        assert_eq!(
+            (&body["active"], &body["sub"], &body["sid"]),
+            (&true.into(), &"demo".into(), &session.as_str().into())
+        );
+        assert_eq!((&body["token_type"], &body["client_id"]), (&"Bearer".into(), &"rescind".into()));
+        assert_eq!(introspect(&server, &authorization, &refresh).json()["active"], true);
+    }
+}
+
+#[test]
+fn of_a_token_that_is_not_good_introspection_says_nothing_else() {
+    let server = Server::dev(&[]);
+    let admin = format!("Bearer {}", server.admin_token());
+    let pair = server.sign_in();
+    server.logout(&pair.access, "{}");
+    for token in [pair.access.as_str(), &pair.refresh, "nonsense", "rrt_AAAA"] {
+        let reply = introspect(&server, &admin, token);
+        assert_eq!((reply.status, reply.text().as_str()), (200, r#"{"active":false}"#), "{token}");
+    }
+}
+
+#[test]
+fn a_confidential_client_proves_itself_in_one_way() {
+    let server = with_client();
+    let pair = server.sign_in();
+    let send = |authorization: Option<&str>, more: &str| {
+        let mut headers = vec![("content-type", FORM)];
+        headers.extend(authorization.map(|value| ("authorization", value)));
+        let body = format!("grant_type=refresh_token&refresh_token={}{more}", pair.refresh);
+        server.send("POST", "/oauth/token", &headers, &body)
+    };
+    let good = basic("backend", SECRET);
+    let two = send(Some(&good), &format!("&client_id=backend&client_secret={SECRET}"));
+    assert_eq!((two.status, two.error().as_str()), (400, "invalid_request"));
+    let other = send(Some(&good), "&client_id=other");
+    assert_eq!(other.error(), "invalid_request");
+    let wrong = send(Some(&basic("backend", "wrong")), "");
+    assert_eq!((wrong.status, wrong.error().as_str()), (401, "invalid_client"));
+    assert!(wrong.header("www-authenticate").starts_with("Basic"));
+    for unproven in ["&client_id=backend", "&client_id=backend&client_secret=wrong"] {
+        let reply = send(None, unproven);
+        assert_eq!((reply.status, reply.error().as_str()), (401, "invalid_client"), "{unproven}");
+    }
+    // It proved itself, but the token is the sign-in page's: not spent, and no reuse.
+    assert_eq!(send(Some(&good), "").error(), "invalid_grant");
+    assert_eq!(send(None, "&client_id=rescind").status, 200);
+}
+
+#[test]
+fn metadata_names_the_issuer_and_only_what_is_there() {
+    let server = Server::dev(&[]);
+    let reply = server.get("/.well-known/oauth-authorization-server", None);
+    assert_eq!((reply.status, reply.header("content-type")), (200, "application/json"));
+    let body = reply.json();
+    let issuer = format!("http://{}", server.public);
+    assert_eq!(body["issuer"], issuer.as_str());
+    for (name, value) in body.as_object().unwrap() {
+        assert!(value.as_array().is_none_or(|list| !list.is_empty()), "{name} is empty");
+        if name.ends_with("_endpoint") || name == "jwks_uri" {
+            let path = value.as_str().unwrap().strip_prefix(&issuer).unwrap();
+            assert_ne!(server.send("POST", path, &[], "").status, 404, "{path}");
+        }
+    }
+}
+
+#[test]
+fn an_issuer_with_a_path_has_its_metadata_where_rfc_8414_says() {
+    let server = Server::dev(&["--issuer", "https://id.example/tenant/"]);
+    let body = server.get("/.well-known/oauth-authorization-server/tenant", None).json();
+    assert_eq!(body["issuer"], "https://id.example/tenant/");
+    assert_eq!(body["token_endpoint"], "https://id.example/tenant/oauth/token");
+}
+
+#[test]
+fn the_key_of_a_token_is_in_the_key_set_without_its_secret_half() {
+    use base64::Engine;
+    for algorithm in ["EdDSA", "ES256", "HS256"] {
+        let server = Server::dev(&["--algorithm", algorithm]);
+        let pair = server.sign_in();
+        let header = pair.access.split('.').next().unwrap();
+        let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(header).unwrap();
+        let header: serde_json::Value = serde_json::from_slice(&header).unwrap();
+        assert_eq!((&header["alg"], &header["typ"]), (&algorithm.into(), &"at+jwt".into()));
+        let set = server.get("/.well-known/jwks.json", None).json();
+        let keys = set["keys"].as_array().unwrap();
+        let listed = keys.iter().any(|key| key["kid"] == header["kid"]);
+        assert_eq!(listed, algorithm != "HS256", "a symmetric key is never published");
+        for key in keys {
+            for secret in ["d", "k", "p", "q"] {
+                assert!(key.get(secret).is_none(), "{key}");
+            }
+        }
+    }
+}
