@@ -147,7 +147,13 @@ impl Client {
 
     /// Reads.
     pub(crate) async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value, Failure> {
-        self.send(Method::GET, path, query, None).await
+        match self.send(Method::GET, path, query, None).await {
+            // A listing is always there: whoever has none is another listener.
+            Err(Failure::Refused(refusal)) if refusal.error == "not_found" && path.len() == 1 => {
+                Err(Failure::Foreign { url: self.base().to_owned(), status: 404 })
+            }
+            answer => answer,
+        }
     }
 
     /// Makes something, or asks with a body.

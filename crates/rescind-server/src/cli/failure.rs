@@ -25,8 +25,8 @@ pub(crate) enum Failure {
     Unreachable { url: String, why: String },
     /// The server answered something that is none of its answers.
     #[error(
-        "{url} answered {status} with something that is not Rescind's JSON. Is this the admin listener (by default \
-         http://127.0.0.1:7001), not the public one?"
+        "{url} answered {status} as the admin listener never does here. Is it the public listener, or another program? \
+         The admin listener is http://127.0.0.1:7001 where nothing else was said; name it with --server URL"
     )]
     Foreign { url: String, status: u16 },
     /// The admin token is not the server's.

@@ -17,26 +17,40 @@ fn part(data: &str, name: &str) -> (String, String) {
     (found["level"].as_str().unwrap().to_owned(), found.to_string())
 }
 
-#[tokio::test]
-async fn a_running_server_is_well_in_every_part() {
+#[test]
+fn a_running_server_is_well_in_every_part() {
     let server = Running::start();
-    let data = server.data();
+    let data = server.server.data();
     let shown = doctor(data.to_str().unwrap(), &[]).ok();
-    for name in ["configuration", "data", "root.key", "admin-token", "high-water", "database", "disk", "clock", "server", "view"] {
-        let line = shown.lines().find(|line| line.contains(&format!("  {name} "))).unwrap_or_else(|| panic!("{name}: {shown}"));
+    for name in [
+        "configuration",
+        "data",
+        "root.key",
+        "admin-token",
+        "high-water",
+        "database",
+        "disk",
+        "clock",
+        "server",
+        "view",
+    ] {
+        let line = shown
+            .lines()
+            .find(|line| line.contains(&format!("  {name} ")))
+            .unwrap_or_else(|| panic!("{name}: {shown}"));
         assert!(line.starts_with("ok") || name == "disk", "{shown}");
     }
 }
 
-#[tokio::test]
-async fn a_stopped_server_is_a_warning_and_broken_files_fail() {
+#[test]
+fn a_stopped_server_is_a_warning_and_broken_files_fail() {
     let server = Running::start();
     let scratch = tempfile::tempdir().unwrap();
     let copy = scratch.path().join("data");
     std::fs::create_dir(&copy).unwrap();
     chmod(&copy, 0o700);
     for file in ["root.key", "admin-token", "high-water", "rescind.db"] {
-        std::fs::copy(server.data().join(file), copy.join(file)).unwrap();
+        std::fs::copy(server.server.data().join(file), copy.join(file)).unwrap();
     }
     let data = copy.to_str().unwrap();
     // Nobody is asked at the default address: another server may stand there.
@@ -73,7 +87,11 @@ fn a_configuration_that_the_server_would_refuse_fails() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().to_str().unwrap();
     let file = scratch.path().join("rescind.toml");
-    for (text, word) in [("access_lifetime = 15", "access_lifetime"), ("no_such_setting = 1", "no_such_setting"), ("= x", "rescind.toml")] {
+    for (text, word) in [
+        ("access_lifetime = 15", "access_lifetime"),
+        ("no_such_setting = 1", "no_such_setting"),
+        ("= x", "rescind.toml"),
+    ] {
         std::fs::write(&file, text).unwrap();
         let ran = doctor(data, &["--config", file.to_str().unwrap()]);
         assert_eq!(ran.code, 1, "{ran:?}");

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::running::{Pair, Running, rescind, run};
+use crate::support::wait_until;
 
 /// What inspect says of a token: accepted, the stable word, and the sentence.
 fn inspect(server: &Running, token: &str) -> (serde_json::Value, String, String) {
@@ -18,38 +19,34 @@ fn altered(token: &str) -> String {
     format!("{}{other}{}", &token[..place], &token[place + 1..])
 }
 
-#[tokio::test]
-async fn a_good_token_is_shown_whole() {
+#[test]
+fn a_good_token_is_shown_whole() {
     let server = Running::start();
-    let alice = server.open("alice").await;
+    let alice = server.open("alice");
     let shown = server.rescind(&["inspect", &alice.access]).ok();
-    for part in ["It would be accepted now", "kind: access", "alg  EdDSA", "sub        alice", &alice.sid] {
+    for part in ["It would be accepted now", "kind: access", "alg  EdDSA", "sub        alice", &alice.session] {
         assert!(shown.contains(part), "{part} is missing in:\n{shown}");
     }
     assert!(shown.lines().any(|line| line.contains("exp") && line.contains("Z, in 14 min")), "{shown}");
     let from_stdin = server.rescind_with(&["inspect", "-"], &alice.refresh).ok();
-    assert!(from_stdin.contains("kind: refresh") && from_stdin.contains(&alice.sid), "{from_stdin}");
-    assert!(server.refresh(&alice.refresh).await.is_ok(), "looking spends nothing");
+    assert!(from_stdin.contains("kind: refresh") && from_stdin.contains(&alice.session), "{from_stdin}");
+    assert!(server.refresh(&alice.refresh).is_ok(), "looking spends nothing");
 }
 
-#[tokio::test]
-async fn each_scope_of_a_cut_off_is_named() {
+#[test]
+fn each_scope_of_a_cut_off_is_named() {
     let server = Running::start();
     let current = server.rescind(&["keys", "list", "--json"]).json();
     let kid = current.iter().find(|key| key["state"] == "current").unwrap()["kid"].as_str().unwrap().to_owned();
-    let pairs: Vec<Pair> = vec![
-        server.open("token").await,
-        server.open("session").await,
-        server.open("subject").await,
-        server.open("client").await,
-    ];
+    let pairs: Vec<Pair> =
+        vec![server.open("token"), server.open("session"), server.open("subject"), server.open("client")];
     let jti_of = |pair: &Pair| {
         let found = server.rescind(&["inspect", &pair.access, "--json"]).json().remove(0);
         found["claims"]["jti"].as_str().unwrap().to_owned()
     };
     let ids = [
         ("token", jti_of(&pairs[0])),
-        ("session", pairs[1].sid.clone()),
+        ("session", pairs[1].session.clone()),
         ("subject", "subject".to_owned()),
         ("client", "rescind".to_owned()),
     ];
@@ -64,22 +61,22 @@ async fn each_scope_of_a_cut_off_is_named() {
     let refresh = server.rescind(&["inspect", &pairs[1].refresh]).ok();
     assert!(refresh.starts_with("Refused: a cut-off on client rescind covers it."), "the newest of all: {refresh}");
 
-    let last = server.open("key").await;
+    let last = server.open("key");
     server.rescind(&["keys", "revoke", &kid]).ok();
     let (accepted, word, _) = inspect(&server, &last.access);
     assert_eq!((accepted, word.as_str()), (json!(false), "key_revoked"));
 
-    let all = server.open("all").await;
+    let all = server.open("all");
     server.rescind(&["revoke", "all", "--yes"]).ok();
     assert_eq!(inspect(&server, &all.access).1, "revoked_all");
 }
 
-#[tokio::test]
-async fn a_token_that_was_altered_or_is_foreign_is_explained() {
+#[test]
+fn a_token_that_was_altered_or_is_foreign_is_explained() {
     let server = Running::start();
     let other = Running::start();
-    let alice = server.open("alice").await;
-    let foreign = other.open("alice").await;
+    let alice = server.open("alice");
+    let foreign = other.open("alice");
     for (token, word) in [
         (altered(&alice.access), "bad_signature"),
         (foreign.access, "unknown_key"),
@@ -97,37 +94,31 @@ async fn a_token_that_was_altered_or_is_foreign_is_explained() {
     }
 }
 
-#[tokio::test]
-async fn a_spent_refresh_token_is_explained_without_ending_its_session() {
-    let server = Running::with(&["--dev", "--grace", "0s"]);
-    let first = server.open("alice").await;
-    let second = server.refresh(&first.refresh).await.unwrap();
+#[test]
+fn a_spent_refresh_token_is_explained_without_ending_its_session() {
+    let server = Running::with(&["--grace", "0s"]);
+    let first = server.open("alice");
+    let second = server.refresh(&first.refresh).unwrap();
     let (accepted, word, sentence) = inspect(&server, &first.refresh);
     assert_eq!((accepted, word.as_str()), (json!(false), "refresh_reuse"), "{sentence}");
-    assert!(server.refresh(&second.refresh).await.is_ok(), "it was only looked at");
+    assert!(server.refresh(&second.refresh).is_ok(), "it was only looked at");
 }
 
-#[tokio::test]
-async fn an_expired_token_says_so() {
-    let server = Running::with(&["--dev", "--access-lifetime", "1s"]);
-    let alice = server.open("alice").await;
-    let deadline = std::time::Duration::from_secs(10);
-    let expired = async {
-        while server.me(&alice.access).await != 401 {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(deadline, expired).await.expect("a token of one second expires");
+#[test]
+fn an_expired_token_says_so() {
+    let server = Running::with(&["--access-lifetime", "1s"]);
+    let alice = server.open("alice");
+    wait_until("a token of one second has expired", || server.me(&alice.access) == 401);
     assert_eq!(inspect(&server, &alice.access).1, "expired");
     let shown = server.rescind(&["inspect", &alice.access]).ok();
     assert!(shown.lines().any(|line| line.contains("exp") && line.contains(" ago")), "{shown}");
 }
 
-#[tokio::test]
-async fn without_a_server_what_the_text_says_is_marked_as_unverified() {
+#[test]
+fn without_a_server_what_the_text_says_is_marked_as_unverified() {
     let server = Running::start();
-    let alice = server.open("alice").await;
-    let data = server.data();
+    let alice = server.open("alice");
+    let data = server.server.data();
     let asked = |arguments: &[&str]| {
         let mut command = rescind(arguments);
         run(command.env("RESCIND_DATA", &data).env("RESCIND_SERVER", "http://127.0.0.1:1"), "")

@@ -4,62 +4,63 @@ use std::fmt::Write;
 
 use crate::running::Running;
 
-#[tokio::test]
-async fn a_file_of_ids_is_revoked_and_counted() {
+#[test]
+fn a_file_of_ids_is_revoked_and_counted() {
     let server = Running::start();
     let (mut text, mut pairs) = ("# leaked on Friday\n\n".to_owned(), Vec::new());
     for _ in 0..40 {
-        let pair = server.open("alice").await;
-        writeln!(text, "{}", pair.sid).unwrap();
+        let pair = server.open("alice");
+        writeln!(text, "{}", pair.session).unwrap();
         pairs.push(pair);
     }
     let file = server.file("ids.txt", &text);
     assert_eq!(server.rescind(&["revoke", "session", "--from-file", &file]).ok(), "revoked 40 of 40\n");
     for pair in &pairs {
-        assert_eq!(server.me(&pair.access).await, 401);
+        assert_eq!(server.me(&pair.access), 401);
     }
     let again = server.rescind_with(&["revoke", "session", "--from-file", "-", "--json"], &text).json();
     assert_eq!(again.len(), 40, "twice is harmless, and each answer is a line");
 }
 
-#[tokio::test]
-async fn a_bad_line_is_named_and_nothing_is_sent() {
+#[test]
+fn a_bad_line_is_named_and_nothing_is_sent() {
     let server = Running::start();
-    let alice = server.open("alice").await;
-    let file = server.file("ids.txt", &format!("{}\nnot an id\nnor this\n", alice.sid));
+    let alice = server.open("alice");
+    let file = server.file("ids.txt", &format!("{}\nnot an id\nnor this\n", alice.session));
     let said = server.rescind(&["revoke", "session", "--from-file", &file]).failed(1);
     assert!(said.contains("line 2") && said.contains("1 bad line") && said.contains("Nothing was revoked"), "{said}");
-    assert_eq!(server.me(&alice.access).await, 200);
+    assert_eq!(server.me(&alice.access), 200);
 }
 
-#[tokio::test]
-async fn a_line_that_the_server_refuses_is_named_and_the_others_are_done() {
+#[test]
+fn a_line_that_the_server_refuses_is_named_and_the_others_are_done() {
     let server = Running::start();
-    let alice = server.open("alice").await;
+    let alice = server.open("alice");
     let unknown = "0198c0de-0000-7000-8000-00000000abcd";
-    let ran = server.rescind_with(&["revoke", "session", "--from-file", "-"], &format!("{unknown}\n{}\n", alice.sid));
+    let ran =
+        server.rescind_with(&["revoke", "session", "--from-file", "-"], &format!("{unknown}\n{}\n", alice.session));
     assert_eq!(ran.code, 1);
     assert!(ran.out.starts_with("line 1: session 0198c0de"), "{}", ran.out);
     assert!(ran.err.contains("revoked 1 of 2, 1 failed"), "{}", ran.err);
-    assert_eq!(server.me(&alice.access).await, 401);
+    assert_eq!(server.me(&alice.access), 401);
 }
 
-#[tokio::test]
-async fn tokens_in_a_file_are_recognised_and_never_shown() {
+#[test]
+fn tokens_in_a_file_are_recognised_and_never_shown() {
     let server = Running::start();
-    let (alice, bob) = (server.open("alice").await, server.open("bob").await);
+    let (alice, bob) = (server.open("alice"), server.open("bob"));
     let forged = format!("{}x", alice.refresh);
     let text = format!("{}\n{}\n{forged}\n", alice.access, bob.refresh);
     let ran = server.rescind_with(&["revoke", "token", "--from-file", "-"], &text);
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("revoked 2 of 3, 1 failed"), "{}", ran.err);
     assert!(!ran.out.contains("rrt_") && !ran.err.contains("rrt_"), "{ran:?}");
-    assert_eq!(server.me(&alice.access).await, 401);
-    assert!(server.is_dead(&bob).await);
+    assert_eq!(server.me(&alice.access), 401);
+    assert!(server.is_dead(&bob));
 }
 
-#[tokio::test]
-async fn a_file_that_cannot_be_meant_is_refused() {
+#[test]
+fn a_file_that_cannot_be_meant_is_refused() {
     let server = Running::start();
     assert!(server.rescind(&["revoke", "subject", "--from-file", "/no/such/file"]).failed(1).contains("/no/such/file"));
     let empty = server.file("empty.txt", "# nothing\n\n");
@@ -68,11 +69,11 @@ async fn a_file_that_cannot_be_meant_is_refused() {
     server.rescind(&["revoke", "subject", "alice", "--from-file", &empty]).failed(2);
 }
 
-#[tokio::test]
-async fn a_dry_run_of_a_file_ends_nothing() {
+#[test]
+fn a_dry_run_of_a_file_ends_nothing() {
     let server = Running::start();
-    let alice = server.open("alice").await;
+    let alice = server.open("alice");
     let said = server.rescind_with(&["revoke", "subject", "--from-file", "-", "--dry-run"], "alice\nbob\n").ok();
     assert!(said.contains("would revoke subject alice") && said.contains("would revoke subject bob"), "{said}");
-    assert_eq!(server.me(&alice.access).await, 200);
+    assert_eq!(server.me(&alice.access), 200);
 }

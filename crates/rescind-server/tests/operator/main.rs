@@ -1,5 +1,13 @@
 //! What an operator and a trusted backend do: the admin API and the command line, on a real server with a real database.
 //! Each test has a server and a data directory of its own. Read the `cli_` files as scripts: they show the commands.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::allow_attributes,
+    reason = "tests fail loudly, also outside of the functions that are marked as tests"
+)]
 
 mod admin_guard;
 mod admin_input;
@@ -13,3 +21,5 @@ mod cli_revoke;
 mod cli_revoke_file;
 mod cli_users;
 mod running;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,44 +1,34 @@
-//! A server under test: started on free ports over a scratch directory, killed when dropped. Owns how tests talk to it,
-//! by HTTP and by the command line.
+//! A server under test, as an operator meets it: the admin API and the command line. Owns nothing of the server's life:
+//! that is the harness's.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-/// A running server.
-pub struct Running {
-    child: Child,
-    pub public: String,
-    pub admin: String,
-    pub token: String,
-    pub scratch: TempDir,
-    http: reqwest::Client,
-}
+pub(crate) use crate::support::Pair;
+use crate::support::{self, Reply, Server, exchange};
 
-/// What a sign-in gives.
-#[derive(Debug, Clone)]
-pub struct Pair {
-    pub access: String,
-    pub refresh: String,
-    pub sid: String,
+/// A running server with a data directory of its own.
+pub(crate) struct Running {
+    pub(crate) server: Server,
+    /// The admin token.
+    pub(crate) token: String,
 }
 
 /// What a command did.
 #[derive(Debug)]
-pub struct Ran {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Ran {
     /// Standard output of a command that did what it was asked.
     #[track_caller]
-    pub fn ok(self) -> String {
+    pub(crate) fn ok(self) -> String {
         assert_eq!(self.code, 0, "{self:?}");
         assert_eq!(self.err, "", "{}", self.out);
         self.out
@@ -46,13 +36,13 @@ impl Ran {
 
     /// Standard output's lines as JSON, of a command that did what it was asked.
     #[track_caller]
-    pub fn json(self) -> Vec<Value> {
+    pub(crate) fn json(self) -> Vec<Value> {
         self.ok().lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 
     /// Standard error of a command that failed.
     #[track_caller]
-    pub fn failed(self, code: i32) -> String {
+    pub(crate) fn failed(self, code: i32) -> String {
         assert_eq!(self.code, code, "{self:?}");
         assert_ne!(self.err, "", "{}", self.out);
         self.err
@@ -60,14 +50,14 @@ impl Ran {
 }
 
 /// The binary, with nothing of this machine's environment.
-pub fn rescind(arguments: &[&str]) -> Command {
+pub(crate) fn rescind(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rescind"));
     command.env_clear().args(arguments).stdin(Stdio::null());
     command
 }
 
 /// Runs a command to its end; `input` is its standard input.
-pub fn run(command: &mut Command, input: &str) -> Ran {
+pub(crate) fn run(command: &mut Command, input: &str) -> Ran {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A command that reads nothing may be gone already.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
@@ -78,138 +68,100 @@ pub fn run(command: &mut Command, input: &str) -> Ran {
 
 impl Running {
     /// A server in `--dev`: the user demo with password demo is there.
-    pub fn start() -> Self {
-        Self::with(&["--dev"])
+    pub(crate) fn start() -> Self {
+        Self::with(&[])
     }
 
-    /// A server with these flags beside its data directory and its free ports.
-    pub fn with(flags: &[&str]) -> Self {
-        let scratch = tempfile::tempdir().unwrap();
-        let mut command = rescind(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
-        command.args(flags).arg("--data").arg(scratch.path().join("data"));
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let public = lines.next().expect("the server says where it listens").unwrap();
-        let admin = lines.next().unwrap().unwrap().trim_start_matches("admin ").to_owned();
-        let token = std::fs::read_to_string(scratch.path().join("data/admin-token")).unwrap().trim().to_owned();
-        // A full pipe would stop the server.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, public, admin, token, scratch, http: reqwest::Client::new() }
+    /// The same with more flags.
+    pub(crate) fn with(flags: &[&str]) -> Self {
+        let server = Server::dev(flags);
+        let token = server.admin_token();
+        Self { server, token }
     }
 
-    /// The data directory.
-    pub fn data(&self) -> std::path::PathBuf {
-        self.scratch.path().join("data")
+    pub(crate) fn admin_url(&self) -> String {
+        format!("http://{}", self.server.admin)
     }
 
     /// Runs a command that finds the server by its data directory.
-    pub fn rescind(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn rescind(&self, arguments: &[&str]) -> Ran {
         self.rescind_with(arguments, "")
     }
 
     /// The same with this standard input.
-    pub fn rescind_with(&self, arguments: &[&str], input: &str) -> Ran {
-        run(rescind(arguments).env("RESCIND_DATA", self.data()), input)
+    pub(crate) fn rescind_with(&self, arguments: &[&str], input: &str) -> Ran {
+        run(rescind(arguments).env("RESCIND_DATA", self.server.data()), input)
     }
 
     /// Writes a file beside the data directory and returns its path.
-    pub fn file(&self, name: &str, text: &str) -> String {
-        let path = self.scratch.path().join(name);
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
+        let path = self.server.home.path().join(name);
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
-    /// Asks the admin API.
-    pub async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
-        let mut request = self.http.request(method, format!("{}{path}", self.admin)).bearer_auth(&self.token);
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        answer(request).await
+    /// Sends any request to the admin listener.
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        exchange(self.server.admin, method, path, headers, body.as_bytes())
     }
 
-    pub async fn get(&self, path: &str) -> (StatusCode, Value) {
-        self.ask(Method::GET, path, None).await
+    /// Asks the admin API, and gives status and JSON; null where the body is none.
+    pub(crate) fn ask(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        let body = body.map_or_else(String::new, |body| body.to_string());
+        let bearer = format!("Bearer {}", self.token);
+        let reply = self.send(method, path, &[("authorization", &bearer), ("content-type", support::JSON)], &body);
+        (reply.status, serde_json::from_str(&reply.text()).unwrap_or(Value::Null))
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
-        self.ask(Method::POST, path, Some(body)).await
+    pub(crate) fn get(&self, path: &str) -> (u16, Value) {
+        self.ask("GET", path, None)
     }
 
-    /// Asks the admin API with a body of any text.
-    pub async fn post_text(&self, path: &str, body: &str) -> (StatusCode, Value) {
-        let request = self.http.post(format!("{}{path}", self.admin)).bearer_auth(&self.token);
-        answer(request.header("content-type", "application/json").body(body.to_owned())).await
-    }
-
-    /// Asks the public listener.
-    pub async fn public_post(&self, path: &str, body: Value) -> (StatusCode, Value) {
-        answer(self.http.post(format!("{}{path}", self.public)).json(&body)).await
-    }
-
-    /// The client, for what the rest does not cover.
-    pub const fn http(&self) -> &reqwest::Client {
-        &self.http
+    pub(crate) fn post(&self, path: &str, body: Value) -> (u16, Value) {
+        self.ask("POST", path, Some(body))
     }
 
     /// Signs in at the login page's route.
-    pub async fn sign_in(&self, name: &str, password: &str) -> Result<Pair, StatusCode> {
-        let (status, body) = self.public_post("/login", json!({"username": name, "password": password})).await;
-        if status.is_success() { Ok(pair(&body)) } else { Err(status) }
+    pub(crate) fn sign_in(&self, name: &str, password: &str) -> Result<Pair, u16> {
+        success(&self.server.json("/login", &json!({"username": name, "password": password})))
     }
 
     /// Opens a session as a trusted backend does.
-    pub async fn open(&self, subject: &str) -> Pair {
-        let (status, body) = self.post("/admin/v1/sessions", json!({"subject": subject})).await;
+    pub(crate) fn open(&self, subject: &str) -> Pair {
+        let (status, body) = self.post("/admin/v1/sessions", json!({"subject": subject}));
         assert_eq!(status, 200, "{body}");
-        pair(&body)
+        let member = |name: &str| body[name].as_str().unwrap().to_owned();
+        Pair { access: member("access_token"), refresh: member("refresh_token"), session: member("session_id") }
     }
 
     /// What the protected route says to an access token.
-    pub async fn me(&self, access: &str) -> StatusCode {
-        answer(self.http.get(format!("{}/me", self.public)).bearer_auth(access)).await.0
+    pub(crate) fn me(&self, access: &str) -> u16 {
+        self.server.get("/me", Some(access)).status
     }
 
     /// Refreshes.
-    pub async fn refresh(&self, refresh: &str) -> Result<Pair, StatusCode> {
-        let body = json!({"grant_type": "refresh_token", "refresh_token": refresh});
-        let (status, body) = self.public_post("/oauth/token", body).await;
-        if status.is_success() { Ok(pair(&body)) } else { Err(status) }
+    pub(crate) fn refresh(&self, refresh: &str) -> Result<Pair, u16> {
+        success(&self.server.refresh(refresh))
     }
 
     /// Whether both of a pair's tokens are refused as bad. Spends the refresh token where it is good.
-    pub async fn is_dead(&self, pair: &Pair) -> bool {
-        self.me(&pair.access).await == 401 && matches!(self.refresh(&pair.refresh).await, Err(status) if status == 400)
+    pub(crate) fn is_dead(&self, pair: &Pair) -> bool {
+        self.me(&pair.access) == 401 && matches!(self.refresh(&pair.refresh), Err(400))
     }
 
     /// The `kid`s of the JWKS.
-    pub async fn published_keys(&self) -> Vec<String> {
-        let jwks = answer(self.http.get(format!("{}/.well-known/jwks.json", self.public))).await.1;
+    pub(crate) fn published_keys(&self) -> Vec<String> {
+        let jwks = self.server.get("/.well-known/jwks.json", None).json();
         jwks["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Status and JSON; null where the body is none.
-pub async fn answer(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
-    let answer = request.send().await.unwrap();
-    let status = answer.status();
-    (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or(Value::Null))
-}
-
-fn pair(body: &Value) -> Pair {
-    let text = |name: &str| body[name].as_str().unwrap().to_owned();
-    Pair { access: text("access_token"), refresh: text("refresh_token"), sid: text("session_id") }
+fn success(reply: &Reply) -> Result<Pair, u16> {
+    if reply.status == 200 { Ok(reply.pair()) } else { Err(reply.status) }
 }
 
 /// Sets a file's mode.
-pub fn chmod(path: &Path, mode: u32) {
+pub(crate) fn chmod(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }

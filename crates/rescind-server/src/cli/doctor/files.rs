@@ -118,6 +118,7 @@ mod tests {
     #[test]
     fn a_secret_that_others_can_read_fails() {
         let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
         write(&dir.path().join("root.key"), "x", 0o644);
         write(&dir.path().join("admin-token"), "x", 0o600);
         write(&dir.path().join("high-water"), "", 0o600);

@@ -59,8 +59,8 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     let throttle = Throttle::new(&limits);
     let app =
         App::new(Parts { rescind, config, users, throttle, admin_token, metrics, draining: AtomicBool::new(false) });
-    announce(&app, address, admin_address)?;
     crate::admin_address::publish(&app.config.data, admin_address)?;
+    announce(&app, address, admin_address)?;
 
     let (stop, stopped) = watch::channel(false);
     let upkeep = tokio::spawn(upkeep(app.clone()));
