@@ -87,9 +87,8 @@ impl HighWaterFile {
     /// # Errors
     /// [`HighWaterError::Io`].
     pub(crate) fn write(&mut self, mark: HighWater) -> Result<(), HighWaterError> {
-        let mut line = body(mark);
-        line.push(' ');
-        line.push_str(&checksum(&line));
+        let body = body(mark);
+        let line = format!("{body} {}", checksum(&body));
         let mut bytes = [b' '; LINE];
         bytes.iter_mut().zip(line.bytes()).for_each(|(to, from)| *to = from);
         if let Some(last) = bytes.last_mut() {
