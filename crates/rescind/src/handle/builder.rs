@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::task::JoinSet;
 
 use super::counters::Counters;
 use super::error::BuildError;
-use super::keys::Ring;
 use super::revoke::session_retention;
+use super::ring::KeptRing;
 use super::settings::Settings;
 use super::upkeep::Upkeep;
 use super::{AlsoCheck, Inner, Rescind, Welcome, shared};
@@ -137,7 +136,11 @@ impl Builder {
         let high_water = self.high_water.as_deref().map(HighWaterFile::open).transpose()?;
         let flusher = high_water.as_ref().map(|(file, _)| file.flusher()).transpose()?;
         let max_lifetime = shared::register(&*store, &self.issuer, self.settings.max_access_lifetime).await?;
-        let ring = Ring::load_or_create(&*store, &root, self.algorithm, self.clock.wall(), &*self.random).await?;
+        let mac_key =
+            aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, root.refresh_mac_key(REFRESH_KEY).as_bytes());
+        let (clock, random) = (Arc::clone(&self.clock), Arc::clone(&self.random));
+        let ring = KeptRing::load_or_create(Arc::clone(&store), clock, random, root, self.algorithm).await?;
+        let ring = Arc::new(ring);
 
         let longest = self.foreign.iter().map(|foreign| foreign.expectations().longest_life()).max();
         let retention = self.settings.access_retention(max_lifetime).max(longest.unwrap_or_default());
@@ -151,14 +154,13 @@ impl Builder {
             Arc::clone(&progress),
             Arc::clone(&self.clock),
             Arc::clone(&self.random),
+            Arc::clone(&ring) as _,
             high_water,
             (retention, session_retention),
             poll_interval(bound),
         );
         follower.start().await?;
 
-        let mac_key =
-            aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, root.refresh_mac_key(REFRESH_KEY).as_bytes());
         let inner = Arc::new(Inner {
             refresh_tokens: RefreshTokens::new(REFRESH_KEY, mac_key, &self.issuer),
             expectations: Expectations::new(&self.issuer, &self.audience, max_lifetime)?
@@ -166,7 +168,7 @@ impl Builder {
                 .with_skew(self.settings.skew),
             foreign: self.foreign,
             cache: TokenCache::new(self.settings.cache_bytes),
-            ring: ArcSwap::from_pointee(ring),
+            ring,
             counters: Counters::default(),
             upkeep: Upkeep::new(flusher, store.health().await?, self.clock.boot()),
             audience: self.audience,
@@ -177,7 +179,6 @@ impl Builder {
             also_check: self.also_check,
             tasks: std::sync::Mutex::new(JoinSet::new()),
             store,
-            root,
             view,
             progress,
             retention,

@@ -42,7 +42,7 @@ impl LogoutScope {
 /// What a logout has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedOut {
-    /// The live sessions that it ended.
+    /// The sessions that it ended: those of which a token might still have passed.
     pub ended: Vec<SessionId>,
     /// The newest cut-off that it made; `None` where there was nothing to end.
     pub seq: Option<Seq>,
@@ -71,7 +71,8 @@ impl Rescind {
         self.to_the_end(move |inner| async move {
             let nothing = LoggedOut { ended: Vec::new(), seq: None };
             // A dead session has no say over the others.
-            let Some(loaded) = inner.store.load(sid).await?.filter(is_live) else { return Ok(nothing) };
+            let loaded = inner.store.load(sid).await?.filter(|loaded| inner.may_act(loaded));
+            let Some(loaded) = loaded else { return Ok(nothing) };
             match scope {
                 LogoutScope::Session => inner.end_one(&loaded, actor).await,
                 LogoutScope::Others => inner.end_others(&loaded.session, actor).await,
@@ -87,6 +88,12 @@ pub(super) fn is_live(loaded: &Loaded) -> bool {
 }
 
 impl Inner {
+    /// Whether a token of the session may still pass. An access token may outlive its session's idle time, and with
+    /// leeway its absolute end.
+    fn may_act(&self, loaded: &Loaded) -> bool {
+        loaded.cut_off.is_none() && loaded.now < loaded.session.ends_at().plus(self.retention)
+    }
+
     async fn end_one(&self, loaded: &Loaded, actor: Text) -> Result<LoggedOut, Error> {
         let entry = self.append_one(self.end_entry(&loaded.session, loaded.now, "logout", actor)).await?;
         Ok(LoggedOut { ended: vec![loaded.session.id], seq: Some(entry.seq) })
@@ -97,7 +104,7 @@ impl Inner {
         let mut after = None;
         loop {
             let page = self.store.sessions_of(&this.subject, Page { after, limit: PART }).await?;
-            let others = page.sessions.iter().filter(|loaded| is_live(loaded) && loaded.session.id != this.id);
+            let others = page.sessions.iter().filter(|loaded| self.may_act(loaded) && loaded.session.id != this.id);
             let entries: Vec<_> =
                 others.clone().map(|it| self.end_entry(&it.session, it.now, "logout_others", actor.clone())).collect();
             if !entries.is_empty() {
@@ -124,11 +131,13 @@ impl Inner {
                 remember_until: loaded.now.plus(self.session_retention),
             })
             .await?;
-        let ended = page.sessions.iter().filter(|loaded| is_live(loaded)).map(|loaded| loaded.session.id).collect();
+        let ended =
+            page.sessions.iter().filter(|loaded| self.may_act(loaded)).map(|loaded| loaded.session.id).collect();
         Ok(LoggedOut { ended, seq: Some(entry.seq) })
     }
 
-    fn end_entry(&self, session: &Session, now: Timestamp, reason: &'static str, actor: Text) -> NewEntry {
+    /// A cut-off on a session.
+    pub(super) fn end_entry(&self, session: &Session, now: Timestamp, reason: &'static str, actor: Text) -> NewEntry {
         NewEntry {
             scope: Scope::session(session.id),
             act: Act::CutOff,

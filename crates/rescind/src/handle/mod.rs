@@ -13,6 +13,7 @@ mod logout;
 mod open;
 mod refresh;
 mod revoke;
+mod ring;
 mod sessions;
 mod settings;
 mod shared;
@@ -22,9 +23,9 @@ mod upkeep;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 pub use self::builder::Builder;
 use self::check::Known;
@@ -35,11 +36,11 @@ pub use self::error::{BoxError, BuildError, Error, Invalid, NotFound};
 pub use self::foreign::LiveForeign;
 pub use self::inspect::{Inspection, Introspection, Kind};
 pub use self::keys::KeyStatus;
-use self::keys::Ring;
 pub use self::logout::{LoggedOut, LogoutScope};
 pub use self::open::{OpenSession, TokenPair};
 pub use self::refresh::{Refresh, Refreshed, Verdict};
 pub use self::revoke::Revoke;
+use self::ring::KeptRing;
 pub use self::settings::{Checks, InvalidSetting, MOST_LEEWAY, OnStale, Settings};
 pub use self::status::{Readiness, Stats};
 use self::upkeep::Upkeep;
@@ -48,9 +49,9 @@ use crate::id::Subject;
 use crate::keys::RootSecret;
 use crate::random::Random;
 use crate::refresh_token::RefreshTokens;
-use crate::store::Store;
+use crate::store::{Store, StoreError, StoreErrorKind};
 use crate::time::Clock;
-use crate::view::{Progress, View};
+use crate::view::{Freshness, Now, Progress, View};
 
 /// A handle to one issuer's tokens. Clones share everything.
 #[derive(Clone)]
@@ -64,9 +65,8 @@ struct Inner {
     settings: Settings,
     audience: String,
     expectations: Expectations,
-    root: RootSecret,
     refresh_tokens: RefreshTokens,
-    ring: ArcSwap<Ring>,
+    ring: Arc<KeptRing>,
     view: Arc<View>,
     progress: Arc<Progress>,
     cache: TokenCache<Known>,
@@ -137,22 +137,39 @@ impl Rescind {
 
     /// The root secret, from which a server derives the keys of its cookies.
     pub fn root_secret(&self) -> &RootSecret {
-        &self.0.root
+        self.0.ring.root()
     }
 
-    /// Runs work to its end, also when whoever asked for it goes away.
+    /// Runs work on the store to its end, also when whoever asked for it goes away.
     async fn to_the_end<T, F, W>(&self, work: W) -> Result<T, Error>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
         W: FnOnce(Arc<Inner>) -> F,
     {
+        self.0.trust_store().await?;
         let task = tokio::spawn(work(Arc::clone(&self.0)));
         task.await.unwrap_or_else(|failed| Err(Error::Internal(failed.into())))
     }
 }
 
 impl Inner {
+    /// Whether the store has the history that this node knows, as far as the feed can tell. A store that comes back
+    /// may be an older copy: what it says of sessions is not believed before its log was found to fit.
+    async fn trust_store(&self) -> Result<(), StoreError> {
+        let known = self.view.freshness(Now::read(&*self.clock)) != Freshness::Unknown;
+        if known && self.progress.in_touch() {
+            return Ok(());
+        }
+        match timeout(self.settings.staleness_bound, self.progress.attempt()).await {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => {
+                let unknown = "the log cannot be followed, so the store may have lost its history; try again";
+                Err(StoreError::new(StoreErrorKind::Unavailable, "after", unknown))
+            }
+        }
+    }
+
     async fn is_welcome(&self, subject: &Subject) -> Result<bool, Error> {
         match &self.welcome {
             Some(welcome) => welcome.is_welcome(subject).await.map_err(Error::Callback),

@@ -6,6 +6,7 @@ use super::error::{Error, Invalid};
 use super::{Inner, Rescind};
 use crate::access_token::{self, AccessTokenSpec};
 use crate::id::{ClientId, Jti, SessionId, Subject};
+use crate::log::Text;
 use crate::refresh_token::ClientClass;
 use crate::session::{NewSession, Session};
 use crate::time::Timestamp;
@@ -105,6 +106,14 @@ impl Rescind {
                 claims,
             };
             let session = inner.store.open(new).await?;
+            // Asked again behind the row: a subject who was cut off between the first answer and the row is not covered
+            // by that cut-off.
+            if !inner.is_welcome(&session.subject).await? {
+                inner
+                    .append_one(inner.end_entry(&session, session.opened_at, "unwelcome", Text::known("rescind")))
+                    .await?;
+                return Err(Invalid::Unwelcome.into());
+            }
             inner.counters.opened.one();
             let scope = session.scope.clone();
             inner.mint_pair(&session, scope, session.opened_at)

@@ -4,7 +4,7 @@
 use super::error::Error;
 use super::{Inner, Rescind, TokenPair};
 use crate::id::ClientId;
-use crate::log::{Act, NewEntry, Scope, Text};
+use crate::log::Text;
 use crate::position::Generation;
 use crate::refresh_token::{Decision, RefreshClaims, decide};
 use crate::rejection::Rejection;
@@ -113,13 +113,7 @@ impl Inner {
     async fn end_reused(&self, session: &Session, now: Timestamp) -> Error {
         self.counters.reused.one();
         tracing::warn!(sid = %session.id, sub = %session.subject, "a spent refresh token was used again; its session is ended");
-        let entry = NewEntry {
-            scope: Scope::session(session.id),
-            act: Act::CutOff,
-            reason: Text::known("refresh_reuse"),
-            actor: Text::known("rescind"),
-            remember_until: self.remember_session(session, now),
-        };
+        let entry = self.end_entry(session, now, "refresh_reuse", Text::known("rescind"));
         match self.append(vec![entry]).await {
             Ok(_) => Error::Rejected(Rejection::Reused),
             Err(error) => error,
@@ -145,6 +139,11 @@ impl Inner {
 /// The scope of the new access token. RFC 6749 §6: it must not include what was not granted.
 fn narrowed(asked: Option<&str>, granted: Option<&str>) -> Result<Option<String>, Rejection> {
     let Some(asked) = asked else { return Ok(granted.map(str::to_owned)) };
-    let within = |word: &str| granted.is_some_and(|granted| granted.split(' ').any(|have| have == word));
-    if asked.split(' ').all(within) { Ok(Some(asked.to_owned())) } else { Err(Rejection::ScopeExceeded) }
+    let granted: Vec<_> = granted.map(|granted| granted.split(' ').collect()).unwrap_or_default();
+    if !asked.split(' ').all(|word| granted.contains(&word)) {
+        return Err(Rejection::ScopeExceeded);
+    }
+    // The granted words that were asked for: a word said a thousand times makes the token no longer.
+    let words: Vec<_> = granted.into_iter().filter(|have| asked.split(' ').any(|word| word == *have)).collect();
+    Ok(Some(words.join(" ")))
 }

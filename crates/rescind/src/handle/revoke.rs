@@ -92,11 +92,17 @@ impl Inner {
     /// Appends durably, and returns when this node's view has the entries.
     pub(super) async fn append(&self, entries: Vec<NewEntry>) -> Result<Vec<Entry>, Error> {
         let cut_offs = entries.iter().filter(|entry| entry.act == Act::CutOff).count();
+        let known = self.progress.done().applied;
         let entries = match self.store.append(entries).await? {
             Appended::Done(entries) => entries,
             Appended::Conflict { newest } => return Err(Error::Conflict { newest: newest.map(Box::new) }),
         };
         if let Some(last) = entries.last() {
+            if last.seq <= known {
+                // Positions only grow, so the store went back. The feed finds that, heals it, and cuts off everything.
+                let lost = "the store lost its history while the cut-off was made; repeat the call";
+                return Err(StoreError::new(StoreErrorKind::Unavailable, "append", lost).into());
+            }
             // Behind the bound the view is stale and answers nothing, but nobody may hear "done" before it is.
             if timeout(self.settings.staleness_bound, self.progress.applied(last.seq)).await.is_err() {
                 let late = "the cut-off is durable, but this node has not read it back yet; repeat the call";

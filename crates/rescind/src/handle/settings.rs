@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::view::STEP_TOLERANCE;
+
 /// The largest leeway that may be configured.
 pub const MOST_LEEWAY: Duration = Duration::from_mins(1);
 
@@ -90,9 +92,10 @@ pub struct InvalidSetting {
 }
 
 impl Settings {
-    /// How long an access token that was issued at a moment can matter after it.
+    /// How long an access token that was issued at a moment can matter after it. A step of the wall clock that is too
+    /// small to be noticed counts in.
     pub(crate) fn access_retention(&self, max_access_lifetime: Duration) -> Duration {
-        max_access_lifetime + self.leeway + self.skew
+        max_access_lifetime + self.leeway + self.skew + STEP_TOLERANCE
     }
 
     /// Checks every bound.

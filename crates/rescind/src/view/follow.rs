@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
-use super::heal::{Fit, HealError, fit, heal, is_healed};
+use super::heal::{Fit, HealError, Renew, fit, heal, is_healed};
 use super::{Now, View};
 use crate::high_water::{HighWater, HighWaterError, HighWaterFile};
 use crate::log::ChainTag;
@@ -23,6 +23,8 @@ const BATCH: usize = 4096;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A snapshot of a large log may take longer.
 const SNAPSHOT_PATIENCE: Duration = Duration::from_mins(2);
+/// How often a store is healed before somebody else's healing counts as a fight.
+const HEALINGS: usize = 8;
 
 /// What the feed has come to; shared with those who wait for it.
 #[derive(Debug)]
@@ -39,10 +41,14 @@ pub(crate) struct Progress {
     pub(crate) failed: AtomicU64,
 }
 
-/// The last round that was completed.
+/// How far the rounds have come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Done {
+    /// The last round that was completed.
     pub(crate) round: u64,
+    /// The last round that ended, completed or not.
+    pub(crate) ended: u64,
+    /// The newest position in the view.
     pub(crate) applied: Seq,
 }
 
@@ -58,7 +64,7 @@ impl Progress {
         }
     }
 
-    /// The last completed round.
+    /// How far the rounds have come.
     pub(crate) fn done(&self) -> Done {
         *self.done.borrow()
     }
@@ -72,6 +78,19 @@ impl Progress {
     pub(crate) async fn round(&self) {
         let begun = self.begun.load(Ordering::Acquire);
         self.wait(|done| done.round > begun).await;
+    }
+
+    /// Whether the last round that ended was completed: the store then had the history that this node knows.
+    pub(crate) fn in_touch(&self) -> bool {
+        let done = self.done();
+        done.round == done.ended
+    }
+
+    /// Waits for the end of a round that began after this call, and says whether it was completed.
+    pub(crate) async fn attempt(&self) -> bool {
+        let begun = self.begun.load(Ordering::Acquire);
+        self.wait(|done| done.ended > begun).await;
+        self.in_touch()
     }
 
     async fn wait(&self, reached: impl Fn(&Done) -> bool) {
@@ -93,6 +112,7 @@ pub(crate) struct Follower {
     pub(crate) progress: Arc<Progress>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
+    pub(crate) renew: Arc<dyn Renew>,
     pub(crate) high_water: Option<HighWaterFile>,
     /// Cut-offs older than this cannot matter to an access token.
     pub(crate) retention: Duration,
@@ -101,6 +121,8 @@ pub(crate) struct Follower {
     /// Without a nudge, a round begins this often.
     pub(crate) poll: Duration,
     known: Option<HighWater>,
+    /// By how much the wall clock has stepped in all: entries may bear a time that is as wrong.
+    stepped: Duration,
 }
 
 /// A round that could not be completed.
@@ -135,28 +157,39 @@ impl Follower {
         progress: Arc<Progress>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
+        renew: Arc<dyn Renew>,
         high_water: Option<(HighWaterFile, Option<HighWater>)>,
         (retention, session_retention): (Duration, Duration),
         poll: Duration,
     ) -> Self {
         let (high_water, known) = high_water.map_or((None, None), |(file, known)| (Some(file), known));
-        Self { store, view, progress, clock, random, high_water, retention, session_retention, poll, known }
+        let stepped = Duration::ZERO;
+        Self {
+            store,
+            view,
+            progress,
+            clock,
+            random,
+            renew,
+            high_water,
+            retention,
+            session_retention,
+            poll,
+            known,
+            stepped,
+        }
     }
 
     /// Loads the view for the first time. Nothing may be answered before.
     pub(crate) async fn start(&mut self) -> Result<(), FollowError> {
         self.begin();
-        let began = Now::read(&*self.clock);
         if let Some(known) = self.known {
             let feed = self.read(known.seq, 1).await?;
-            if let Fit::Lost(head) = fit(known, &feed) {
-                self.recover(known, head).await?;
-                self.complete(Now::read(&*self.clock));
-                return Ok(());
+            if fit(known, &feed) == Fit::Lost {
+                return self.recover(known).await;
             }
         }
-        self.load_snapshot(self.retention).await?;
-        self.complete(began);
+        self.load_again().await?;
         // A large log takes longer to load than the bound: take in what came meanwhile.
         self.round().await
     }
@@ -175,6 +208,7 @@ impl Follower {
                 }
                 Ok(()) => {}
                 Err(error) => {
+                    progress.done.send_modify(|done| done.ended = progress.begun.load(Ordering::Acquire));
                     progress.failed.fetch_add(1, Ordering::Relaxed);
                     if !failing {
                         tracing::error!(%error, "the log cannot be followed; checks go on until the view is stale");
@@ -192,6 +226,7 @@ impl Follower {
         if self.view.mark().stepped(began) {
             self.progress.steps.fetch_add(1, Ordering::Relaxed);
             tracing::error!("the wall clock stepped; the view is loaded again before anything more is answered");
+            self.stepped = self.stepped.saturating_add(self.view.mark().drift(began));
             self.view.mark().forget();
             return self.load_again().await;
         }
@@ -208,11 +243,9 @@ impl Follower {
                         return Ok(());
                     }
                 }
-                (Fit::Lost(head), _) => {
+                (Fit::Lost, _) => {
                     self.view.mark().forget();
-                    self.recover(known, head).await?;
-                    self.complete(Now::read(&*self.clock));
-                    return Ok(());
+                    return self.recover(known).await;
                 }
                 (Fit::Swept | Fit::Fits, _) => return self.load_again().await,
             }
@@ -232,35 +265,53 @@ impl Follower {
         Ok(())
     }
 
+    /// Replaces the view by the store's cut-offs that can still matter.
     async fn load_again(&mut self) -> Result<(), FollowError> {
         let began = Now::read(&*self.clock);
-        self.load_snapshot(self.retention).await?;
+        let now = patient(PATIENCE, "health", self.store.health()).await?.now;
+        // What was appended under a wrong clock bears a wrong time, and must not be missed for it.
+        let span = self.retention.saturating_add(self.stepped);
+        let snapshot = self.snapshot(now.minus(span)).await?;
+        self.replace(&snapshot)?;
         self.complete(began);
         Ok(())
     }
 
-    /// The store has not the history that this node knows. Heal it, unless somebody else has done so.
-    async fn recover(&mut self, known: HighWater, lost: Head) -> Result<(), FollowError> {
-        let whole = self.snapshot(Timestamp::EPOCH).await?;
-        if whole.head.incarnation != known.incarnation && is_healed(known, &whole) {
-            tracing::warn!(incarnation = %whole.head.incarnation, "the store was healed by another node");
-        } else {
-            self.progress.healed.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(
-                known.seq = %known.seq, known.incarnation = %known.incarnation,
-                store.seq = %lost.seq, store.incarnation = %lost.incarnation,
-                "ALARM: the store lost or forked its history (an older copy, or another database); every earlier token is \
-                 refused from now on and everyone signs in again"
-            );
-            heal(&*self.store, known, lost, lost.now.plus(self.session_retention), &*self.random).await?;
+    /// The store has not the history that this node knows. Heal it, unless somebody else has done so; believe it only
+    /// when it is seen to be healed.
+    async fn recover(&mut self, known: HighWater) -> Result<(), FollowError> {
+        let mut healed = false;
+        for _ in 0..HEALINGS {
+            let began = Now::read(&*self.clock);
+            let whole = self.snapshot(Timestamp::EPOCH).await?;
+            if is_healed(known, &whole) {
+                if !healed {
+                    tracing::warn!(incarnation = %whole.head.incarnation, "the store was healed by another node");
+                    self.renew.take_over().await.map_err(HealError::Keys)?;
+                }
+                self.replace(&whole)?;
+                self.complete(began);
+                return Ok(());
+            }
+            let Head { incarnation, seq, now, .. } = whole.head;
+            if self.progress.in_touch() {
+                // Once, not at every round that tries again.
+                tracing::error!(
+                    known.seq = %known.seq, known.incarnation = %known.incarnation, %seq, %incarnation,
+                    "ALARM: the store lost or forked its history (an older copy, or another database); every earlier \
+                     token is refused from now on and everyone signs in again"
+                );
+            }
+            let until = now.plus(self.session_retention);
+            if heal(&*self.store, known, whole.head, until, &*self.random, &*self.renew).await? {
+                self.progress.healed.fetch_add(1, Ordering::Relaxed);
+                healed = true;
+            }
         }
-        self.load_snapshot(self.session_retention).await
+        Err(HealError::Contended.into())
     }
 
-    /// Replaces the view by the store's cut-offs of the last `span`.
-    async fn load_snapshot(&mut self, span: Duration) -> Result<(), FollowError> {
-        let now = self.store.health().await?.now;
-        let snapshot = self.snapshot(now.minus(span)).await?;
+    fn replace(&mut self, snapshot: &Snapshot) -> Result<(), FollowError> {
         let Head { incarnation, seq, tag, now } = snapshot.head;
         self.view.load(&snapshot.cut_offs, (now, seq), self.clock.boot());
         self.remember(HighWater { incarnation, seq, tag })
@@ -293,7 +344,7 @@ impl Follower {
         self.view.mark().complete_up_to(began);
         let round = self.progress.begun.load(Ordering::Acquire);
         let applied = self.known.map_or(Seq::ZERO, |known| known.seq);
-        self.progress.done.send_replace(Done { round, applied });
+        self.progress.done.send_replace(Done { round, ended: round, applied });
     }
 }
 

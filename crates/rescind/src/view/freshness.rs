@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::time::{BootTime, Clock, Timestamp};
 
-/// The wall clock and the clock that never steps may drift apart by this much between two rounds of the feed
-/// before the wall clock counts as stepped.
+/// The wall clock and the clock that never steps may drift apart by this much since the view was loaded before the
+/// wall clock counts as stepped. Slewing moves both, so only steps count.
 pub(crate) const STEP_TOLERANCE: Duration = Duration::from_secs(1);
 
 /// What both clocks show at one moment.
@@ -47,7 +47,7 @@ pub enum Freshness {
 pub(crate) struct Mark {
     /// Milliseconds since boot, plus one; 0 for "unknown".
     as_of: AtomicU64,
-    /// Wall clock minus boot clock at the last round, in milliseconds.
+    /// Wall clock minus boot clock when the view was loaded, in milliseconds: small steps add up to a step.
     offset: AtomicI64,
     bound: Duration,
 }
@@ -74,15 +74,22 @@ impl Mark {
         (!self.stepped(now)).then(|| now.boot.since(BootTime::from_millis(as_of)))
     }
 
-    /// Whether the wall clock stepped since the last round.
+    /// Whether the wall clock stepped since the view was loaded.
     pub(crate) fn stepped(&self, now: Now) -> bool {
-        let drift = now.offset().saturating_sub(self.offset.load(Ordering::Acquire)).unsigned_abs();
-        u128::from(drift) > STEP_TOLERANCE.as_millis()
+        self.drift(now) > STEP_TOLERANCE
+    }
+
+    /// How far the wall clock has stepped since the view was loaded, in either direction.
+    pub(crate) fn drift(&self, now: Now) -> Duration {
+        let drift = now.offset().saturating_sub(self.offset.load(Ordering::Acquire));
+        Duration::from_millis(drift.unsigned_abs())
     }
 
     /// The view is complete up to `at`. Called after the tables were written.
     pub(crate) fn complete_up_to(&self, at: Now) {
-        self.offset.store(at.offset(), Ordering::Release);
+        if self.as_of.load(Ordering::Acquire) == 0 {
+            self.offset.store(at.offset(), Ordering::Release);
+        }
         self.as_of.store(at.boot.as_millis().saturating_add(1), Ordering::Release);
     }
 
@@ -107,6 +114,18 @@ mod tests {
         mark.complete_up_to(now(1_000_000, 0));
         assert_eq!(mark.freshness(now(1_002_000, 2_000)), Freshness::Fresh);
         assert_eq!(mark.freshness(now(1_002_001, 2_001)), Freshness::Stale(Duration::from_millis(2_001)));
+    }
+
+    #[test]
+    fn steps_too_small_to_count_add_up_until_the_view_is_loaded_again() {
+        let mark = Mark::new(Duration::from_secs(2));
+        mark.complete_up_to(now(1_000_000, 0));
+        mark.complete_up_to(now(999_300, 100));
+        assert_eq!(mark.freshness(now(999_300, 100)), Freshness::Fresh);
+        assert_eq!(mark.freshness(now(998_600, 200)), Freshness::Unknown);
+        mark.forget();
+        mark.complete_up_to(now(998_600, 200));
+        assert_eq!(mark.freshness(now(998_600, 200)), Freshness::Fresh);
     }
 
     #[test]

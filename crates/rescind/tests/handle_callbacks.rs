@@ -1,0 +1,155 @@
+//! The application's own words: who may have tokens, and which tokens may pass. An error is never a yes and never a no.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use async_trait::async_trait;
+use rescind::access_token::Verified;
+use rescind::id::Subject;
+use rescind::log::Scope;
+use rescind::store::{Fault, Gate, Operation, Which};
+use rescind::testing::subject;
+use rescind::{AlsoCheck, BoxError, Checks, Error, Invalid, Rejection, Verdict, Welcome};
+use support::{House, opening, refused, revocation};
+
+const YES: u8 = 0;
+const NO: u8 = 1;
+const FAULT: u8 = 2;
+
+#[derive(Clone, Default)]
+struct Word(Arc<AtomicU8>);
+
+impl Word {
+    fn say(&self, word: u8) {
+        self.0.store(word, Ordering::SeqCst);
+    }
+
+    fn answer(&self) -> Result<bool, BoxError> {
+        match self.0.load(Ordering::SeqCst) {
+            YES => Ok(true),
+            NO => Ok(false),
+            _ => Err("the user directory is away".into()),
+        }
+    }
+}
+
+#[async_trait]
+impl Welcome for Word {
+    async fn is_welcome(&self, _: &Subject) -> Result<bool, BoxError> {
+        self.answer()
+    }
+}
+
+#[async_trait]
+impl AlsoCheck for Word {
+    async fn also_check(&self, _: &Verified) -> Result<bool, BoxError> {
+        self.answer()
+    }
+}
+
+#[tokio::test]
+async fn an_unwelcome_subject_gets_no_session_and_a_fault_is_no_answer() {
+    let word = Word::default();
+    let house = House::with(|builder| builder.welcome(word.clone())).await;
+    word.say(NO);
+    let opened = house.rescind.open_session(opening("alice")).await;
+    assert!(matches!(opened, Err(Error::Invalid(Invalid::Unwelcome))));
+    word.say(FAULT);
+    assert!(matches!(house.rescind.open_session(opening("alice")).await, Err(Error::Callback(_))));
+    assert!(support::live_sessions(&house, "alice").await.is_empty());
+    word.say(YES);
+    house.login("alice").await;
+}
+
+#[tokio::test]
+async fn an_unwelcome_subject_refreshes_no_more_and_a_fault_spends_nothing() {
+    let word = Word::default();
+    let house = House::with(|builder| builder.welcome(word.clone())).await;
+    let pair = house.login("alice").await;
+    word.say(FAULT);
+    assert!(matches!(house.refresh(&pair.refresh_token).await, Err(Error::Callback(_))));
+    word.say(NO);
+    assert_eq!(refused(house.refresh(&pair.refresh_token).await), Rejection::SubjectUnwelcome);
+    word.say(YES);
+    let next = house.refresh(&pair.refresh_token).await.unwrap();
+    assert_eq!(next.verdict, Verdict::Rotated, "neither answer spent it");
+    word.say(NO);
+    assert_eq!(refused(house.refresh(&pair.refresh_token).await), Rejection::SubjectUnwelcome, "a retry is asked, too");
+}
+
+#[tokio::test]
+async fn a_subject_disabled_while_a_login_is_under_way_gets_nothing_that_lives() {
+    let word = Word::default();
+    let house = Arc::new(House::with(|builder| builder.welcome(word.clone())).await);
+    let gate = Gate::new();
+    house.store.inject(Operation::Open, Which::Nth(1), Fault::HangBefore(gate.clone()));
+    let login = {
+        let house = Arc::clone(&house);
+        tokio::spawn(async move { house.rescind.open_session(opening("alice")).await })
+    };
+    gate.reached().await;
+    // As a server disables a user: first the word, then the cut-off.
+    word.say(NO);
+    house.revoke(Scope::Subject(subject("alice"))).await;
+    gate.release();
+    if let Ok(pair) = login.await.unwrap() {
+        assert!(house.check(&pair.access_token).await.is_err(), "a disabled subject has a token that passes");
+    }
+    assert!(support::live_sessions(&house, "alice").await.is_empty());
+}
+
+#[tokio::test]
+async fn the_applications_check_can_refuse_but_not_let_in() {
+    let word = Word::default();
+    let house = House::with(|builder| builder.also_check(word.clone())).await;
+    let (pair, dead) = (house.login("alice").await, house.login("bob").await);
+    house.revoke(Scope::session(dead.session_id)).await;
+    for _ in 0..2 {
+        word.say(YES);
+        assert!(house.check(&pair.access_token).await.is_ok());
+        assert!(matches!(refused(house.check(&dead.access_token).await), Rejection::Revoked(_)));
+        word.say(NO);
+        assert_eq!(refused(house.check(&pair.access_token).await), Rejection::AlsoCheck);
+        word.say(FAULT);
+        assert!(matches!(house.check(&pair.access_token).await, Err(Error::Callback(_))));
+        assert!(matches!(refused(house.check(&dead.access_token).await), Rejection::Revoked(_)));
+    }
+}
+
+#[tokio::test]
+async fn with_refresh_checks_only_an_access_token_lives_to_its_end_and_a_refresh_token_does_not() {
+    let house = House::set(|settings| settings.checks = Checks::RefreshOnly).await;
+    let pair = house.login("alice").await;
+    house.revoke(Scope::All).await;
+    assert!(house.check(&pair.access_token).await.is_ok());
+    refused(house.refresh(&pair.refresh_token).await);
+    house.store.down();
+    house.clock.advance(support::secs(60));
+    assert!(house.check(&pair.access_token).await.is_ok(), "nothing is asked, so nothing is stale");
+    house.store.up();
+    house.revoke(Scope::Key(house.current_kid())).await;
+    assert_eq!(refused(house.check(&pair.access_token).await), Rejection::KeyRevoked);
+}
+
+#[tokio::test]
+async fn a_fault_of_the_random_source_is_internal_and_spends_nothing() {
+    struct Flaky(rescind::testing::SeededRandom, AtomicU8);
+    impl rescind::random::Random for Flaky {
+        fn fill(&self, bytes: &mut [u8]) -> Result<(), rescind::random::RandomFailed> {
+            if self.1.load(Ordering::SeqCst) == YES { self.0.fill(bytes) } else { Err(rescind::random::RandomFailed) }
+        }
+    }
+    let random = Arc::new(Flaky(rescind::testing::SeededRandom::new(5), AtomicU8::new(YES)));
+    let house = House::with(|builder| builder.random(Arc::clone(&random) as _)).await;
+    let pair = house.login("alice").await;
+    random.1.store(NO, Ordering::SeqCst);
+    assert!(matches!(house.rescind.open_session(opening("alice")).await, Err(Error::Internal(_))));
+    assert!(matches!(house.refresh(&pair.refresh_token).await, Err(Error::Internal(_))));
+    // Taking back needs no luck.
+    house.rescind.revoke(revocation(Scope::Subject(subject("bob")))).await.unwrap();
+    random.1.store(YES, Ordering::SeqCst);
+    // Spent or not: the client's retry gets its pair.
+    assert!(house.refresh(&pair.refresh_token).await.is_ok());
+}
