@@ -80,7 +80,7 @@ pub(crate) async fn rate(furnished: &Arc<Furnished>, load: Load, writers: usize)
                 let mut calls = 0_u32;
                 let mut n = writer;
                 while begun.elapsed() < TURN {
-                    furnished.call(load, n % furnished.generations.len()).await;
+                    furnished.call(load, scattered(n as u64)).await;
                     // Each writer has sessions of its own.
                     n += writers;
                     calls += 1;
@@ -97,8 +97,7 @@ pub(crate) async fn rate(furnished: &Arc<Furnished>, load: Load, writers: usize)
 }
 
 impl Furnished {
-    async fn call(&self, load: Load, n: usize) {
-        let number = n as u64;
+    async fn call(&self, load: Load, number: u64) {
         match load {
             Load::Open => {
                 let id = SessionId::generate(SystemClock.wall(), &SystemRandom).expect("random");
@@ -108,7 +107,7 @@ impl Furnished {
                 if load == Load::Refresh {
                     assert!(self.store.load(sid(number)).await.expect("loaded").is_some());
                 }
-                let Some(at) = self.generations.get(n) else { return };
+                let Some(at) = usize::try_from(number).ok().and_then(|n| self.generations.get(n)) else { return };
                 let from = Generation::new(at.load(Ordering::Relaxed));
                 let moved = self.store.advance(sid(number), from, from.next()).await;
                 assert!(matches!(moved, Ok(Advance::Advanced(_))));
@@ -121,6 +120,11 @@ impl Furnished {
             }
         }
     }
+}
+
+/// The n-th session to use: each once in a lap, and neighbours lie on different pages, as those of real users do.
+pub(crate) const fn scattered(n: u64) -> u64 {
+    n % SESSIONS * 7_919 % SESSIONS
 }
 
 pub(crate) fn user(n: u64) -> String {

@@ -10,8 +10,8 @@ use rescind::testing::sid;
 use rescind::time::{Clock, SystemClock};
 use rusqlite::Connection;
 
-use super::loads::{Load, user};
-use super::{SESSIONS, TURN};
+use super::TURN;
+use super::loads::{Load, scattered, user};
 
 pub(crate) struct Loop {
     connection: Connection,
@@ -50,7 +50,7 @@ impl Loop {
             let id = || SessionId::generate(SystemClock.wall(), &SystemRandom).expect("random").to_string();
             let written = match load {
                 Load::Open => statement.execute((id(), now, row, user(n))),
-                Load::Advance | Load::Refresh => statement.execute((sid(n % SESSIONS).to_string(), now)),
+                Load::Advance | Load::Refresh => statement.execute((sid(scattered(n)).to_string(), now)),
                 Load::Revoke => statement.execute((row, now, id(), now + 900_000, [7_u8; 16])),
             };
             assert_eq!(written.expect("written"), 1);
