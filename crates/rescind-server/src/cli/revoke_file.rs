@@ -163,7 +163,7 @@ fn progress(total: usize) -> ProgressBar {
     // Hidden by itself where standard error is no terminal.
     let length = u64::try_from(total).unwrap_or(u64::MAX);
     let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
-    match ProgressStyle::with_template("revoking {bar:30} {pos}/{len}  {per_sec}  {eta} left") {
+    match ProgressStyle::with_template("revoking {bar:30} {pos} of {len}, {eta} left") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }

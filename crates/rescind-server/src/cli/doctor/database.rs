@@ -55,7 +55,8 @@ fn broken(path: &Path, why: &str) -> Finding {
     Finding::fail(
         PART,
         format!("{} is not a SQLite database: {why}", path.display()),
-        "restore it and high-water from one backup; never start the server on an empty file in its place",
+        "restore rescind.db from a backup and leave high-water as it is: by it the server sees at start that the copy is older, \
+         and revokes everything before it",
     )
 }
 

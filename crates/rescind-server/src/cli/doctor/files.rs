@@ -22,7 +22,8 @@ const SECRETS: [Secret; 3] = [
     Secret { name: "admin-token", lost: "restart the server: it makes a new one" },
     Secret {
         name: "high-water",
-        lost: "restore it from the same place as the database; without it a database that went back is not noticed at start",
+        lost: "the server makes a new one at start; only if the database was put back to an older copy, run `rescind revoke all \
+               --yes` then: without the mark that is not noticed",
     },
 ];
 
