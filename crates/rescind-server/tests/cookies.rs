@@ -1,4 +1,5 @@
 //! Browsers: the sign-in form, its cookies, and who may use them.
+#![expect(clippy::unwrap_used, reason = "tests fail loudly, their helpers too")]
 
 mod support;
 
