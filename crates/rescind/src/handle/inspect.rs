@@ -127,7 +127,7 @@ impl Inner {
     /// The check without the application's word, which may have effects.
     async fn check_quietly(&self, token: &str) -> Result<(), Error> {
         let probe = self.probe(token)?;
-        self.ask_log(&probe, Policy::Bounded(OnStale::Ask)).await.map(drop)
+        self.ask_log(|view| view.covering(&probe), Policy::Bounded(OnStale::Ask)).await.map(drop)
     }
 
     /// The log entry that a revoked token is refused by.
