@@ -1,4 +1,5 @@
 //! Tokens of a foreign issuer: their own names are asked exactly, wider scopes through `iat`, where doubt means revoked.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
 mod support;
 

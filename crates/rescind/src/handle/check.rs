@@ -116,7 +116,8 @@ impl Rescind {
             Ok(live) if live.staleness.is_some() => inner.counters.check_allowed_stale.one(),
             Ok(_) => {}
             Err(Error::Rejected(_)) => inner.counters.check_refused.one(),
-            Err(_) => inner.counters.check_stale.one(),
+            Err(Error::Stale { .. }) => inner.counters.check_stale.one(),
+            Err(_) => {}
         }
         checked
     }
