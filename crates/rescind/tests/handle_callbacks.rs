@@ -124,6 +124,7 @@ async fn with_refresh_checks_only_an_access_token_lives_to_its_end_and_a_refresh
     let pair = house.login("alice").await;
     house.revoke(Scope::All).await;
     assert!(house.check(&pair.access_token).await.is_ok());
+    assert_eq!(house.rescind.inspect(&pair.access_token).await.refused, None, "and inspect says so");
     refused(house.refresh(&pair.refresh_token).await);
     house.store.down();
     house.clock.advance(support::secs(60));

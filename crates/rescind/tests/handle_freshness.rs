@@ -1,4 +1,5 @@
 //! What is answered while the store is away, slow or back, and when clocks step. A fault is never a rejection.
+#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 mod support;
 

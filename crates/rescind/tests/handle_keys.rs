@@ -1,4 +1,5 @@
 //! Signing keys through the handle: rotation, retirement, revocation, restart, and tokens of old keys.
+#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Revoking and lifting on all six scopes, and what cannot be revoked or lifted.
+#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 mod support;
 
@@ -9,7 +10,7 @@ use rescind::{Error, Kind, NotFound, OpenSession, Rejection, TokenPair};
 use support::{House, opening, refused, revocation, secs, text};
 
 /// The scope of a kind that covers a pair.
-async fn scope_of(house: &House, kind: ScopeKind, pair: &TokenPair) -> Scope {
+fn scope_of(house: &House, kind: ScopeKind, pair: &TokenPair) -> Scope {
     match kind {
         ScopeKind::Token => Scope::token(house.rescind.verify(&pair.access_token).unwrap().jti()),
         ScopeKind::Session => Scope::session(pair.session_id),
@@ -29,7 +30,7 @@ async fn revoke_lift_and_revoke_again_on_every_scope_that_can_be_lifted() {
     for kind in [ScopeKind::Token, ScopeKind::Session, ScopeKind::Subject, ScopeKind::Client, ScopeKind::All] {
         let house = House::new().await;
         let (pair, other) = (house.login("alice").await, other(&house).await);
-        let scope = scope_of(&house, kind, &pair).await;
+        let scope = scope_of(&house, kind, &pair);
         let covers_refresh = kind != ScopeKind::Token;
         let covers_other = kind == ScopeKind::All;
         for _ in 0..3 {
@@ -54,7 +55,7 @@ async fn revoke_lift_and_revoke_again_on_every_scope_that_can_be_lifted() {
 async fn lifting_the_cut_off_on_a_key_brings_the_key_not_back() {
     let house = House::new().await;
     let pair = house.login("alice").await;
-    let scope = scope_of(&house, ScopeKind::Key, &pair).await;
+    let scope = scope_of(&house, ScopeKind::Key, &pair);
     let entry = house.revoke(scope.clone()).await;
     house.rescind.lift(entry.seq, text("a mistake"), text("operator")).await.unwrap();
     // The private part is gone, so there is nothing to bring back: only the log's word is lifted.
@@ -67,7 +68,7 @@ async fn a_cut_off_kills_what_was_issued_before_it_and_nothing_after() {
     let house = House::new().await;
     for kind in [ScopeKind::Subject, ScopeKind::Client, ScopeKind::All] {
         let before = house.login("alice").await;
-        let scope = scope_of(&house, kind, &before).await;
+        let scope = scope_of(&house, kind, &before);
         house.revoke(scope).await;
         let after = house.login("alice").await;
         assert_eq!(house.lives(&before).await, (false, false));
@@ -128,6 +129,12 @@ async fn several_scopes_are_cut_off_together_or_not_at_all() {
     let failed = house.rescind.revoke_all(both(Scope::session(one.session_id), Scope::session(sid(5)))).await;
     assert!(matches!(failed, Err(Error::NotFound(_))));
     assert_eq!(house.lives(&one).await, (true, true));
+    let kid = house.current_kid();
+    for unknown in [Scope::session(sid(5)), Scope::parse(ScopeKind::Key, "nope").unwrap()] {
+        let failed = house.rescind.revoke_all(both(Scope::Key(kid.clone()), unknown)).await;
+        assert!(matches!(failed, Err(Error::NotFound(_))));
+        assert_eq!((house.lives(&one).await, house.current_kid()), ((true, true), kid.clone()), "the key stays");
+    }
     let done = house.rescind.revoke_all(both(Scope::session(one.session_id), Scope::Subject(subject("bob")))).await;
     assert_eq!(done.unwrap().len(), 2);
     assert_eq!((house.lives(&one).await, house.lives(&two).await), ((false, false), (false, false)));

@@ -37,7 +37,7 @@ async fn a_token_is_refused_at_the_second_of_its_exp_and_passes_a_millisecond_be
     let house = House::set(|settings| settings.access_jitter = 0).await;
     let pair = house.login("alice").await;
     assert_eq!(pair.expires_in, 900);
-    house.pass(secs(900) - ms(1)).await;
+    house.pass(ms(899_999)).await;
     assert!(house.check(&pair.access_token).await.is_ok());
     house.clock.advance(ms(1));
     assert_eq!(refused(house.check(&pair.access_token).await), Rejection::Expired);
@@ -47,7 +47,7 @@ async fn a_token_is_refused_at_the_second_of_its_exp_and_passes_a_millisecond_be
 async fn leeway_moves_the_end_and_no_more() {
     let house = House::set(|settings| (settings.access_jitter, settings.leeway) = (0, secs(30))).await;
     let pair = house.login("alice").await;
-    house.pass(secs(930) - ms(1)).await;
+    house.pass(ms(929_999)).await;
     assert!(house.check(&pair.access_token).await.is_ok());
     house.clock.advance(ms(1));
     assert_eq!(refused(house.check(&pair.access_token).await), Rejection::Expired);
@@ -91,7 +91,7 @@ async fn an_unused_session_ends_idle_at_the_second_and_a_used_one_goes_on() {
     let house = House::set(|settings| (settings.idle, settings.absolute) = (secs(3600), secs(9000))).await;
     let pair = house.login("alice").await;
     assert_eq!(pair.refresh_expires_in, 3600);
-    house.pass(secs(3600) - ms(1)).await;
+    house.pass(ms(3_599_999)).await;
     let next = house.refreshed(&pair.refresh_token).await;
     assert_eq!(next.refresh_expires_in, 3600);
     house.pass(secs(3600)).await;
@@ -110,6 +110,18 @@ async fn iat_is_the_stores_time_and_not_the_signers() {
     let next = rescind.refresh(&pair.refresh_token, Refresh::default()).await.unwrap();
     assert_eq!(payload(&next.pair.access_token)["iat"], ManualClock::START.as_secs() - 3);
     assert_eq!(payload(&next.pair.access_token)["auth_time"], ManualClock::START.as_secs() - 5);
+}
+
+#[tokio::test]
+async fn nobody_has_proved_who_they_are_in_the_future() {
+    let house = House::new().await;
+    for (said, stands) in [(-60, -60), (3600, 0)] {
+        let now = house.clock_secs();
+        let auth_time = Some(Timestamp::from_secs(now.checked_add_signed(said).unwrap()));
+        let pair = house.rescind.open_session(OpenSession { auth_time, ..opening("alice") }).await.unwrap();
+        let live = house.check(&pair.access_token).await.unwrap();
+        assert_eq!(live.auth_time().as_secs(), now.checked_add_signed(stands).unwrap());
+    }
 }
 
 #[tokio::test]
@@ -248,8 +260,9 @@ async fn a_token_of_another_audience_or_issuer_is_refused_also_where_the_store_a
 
 #[tokio::test]
 async fn settings_out_of_bounds_are_named() {
+    type Wrong = fn(&mut Settings);
     let clock = Arc::new(ManualClock::default());
-    let cases: [(&str, fn(&mut Settings)); 6] = [
+    let cases: [(&str, Wrong); 6] = [
         ("access_lifetime", |it| it.access_lifetime = ms(10)),
         ("access_jitter", |it| it.access_jitter = 51),
         ("max_access_lifetime", |it| it.max_access_lifetime = secs(1)),

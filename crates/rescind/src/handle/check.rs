@@ -11,9 +11,10 @@ use super::error::Error;
 use super::settings::{Checks, OnStale};
 use super::{Inner, Rescind};
 use crate::access_token::{Unverified, Verified, Weighed};
-use crate::log::{SessionRef, TokenRef};
+use crate::log::{ScopeKind, SessionRef, TokenRef};
+use crate::position::Seq;
 use crate::rejection::Rejection;
-use crate::view::{Freshness, Now, Probe, Scopes};
+use crate::view::{Freshness, Now, Probe, Scopes, View};
 
 /// What is kept of a verified token: itself, and what to ask the view for it.
 pub(super) struct Known {
@@ -115,7 +116,8 @@ impl Rescind {
             Ok(live) if live.staleness.is_some() => inner.counters.check_allowed_stale.one(),
             Ok(_) => {}
             Err(Error::Rejected(_)) => inner.counters.check_refused.one(),
-            Err(_) => inner.counters.check_stale.one(),
+            Err(Error::Stale { .. }) => inner.counters.check_stale.one(),
+            Err(_) => {}
         }
         checked
     }
@@ -133,7 +135,7 @@ impl Inner {
     async fn check(&self, token: &str, policy: Policy) -> Result<Live, Error> {
         let known = self.known(token, Now::read(&*self.clock))?;
         let staleness = match self.settings.checks {
-            Checks::Both => self.ask_log(&known.probe, policy).await?,
+            Checks::Both => self.ask_log(|view| view.covering(&known.probe), policy).await?,
             Checks::RefreshOnly => None,
         };
         if let Some(also) = &self.also_check
@@ -166,8 +168,12 @@ impl Inner {
         Ok(known)
     }
 
-    /// Asks the view; returns how stale it was where the policy allows that.
-    pub(super) async fn ask_log(&self, probe: &Probe, policy: Policy) -> Result<Option<Duration>, Error> {
+    /// Asks the view what a token needs asked; returns how stale it was where the policy allows that.
+    pub(super) async fn ask_log(
+        &self,
+        covering: impl Fn(&View) -> Option<(ScopeKind, Seq)>,
+        policy: Policy,
+    ) -> Result<Option<Duration>, Error> {
         let bound = self.settings.staleness_bound;
         if policy == Policy::Strict && timeout(bound, self.progress.round()).await.is_err() {
             return Err(Error::Stale { retry_after: bound });
@@ -183,7 +189,7 @@ impl Inner {
             (Freshness::Stale(age), Policy::Bounded(OnStale::AllowFor(most))) if age <= most => Some(age),
             (Freshness::Stale(_) | Freshness::Unknown, _) => return Err(Error::Stale { retry_after: bound }),
         };
-        match self.view.covering(probe) {
+        match covering(&self.view) {
             Some((kind, _)) => Err(Rejection::Revoked(kind).into()),
             None => Ok(staleness),
         }

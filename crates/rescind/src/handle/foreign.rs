@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::check::Policy;
 use super::error::Error;
 use super::{Inner, Rescind};
-use crate::access_token::{ForeignVerified, Unverified};
+use crate::access_token::{ForeignIssuer, ForeignVerified, Unverified};
 use crate::rejection::Rejection;
-use crate::view::Scopes;
+use crate::view::{Scopes, View};
 
 /// A foreign access token that is good: verified, and not revoked here.
 #[derive(Debug, Clone)]
@@ -39,9 +39,11 @@ impl Rescind {
     /// As [`check`](Self::check).
     pub async fn check_foreign(&self, token: &str) -> Result<LiveForeign, Error> {
         let inner = &*self.0;
-        let verified = inner.verify_foreign(token)?;
-        // A token without a position: the one that had surely been given when it was issued stands for it.
-        let position = inner.view.position_before(verified.issued_at(), inner.settings.skew);
+        let (verified, issuer) = inner.verify_foreign(token)?;
+        // A token without a position: the one that had surely been given when it was issued stands for it, also by a
+        // clock that is as far ahead as the issuer's may be.
+        let skew = inner.settings.skew.max(issuer.expectations().skew());
+        let position = inner.view.position_before(verified.issued_at(), skew);
         let scopes = Scopes {
             token: verified.token(),
             session: verified.session(),
@@ -50,14 +52,16 @@ impl Rescind {
             key: verified.key_id(),
         };
         let probe = inner.view.probe(scopes, position);
-        let staleness = inner.ask_log(&probe, Policy::Bounded(inner.settings.on_stale)).await?;
+        // Names are exact: a cut-off on one covers it, whenever the token says that it was issued.
+        let covering = |view: &View| view.covering_by_name(&probe).or_else(|| view.covering(&probe));
+        let staleness = inner.ask_log(covering, Policy::Bounded(inner.settings.on_stale)).await?;
         Ok(LiveForeign { verified, staleness })
     }
 }
 
 impl Inner {
     /// Verifies with the issuer whose key set has the token's key: one key set belongs to one issuer.
-    pub(super) fn verify_foreign(&self, token: &str) -> Result<ForeignVerified, Rejection> {
+    pub(super) fn verify_foreign(&self, token: &str) -> Result<(ForeignVerified, &ForeignIssuer), Rejection> {
         let token = Unverified::parse(token)?;
         let now = self.clock.wall();
         let mut refused = Rejection::UnknownKey;
@@ -66,7 +70,7 @@ impl Inner {
                 Err(Rejection::UnknownKey) => {}
                 Err(other) if refused == Rejection::UnknownKey => refused = other,
                 Err(_) => {}
-                Ok(verified) => return Ok(verified),
+                Ok(verified) => return Ok((verified, issuer)),
             }
         }
         Err(refused)

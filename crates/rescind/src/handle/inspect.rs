@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::check::{Live, Policy};
 use super::error::Error;
 use super::explain::explain;
-use super::settings::OnStale;
+use super::settings::{Checks, OnStale};
 use super::{Inner, Rescind};
 use crate::access_token::TOKEN_MAX;
 use crate::log::Entry;
@@ -127,7 +127,10 @@ impl Inner {
     /// The check without the application's word, which may have effects.
     async fn check_quietly(&self, token: &str) -> Result<(), Error> {
         let probe = self.probe(token)?;
-        self.ask_log(&probe, Policy::Bounded(OnStale::Ask)).await.map(drop)
+        if self.settings.checks == Checks::RefreshOnly {
+            return Ok(());
+        }
+        self.ask_log(|view| view.covering(&probe), Policy::Bounded(OnStale::Ask)).await.map(drop)
     }
 
     /// The log entry that a revoked token is refused by.

@@ -57,17 +57,24 @@ impl Rescind {
 }
 
 impl Inner {
-    /// Takes a key out of the ring for good; where it was current, its successor is at once.
-    pub(super) async fn drop_key(&self, kid: &KeyId) -> Result<(), Error> {
-        let drop = |ring: &KeyRing, now| match ring.find(kid.as_str()).map(RingKey::state) {
-            None => Err(NotFound::Key(kid.clone()).into()),
-            Some(KeyState::Revoked { .. }) => Ok(None),
-            Some(_) => ring.revoke(kid, now, &*self.random).map(Some).map_err(internal),
+    /// Takes keys out of the ring for good, all or none; where one was current, its successor is at once.
+    pub(super) async fn drop_keys(&self, kids: &[KeyId]) -> Result<(), Error> {
+        let drop = |ring: &KeyRing, now| {
+            if let Some(unknown) = kids.iter().find(|kid| ring.find(kid.as_str()).is_none()) {
+                return Err(NotFound::Key(unknown.clone()).into());
+            }
+            let without = |ring: KeyRing, kid| ring.revoke(kid, now, &*self.random);
+            kids.iter().try_fold(ring.clone(), without).map(Some).map_err(internal)
         };
         self.ring.change(drop).await
     }
 
-    /// Lets retired keys go whose last token has expired, and takes over what another node has changed.
+    /// Takes over what another node has changed in the ring.
+    pub(super) async fn read_ring(&self) -> Result<(), Error> {
+        self.ring.change(|_, _| Ok(None)).await
+    }
+
+    /// Lets retired keys go whose last token has expired.
     pub(super) async fn tend_ring(&self) -> Result<(), Error> {
         let tend = |ring: &KeyRing, now| {
             let tended = ring.expire(now, self.retention);

@@ -163,7 +163,7 @@ impl Inner {
         match self.verify_whatever_its_age(presented) {
             Ok(verified) => Ok(Scope::token(verified.jti())),
             Err(Rejection::UnknownKey) => {
-                let token = self.verify_foreign(presented)?.token().cloned();
+                let token = self.verify_foreign(presented)?.0.token().cloned();
                 token.map(Scope::Token).ok_or(Rejection::MissingClaim(Claim::Jti))
             }
             Err(other) => Err(other),

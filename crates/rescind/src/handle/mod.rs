@@ -161,13 +161,11 @@ impl Inner {
         if known && self.progress.in_touch() {
             return Ok(());
         }
-        match timeout(self.settings.staleness_bound, self.progress.attempt()).await {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(_) => {
-                let unknown = "the log cannot be followed, so the store may have lost its history; try again";
-                Err(StoreError::new(StoreErrorKind::Unavailable, "after", unknown))
-            }
+        if timeout(self.settings.staleness_bound, self.progress.attempt()).await == Ok(true) {
+            return Ok(());
         }
+        let unknown = "the log cannot be followed, so the store may have lost its history; try again";
+        Err(StoreError::new(StoreErrorKind::Unavailable, "after", unknown))
     }
 
     async fn is_welcome(&self, subject: &Subject) -> Result<bool, Error> {

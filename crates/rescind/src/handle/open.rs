@@ -20,7 +20,7 @@ pub struct OpenSession {
     pub client: ClientId,
     /// How its refresh tokens rotate.
     pub class: ClientClass,
-    /// When the user proved who they are; now where `None`.
+    /// When the user proved who they are; now where `None` or later than now.
     pub auth_time: Option<Timestamp>,
     /// What a list of devices shows for it: at most 200 characters.
     pub device: Option<String>,
@@ -98,7 +98,7 @@ impl Rescind {
                 subject: request.subject,
                 client: request.client,
                 class: request.class,
-                auth_time: request.auth_time,
+                auth_time: request.auth_time.map(|time| time.min(inner.clock.wall())),
                 idle: inner.settings.idle,
                 absolute: inner.settings.absolute,
                 device: request.device,

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::error::{Error, NotFound};
 use super::{Inner, Rescind};
-use crate::log::{Act, Entry, NewEntry, Scope, SessionRef, Text, TokenRef};
+use crate::log::{Act, Entry, NewEntry, Scope, SessionRef, Text};
 use crate::position::Seq;
 use crate::session::Session;
 use crate::store::{Appended, Feed, StoreError, StoreErrorKind};
@@ -32,15 +32,8 @@ impl Rescind {
     /// # Errors
     /// [`Error::NotFound`] where a session or key is unknown; [`Error::Store`] where it is not known to be durable.
     pub async fn revoke(&self, revoke: Revoke) -> Result<Entry, Error> {
-        self.to_the_end(move |inner| async move {
-            if let Scope::Key(kid) = &revoke.scope {
-                // The key leaves the ring first: once the cut-off is there, nothing new may be signed with it.
-                inner.drop_key(kid).await?;
-            }
-            let new = inner.cut_off(revoke).await?;
-            inner.append_one(new).await
-        })
-        .await
+        let entry = self.revoke_all(vec![revoke]).await?.into_iter().next();
+        entry.ok_or_else(|| Error::Internal("the store returned no entry for an append of one".into()))
     }
 
     /// Cuts several scopes off in one append: all or none.
@@ -49,12 +42,16 @@ impl Rescind {
     /// As [`revoke`](Self::revoke).
     pub async fn revoke_all(&self, revokes: Vec<Revoke>) -> Result<Vec<Entry>, Error> {
         self.to_the_end(move |inner| async move {
+            let now = inner.store.health().await?.now;
             let mut entries = Vec::with_capacity(revokes.len());
             for revoke in revokes {
-                if let Scope::Key(kid) = &revoke.scope {
-                    inner.drop_key(kid).await?;
-                }
-                entries.push(inner.cut_off(revoke).await?);
+                entries.push(inner.cut_off(revoke, now).await?);
+            }
+            let key = |entry: &NewEntry| if let Scope::Key(kid) = &entry.scope { Some(kid.clone()) } else { None };
+            let kids: Vec<_> = entries.iter().filter_map(key).collect();
+            if !kids.is_empty() {
+                // The keys leave the ring first: once the cut-offs are there, nothing new may be signed with them.
+                inner.drop_keys(&kids).await?;
             }
             inner.append(entries).await
         })
@@ -118,20 +115,16 @@ impl Inner {
         entry.ok_or_else(|| Error::Internal("the store returned no entry for an append of one".into()))
     }
 
-    /// Completes a cut-off with how long it has to be remembered.
-    async fn cut_off(&self, revoke: Revoke) -> Result<NewEntry, Error> {
+    /// Completes a cut-off with how long it has to be remembered. `now` is the store's time.
+    async fn cut_off(&self, revoke: Revoke, now: Timestamp) -> Result<NewEntry, Error> {
         let Revoke { scope, reason, actor } = revoke;
         let remember_until = match &scope {
             Scope::Session(SessionRef::Own(sid)) => {
                 let loaded = self.store.load(*sid).await?.ok_or(NotFound::Session(*sid))?;
                 self.remember_session(&loaded.session, loaded.now)
             }
-            Scope::Token(TokenRef::Own(_) | TokenRef::Foreign(_)) | Scope::Session(SessionRef::Foreign(_)) => {
-                self.store.health().await?.now.plus(self.retention)
-            }
-            Scope::Subject(_) | Scope::Client(_) | Scope::Key(_) | Scope::All => {
-                self.store.health().await?.now.plus(self.session_retention)
-            }
+            Scope::Token(_) | Scope::Session(SessionRef::Foreign(_)) => now.plus(self.retention),
+            Scope::Subject(_) | Scope::Client(_) | Scope::Key(_) | Scope::All => now.plus(self.session_retention),
         };
         Ok(NewEntry { scope, act: Act::CutOff, reason, actor, remember_until })
     }
@@ -153,5 +146,5 @@ impl Inner {
 
 /// How long a cut-off on a wide scope is remembered: no session that it covers, and no token of one, lives longer.
 pub(super) fn session_retention(absolute: Duration, retention: Duration) -> Duration {
-    absolute + retention
+    absolute.saturating_add(retention)
 }

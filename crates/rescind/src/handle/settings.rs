@@ -95,7 +95,7 @@ impl Settings {
     /// How long an access token that was issued at a moment can matter after it. A step of the wall clock that is too
     /// small to be noticed counts in.
     pub(crate) fn access_retention(&self, max_access_lifetime: Duration) -> Duration {
-        max_access_lifetime + self.leeway + self.skew + STEP_TOLERANCE
+        [self.leeway, self.skew, STEP_TOLERANCE].into_iter().fold(max_access_lifetime, Duration::saturating_add)
     }
 
     /// Checks every bound.

@@ -2,6 +2,7 @@
 //! watching the store's health. Owns the tasks and their rhythm.
 
 use std::fs::File;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -10,13 +11,13 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::Inner;
 use super::error::Error;
 use crate::store::{Head, StoreError};
-use crate::time::BootTime;
+use crate::time::{BootTime, Timestamp};
 use crate::view::{Follower, Now};
 
 const BEAT: Duration = Duration::from_secs(1);
 /// Every so many beats the key ring is read again.
 const RING_BEATS: u64 = 5;
-/// Every so many beats ended sessions and forgotten entries are swept.
+/// Every so many beats, a multiple of the ring's, ended sessions and forgotten entries are swept.
 const SWEEP_BEATS: u64 = 30;
 /// At most this many rows a step, so that no request waits long behind one.
 const SWEEP_STEP: usize = 500;
@@ -70,23 +71,25 @@ impl Inner {
     async fn on_beat(&self, beat: u64) {
         self.upkeep.note_health(self.store.health().await);
         self.flush_high_water().await;
-        if beat.is_multiple_of(RING_BEATS) {
-            log_failure("the key ring cannot be read", self.tend_ring().await);
+        if !beat.is_multiple_of(RING_BEATS) || self.trust_store().await.is_err() {
+            return;
         }
+        // Nothing is let go before the clock has been steady for as long as an access token may live: a wrong clock that
+        // is put right within that time has then cost nothing.
+        let now = Now::read(&*self.clock);
+        let steps = self.progress.steps.load(Ordering::Relaxed);
+        if self.upkeep.steady_for(now.boot, steps) < self.retention {
+            log_failure("the key ring cannot be read", self.read_ring().await);
+            return;
+        }
+        log_failure("the key ring cannot be tended", self.tend_ring().await);
         if beat.is_multiple_of(SWEEP_BEATS) {
-            log_failure("nothing can be swept", self.sweep().await);
+            log_failure("nothing can be swept", self.sweep(now.wall.minus(self.retention)).await);
         }
     }
 
-    /// Sweeps in bounded steps, and not before the clock has been steady for as long as an access token may live:
-    /// a wrong clock that is put right within that time has then cost nothing.
-    async fn sweep(&self) -> Result<(), Error> {
-        let now = Now::read(&*self.clock);
-        let steps = self.progress.steps.load(std::sync::atomic::Ordering::Relaxed);
-        if self.upkeep.steady_for(now.boot, steps) < self.retention {
-            return Ok(());
-        }
-        let before = now.wall.minus(self.retention);
+    /// Sweeps in bounded steps.
+    async fn sweep(&self, before: Timestamp) -> Result<(), Error> {
         loop {
             let swept = self.store.sweep(before, SWEEP_STEP).await?;
             self.counters.swept.add(swept.rows() as u64);
@@ -119,5 +122,67 @@ async fn beat(inner: Weak<Inner>) {
 fn log_failure(what: &str, result: Result<(), Error>) {
     if let Err(error) = result {
         tracing::warn!(%error, "{what}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::RootSecret;
+    use crate::store::MemoryStore;
+    use crate::testing::{ManualClock, SeededRandom, client, subject};
+    use crate::time::Clock;
+    use crate::{OpenSession, Rescind};
+
+    async fn house() -> (Rescind, Arc<ManualClock>) {
+        let clock = Arc::new(ManualClock::default());
+        let store = MemoryStore::new(Arc::clone(&clock) as _, &SeededRandom::new(1)).unwrap();
+        let builder = Rescind::builder("https://login.example", "https://api.example").store(Arc::new(store));
+        let random = Arc::new(SeededRandom::new(2));
+        let built = builder.clock(Arc::clone(&clock) as _).random(random).root_secret(RootSecret::from_bytes([7; 32]));
+        (built.build().await.unwrap(), clock)
+    }
+
+    /// Lets time pass in steps in which the view stays fresh, and the beat come after each.
+    async fn pass(rescind: &Rescind, clock: &ManualClock, span: Duration) {
+        clock.advance(span);
+        rescind.sync().await.unwrap();
+        rescind.0.on_beat(SWEEP_BEATS).await;
+    }
+
+    #[tokio::test]
+    async fn what_is_over_is_let_go_and_what_is_not_stays() {
+        let (rescind, clock) = house().await;
+        let opening = || OpenSession::new(subject("alice"), client("app"));
+        let old = rescind.open_session(opening()).await.unwrap();
+        rescind.rotate_keys().await.unwrap();
+        pass(&rescind, &clock, Duration::from_mins(14)).await;
+        assert_eq!(rescind.keys().len(), 3, "the retired key's tokens may live");
+        pass(&rescind, &clock, Duration::from_mins(2)).await;
+        assert_eq!(rescind.keys().len(), 2);
+        let new = rescind.open_session(opening()).await.unwrap();
+        pass(&rescind, &clock, Duration::from_hours(24 * 30)).await;
+        assert_eq!(rescind.session(old.session_id).await.unwrap(), None);
+        assert!(
+            rescind.session(new.session_id).await.unwrap().is_some(),
+            "not before an access token's life has passed"
+        );
+        assert_eq!(rescind.stats().counts.swept, 1);
+    }
+
+    #[tokio::test]
+    async fn a_wrong_clock_that_is_put_right_has_cost_nothing() {
+        let (rescind, clock) = house().await;
+        pass(&rescind, &clock, Duration::from_hours(1)).await;
+        let opening = OpenSession::new(subject("alice"), client("app"));
+        let pair = rescind.open_session(opening).await.unwrap();
+        rescind.rotate_keys().await.unwrap();
+        let right = clock.wall();
+        clock.step_wall(right.plus(Duration::from_hours(24 * 365)));
+        pass(&rescind, &clock, Duration::from_mins(10)).await;
+        clock.step_wall(right.plus(Duration::from_mins(10)));
+        pass(&rescind, &clock, Duration::from_mins(1)).await;
+        assert!(rescind.check(&pair.access_token).await.is_ok());
+        assert!(rescind.refresh(&pair.refresh_token, crate::Refresh::default()).await.is_ok());
     }
 }

@@ -224,6 +224,10 @@ impl Follower {
         self.begin();
         let mut began = Now::read(&*self.clock);
         if self.view.mark().stepped(began) {
+            // Between the readings of the two clocks this thread may have been put aside: read them once more.
+            began = Now::read(&*self.clock);
+        }
+        if self.view.mark().stepped(began) {
             self.progress.steps.fetch_add(1, Ordering::Relaxed);
             tracing::error!("the wall clock stepped; the view is loaded again before anything more is answered");
             self.stepped = self.stepped.saturating_add(self.view.mark().drift(began));

@@ -25,9 +25,8 @@ pub(super) enum Fit {
 pub(super) fn fit(known: HighWater, feed: &Feed) -> Fit {
     match feed {
         Feed::Batch(batch) if batch.head.incarnation == known.incarnation && batch.prev_tag == known.tag => Fit::Fits,
-        Feed::Batch(_) => Fit::Lost,
         Feed::Gone(head) if head.incarnation == known.incarnation && head.seq >= known.seq => Fit::Swept,
-        Feed::Gone(_) => Fit::Lost,
+        Feed::Batch(_) | Feed::Gone(_) => Fit::Lost,
     }
 }
 

@@ -144,6 +144,19 @@ impl Layers {
         covering
     }
 
+    /// A cut-off on one of these names, at whatever position; neither keys nor `all` are asked.
+    pub fn holding(&self, names: &[(ScopeKind, Option<Key>)]) -> Option<(ScopeKind, Seq)> {
+        let state = self.published.load();
+        names.iter().find_map(|(kind, key)| {
+            let probe = Probe::new(self.seed, (*key)?);
+            let at = TABLES.iter().position(|table| table == kind)?;
+            state.layers.iter().find_map(|layer| {
+                let offset = layer.tables.get(at)?.find(&probe)?;
+                Some((*kind, Seq::new(layer.base + u64::from(offset.get()))))
+            })
+        })
+    }
+
     /// Applies entries of the log. `now` is read after they were appended.
     ///
     /// Of one name, entries must come in the order of the log, or only the newest: an older cut-off that comes after

@@ -102,6 +102,11 @@ impl View {
         self.layers.covering(&names, *position)
     }
 
+    /// A cut-off on the token or its session, whatever the token's position. For tokens that carry none.
+    pub fn covering_by_name(&self, probe: &Probe) -> Option<(ScopeKind, Seq)> {
+        self.layers.holding(&[(ScopeKind::Token, probe.token), (ScopeKind::Session, probe.session)])
+    }
+
     /// Whether the view is known to be complete up to `now`.
     pub fn freshness(&self, now: Now) -> Freshness {
         self.mark.freshness(now)

@@ -1,4 +1,5 @@
 //! A store that can be replaced by another while it is in use, as an operator does who puts a backup in its place.
+#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::sync::{Arc, Mutex};
 
