@@ -7,8 +7,8 @@ use http::StatusCode;
 use http::header::LOCATION;
 use rescind::log::{Entry, Scope, ScopeKind};
 use rescind::position::Seq;
-use rescind::store::{Feed, Head};
-use rescind::{Error, Rescind, Revoke};
+use rescind::store::{Feed, Head, Store, StoreError};
+use rescind::{Error, Revoke};
 use serde::Deserialize;
 use tracing::info;
 
@@ -80,26 +80,27 @@ fn scope_of(scope: &ScopeJson) -> Result<Scope, Failure> {
 pub(super) async fn list(State(app): State<App>, query: Query) -> Answer<Json<LogJson>> {
     let [after, asked] = query.only(["after", "limit"])?;
     let (after, limit) = (Seq::new(number("after", after, 0)?), limit(asked)?);
-    let (head, entries) = match app.rescind.log(after, limit).await? {
-        Feed::Batch(batch) => (batch.head, batch.entries),
-        Feed::Gone(head) => from_oldest_kept(&app.rescind, after, head, limit).await?,
-    };
+    let (head, entries) = entries_after(&**app.rescind.store(), after, limit).await?;
     let next = entries.last().map(|entry| entry.seq).filter(|last| *last < head.seq).map(Seq::get);
     Ok(Json(LogJson { revocations: entries.iter().map(EntryJson::from).collect(), head: head.seq.get(), next }))
 }
 
-/// The part of the log that follows what was swept: the lowest position from which the store can go on is found by
-/// halving, since it can go on from every one above.
-async fn from_oldest_kept(rescind: &Rescind, after: Seq, head: Head, limit: usize) -> Answer<(Head, Vec<Entry>)> {
+/// The entries after a position, or after whatever was swept behind it: the lowest position from which the store can go
+/// on is found by halving, since it can go on from every one above.
+async fn entries_after(store: &dyn Store, after: Seq, limit: usize) -> Result<(Head, Vec<Entry>), StoreError> {
+    let head = match store.after(after, limit).await? {
+        Feed::Batch(batch) => return Ok((batch.head, batch.entries)),
+        Feed::Gone(head) => head,
+    };
     let (mut gone, mut kept) = (after.get(), head.seq.get());
     while kept.saturating_sub(gone) > 1 {
         let middle = gone + (kept - gone) / 2;
-        match rescind.log(Seq::new(middle), 1).await? {
+        match store.after(Seq::new(middle), 1).await? {
             Feed::Batch(_) => kept = middle,
             Feed::Gone(_) => gone = middle,
         }
     }
-    match rescind.log(Seq::new(kept), limit).await? {
+    match store.after(Seq::new(kept), limit).await? {
         Feed::Batch(batch) => Ok((batch.head, batch.entries)),
         // Asked from beyond the head, or swept on meanwhile: nothing follows.
         Feed::Gone(head) => Ok((head, Vec::new())),
@@ -133,4 +134,41 @@ fn conflict(seq: u64, newest: &Entry) -> Failure {
         crate::wire::ActJson::Lift => format!("{seq} is not in force: {scope} was lifted at {last} already"),
     };
     Failure::conflict(description, serde_json::to_value(EntryJson::from(newest)).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use rescind::log::Scope;
+    use rescind::store::MemoryStore;
+    use rescind::testing::{ManualClock, SeededRandom, cut_off, subject};
+
+    use super::*;
+
+    async fn positions(store: &dyn Store, after: u64, limit: usize) -> Vec<u64> {
+        let (_, entries) = entries_after(store, Seq::new(after), limit).await.unwrap();
+        entries.iter().map(|entry| entry.seq.get()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_log_whose_front_was_swept_is_read_from_what_is_kept() {
+        let clock = Arc::new(ManualClock::new(ManualClock::START));
+        let store = MemoryStore::new(clock, &SeededRandom::new(1)).unwrap();
+        for number in 0..10 {
+            let mut entry = cut_off(Scope::Subject(subject(&format!("u{number}"))));
+            let days = if number < 6 { 1 } else { 90 };
+            entry.remember_until = ManualClock::START.plus(Duration::from_hours(24 * days));
+            store.append(vec![entry]).await.unwrap();
+        }
+        assert_eq!(positions(&store, 0, 100).await, (1..=10).collect::<Vec<_>>());
+        store.sweep(ManualClock::START.plus(Duration::from_hours(48)), 100).await.unwrap();
+        for after in 0..6 {
+            assert_eq!(positions(&store, after, 100).await, [7, 8, 9, 10], "after {after}");
+            assert_eq!(positions(&store, after, 2).await, [7, 8], "after {after}");
+        }
+        assert_eq!(positions(&store, 8, 100).await, [9, 10]);
+        assert_eq!(positions(&store, 99, 100).await, Vec::<u64>::new());
+    }
 }
