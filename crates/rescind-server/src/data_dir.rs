@@ -44,8 +44,8 @@ impl DataDir {
     pub(crate) fn create(&self) -> Result<(), FileError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.0);
         made.map_err(|error| FileError::new(&self.0, format!("cannot be made: {error}; choose another with --data")))?;
-        let mode = self.0.metadata().map_err(|error| FileError::new(&self.0, error.to_string()))?.permissions().mode();
-        if mode & 0o022 != 0 {
+        let about = self.0.metadata().map_err(|error| FileError::new(&self.0, error.to_string()))?;
+        if about.permissions().mode() & 0o022 != 0 {
             let remedy = format!("others can write to it; run: chmod 700 {}", self.0.display());
             return Err(FileError::new(&self.0, remedy));
         }

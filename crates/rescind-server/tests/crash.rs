@@ -1,4 +1,5 @@
 //! `kill -9` under load: whatever was acknowledged is there after the restart. Five rounds; 50 with `RESCIND_LONG=1`.
+#![expect(clippy::unwrap_used, reason = "tests fail loudly, their helpers too")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! Files and settings that cannot be used: a message that names the file and the remedy, exit code 1 (2 for settings),
 //! and nothing overwritten.
+#![expect(clippy::unwrap_used, reason = "tests fail loudly, their helpers too")]
 
 mod support;
 
@@ -17,7 +18,8 @@ fn mode(path: &Path, mode: u32) {
 fn used() -> std::sync::Arc<tempfile::TempDir> {
     let server = Server::dev(&[]);
     let home = std::sync::Arc::clone(&server.home);
-    server.stop();
+    let (status, log) = server.stop();
+    assert_eq!(status.code(), Some(0), "{log}");
     home
 }
 

@@ -54,7 +54,7 @@ fn a_body_above_64_kib_is_413_whether_its_length_is_told_or_not() {
         let head =
             format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {FORM}\r\ntransfer-encoding: chunked\r\n\r\n");
         connection.write(head.as_bytes()).unwrap();
-        let chunk = [format!("{:x}\r\n", 32 * 1024).as_bytes(), &[b'a'; 32 * 1024], b"\r\n"].concat();
+        let chunk = [format!("{:x}\r\n", 32 * 1024).as_bytes(), &vec![b'a'; 32 * 1024], b"\r\n"].concat();
         for _ in 0..3 {
             // The server may have answered and closed before the last one.
             let _ = connection.write(&chunk);

@@ -1,4 +1,5 @@
 //! The database replaced by an older copy of itself while the server is down: what was revoked since must stay dead.
+#![expect(clippy::unwrap_used, reason = "tests fail loudly, their helpers too")]
 
 mod support;
 

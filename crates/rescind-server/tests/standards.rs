@@ -1,5 +1,6 @@
 //! Lines of the standards that can be seen from outside: revocation (RFC 7009), introspection (RFC 7662), metadata
 //! (RFC 8414), keys (RFC 7517), clients that prove themselves (RFC 6749 §2.3).
+#![expect(clippy::unwrap_used, reason = "tests fail loudly, their helpers too")]
 
 mod support;
 

@@ -223,7 +223,7 @@ fn engine(settings: &Settings) -> Result<rescind::Settings, ConfigError> {
     span(&mut engine.absolute, settings.session_absolute);
     span(&mut engine.grace, settings.grace);
     span(&mut engine.staleness_bound, settings.staleness_bound);
-    if engine.access_lifetime > Duration::from_secs(86_400) {
+    if engine.access_lifetime > Duration::from_hours(24) {
         return Err(wrong("access_lifetime", "is above 1d; revocations are kept in memory for so long"));
     }
     engine.max_access_lifetime = engine.access_lifetime;

@@ -48,7 +48,7 @@ impl fmt::Display for Span {
         let millis = self.0.as_millis();
         let (divisor, unit) = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")]
             .into_iter()
-            .find(|(divisor, _)| millis > 0 && millis % divisor == 0)
+            .find(|(divisor, _)| millis > 0 && millis.is_multiple_of(*divisor))
             .unwrap_or((1, "ms"));
         write!(f, "{}{unit}", millis / divisor)
     }

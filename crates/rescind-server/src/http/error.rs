@@ -26,9 +26,9 @@ pub(crate) struct Failure {
     status: StatusCode,
     code: &'static str,
     description: Cow<'static, str>,
-    header: Option<(HeaderName, HeaderValue)>,
+    header: Option<Box<(HeaderName, HeaderValue)>>,
     close: bool,
-    newest: Option<Value>,
+    newest: Option<Box<Value>>,
     reason: Option<Reason>,
 }
 
@@ -57,7 +57,7 @@ impl Failure {
 
     /// 409 `conflict`, with the log entry that stands in the way.
     pub(crate) fn conflict(description: impl Into<Cow<'static, str>>, newest: Option<Value>) -> Self {
-        Self { newest, ..Self::new(StatusCode::CONFLICT, "conflict", description) }
+        Self { newest: newest.map(Box::new), ..Self::new(StatusCode::CONFLICT, "conflict", description) }
     }
 
     /// 403 `access_denied`.
@@ -183,7 +183,7 @@ impl Failure {
     fn mark(self, response: &mut Response) {
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some((name, value)) = self.header {
+        if let Some((name, value)) = self.header.map(|header| *header) {
             headers.insert(name, value);
         }
         if self.close {
@@ -201,7 +201,7 @@ impl Failure {
 
     /// The same with one more header, in place of one that it had.
     pub(crate) fn with(self, name: HeaderName, value: HeaderValue) -> Self {
-        Self { header: Some((name, value)), ..self }
+        Self { header: Some(Box::new((name, value))), ..self }
     }
 
     /// RFC 6750 §3: at least one auth-param; no error code when no credentials came (§3.1).
@@ -279,7 +279,7 @@ impl IntoResponse for Failure {
         }
         body.insert("error_description".to_owned(), plain(&self.description).into());
         if let Some(newest) = self.newest.take() {
-            body.insert("newest".to_owned(), newest);
+            body.insert("newest".to_owned(), *newest);
         }
         let mut response = (self.status, Json(body)).into_response();
         self.mark(&mut response);

@@ -124,7 +124,7 @@ impl Users {
             created_at: self.clock.wall().as_secs(),
         };
         match self.put(&subject, 0, &row).await? {
-            Put::Written(_) => user(&subject, &row),
+            Put::Written(_) => Ok(user(&subject, &row)),
             Put::Stale => Err(UserError::Taken),
         }
     }
@@ -151,7 +151,7 @@ impl Users {
                 row.password.clone_from(hash);
             }
             if let Put::Written(_) = self.put(subject, version, &row).await? {
-                return user(subject, &row);
+                return Ok(user(subject, &row));
             }
         }
         Err(UserError::Busy)
@@ -162,7 +162,7 @@ impl Users {
     /// # Errors
     /// [`UserError::Store`].
     pub(crate) async fn find(&self, subject: &Subject) -> Result<Option<User>, UserError> {
-        self.row(subject).await?.map(|(row, _)| user(subject, &row)).transpose()
+        Ok(self.row(subject).await?.map(|(row, _)| user(subject, &row)))
     }
 
     /// Lists users in the order of their names' bytes, after the name `after`.
@@ -171,7 +171,7 @@ impl Users {
     /// [`UserError::Store`].
     pub(crate) async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<User>, UserError> {
         let records = self.store.records(RecordKind::USERS, after, limit).await?;
-        records.into_iter().map(|(id, record)| user(&subject_of(&id)?, &row_of(&record)?)).collect()
+        records.into_iter().map(|(id, record)| Ok(user(&subject_of(&id)?, &row_of(&record)?))).collect()
     }
 
     /// The user of this name with this password, who may sign in; `None` for any other.
@@ -190,7 +190,7 @@ impl Users {
             if password.len() > PASSWORD_LIMIT { (Zeroizing::default(), false) } else { (password, true) };
         let matches = self.passwords.verify(password, known.as_ref().map(|(_, row)| row.password.clone())).await?;
         match known {
-            Some((subject, row)) if matches && fits && !row.disabled => user(&subject, &row).map(Some),
+            Some((subject, row)) if matches && fits && !row.disabled => Ok(Some(user(&subject, &row))),
             _ => Ok(None),
         }
     }
@@ -225,8 +225,8 @@ fn checked_name(name: &str) -> Result<Subject, UserError> {
     Subject::new(name).map_err(|_| UserError::Invalid("username is empty or has a control character"))
 }
 
-fn user(subject: &Subject, row: &Row) -> Result<User, UserError> {
-    Ok(User { subject: subject.clone(), disabled: row.disabled, created_at: Timestamp::from_secs(row.created_at) })
+fn user(subject: &Subject, row: &Row) -> User {
+    User { subject: subject.clone(), disabled: row.disabled, created_at: Timestamp::from_secs(row.created_at) }
 }
 
 fn subject_of(id: &str) -> Result<Subject, StoreError> {

@@ -15,7 +15,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use crate::config::Limits;
 
 /// In how long a used-up allowance is whole again.
-const WINDOW: Duration = Duration::from_secs(300);
+const WINDOW: Duration = Duration::from_mins(5);
 /// After how many failures what has recovered is forgotten.
 const TIDY_EVERY: u32 = 1024;
 
@@ -83,7 +83,7 @@ impl Throttle {
     pub(crate) fn admit(&self, attempt: Attempt) -> Result<(), Duration> {
         let now = self.clock.now();
         let shut = self.shut.lock().unwrap_or_else(PoisonError::into_inner);
-        let wait = |key| shut.until.get(&key).map_or(Duration::ZERO, |until| until.duration_since(now).into());
+        let wait = |key| shut.until.get(&key).map_or(Duration::ZERO, |until| until.duration_since(now));
         let wait = wait(attempt.user).max(wait(attempt.address));
         if wait.is_zero() { Ok(()) } else { Err(wait) }
     }
@@ -98,7 +98,7 @@ impl Throttle {
             }
         }
         shut.failures = shut.failures.wrapping_add(1);
-        if shut.failures % TIDY_EVERY == 0 {
+        if shut.failures.is_multiple_of(TIDY_EVERY) {
             shut.until.retain(|_, until| *until > now);
             for limiter in [&self.users, &self.addresses] {
                 limiter.retain_recent();

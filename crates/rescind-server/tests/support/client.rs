@@ -1,5 +1,6 @@
 //! A small HTTP/1.1 client that can also send what a proper one would not.
 
+use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
@@ -103,10 +104,10 @@ fn head_of(bytes: &[u8]) -> Reply {
 pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut text = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n");
     for (name, value) in headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        let _ = write!(text, "{name}: {value}\r\n");
     }
     if !body.is_empty() || method == "POST" {
-        text.push_str(&format!("content-length: {}\r\n", body.len()));
+        let _ = write!(text, "content-length: {}\r\n", body.len());
     }
     text.push_str("\r\n");
     [text.as_bytes(), body].concat()

@@ -1,6 +1,7 @@
 //! The real server on free loopback ports with a data directory of its own. Starts it, waits until it is ready, ends it
 //! by its process id. Shared by the test files; knows routes only as far as a sign-in.
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly, their helpers too")]
 #![allow(clippy::allow_attributes, reason = "an expectation would be unfulfilled in the files that use everything")]
 
 mod client;

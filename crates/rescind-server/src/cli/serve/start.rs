@@ -40,9 +40,6 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     let admin_listener = bind(config.admin_listen, "admin_listen").await?;
     let (address, admin_address) = (listener.local_addr()?, admin_listener.local_addr()?);
     let users = Users::new(Arc::clone(&store), Arc::new(SystemClock));
-    if config.dev() {
-        users.add_demo().await?;
-    }
     let issuer = config.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
     let audience = config.audience.clone().unwrap_or_else(|| issuer.clone());
     let rescind = Rescind::builder(issuer, audience)
@@ -54,11 +51,17 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
         .welcome(users.clone())
         .build()
         .await?;
+    // After the engine has found store, root secret and high-water mark to fit: until then nothing is written.
+    if config.dev() {
+        users.add_demo().await?;
+    }
     let metrics = logs::metrics()?;
     let limits = config.limits;
     let throttle = Throttle::new(&limits);
     let app =
         App::new(Parts { rescind, config, users, throttle, admin_token, metrics, draining: AtomicBool::new(false) });
+    // Before anybody learns where the server is: whoever is told may stop it at once.
+    let mut signals = stop::Signals::listen()?;
     crate::admin_address::publish(&app.config.data, admin_address)?;
     announce(&app, address, admin_address)?;
 
@@ -66,7 +69,7 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     let upkeep = tokio::spawn(upkeep(app.clone()));
     let public = tokio::spawn(listen::serve(listener, public::routes(app.clone()), limits, stopped.clone()));
     let admin = tokio::spawn(listen::serve(admin_listener, admin::router(app.clone()), limits, stopped));
-    stop::signal().await?;
+    signals.told().await;
     stop::in_order(&app, &stop, [public, admin]).await;
     upkeep.abort();
     info!("stopped");

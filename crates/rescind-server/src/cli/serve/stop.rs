@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal as on};
+use tokio::signal::unix::{Signal, SignalKind, signal as on};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
@@ -13,18 +13,28 @@ use crate::app::App;
 /// Between "not ready" and closed doors: the time in which a load balancer looks. Nobody balances a trial run.
 const LEAD: Duration = Duration::from_secs(1);
 
-/// Waits until the process is told to stop.
-///
-/// # Errors
-/// Where the signals cannot be listened to.
-pub(super) async fn signal() -> io::Result<()> {
-    let mut terminate = on(SignalKind::terminate())?;
-    let mut interrupt = on(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that tell the process to stop. From its making on they no longer end the process by themselves.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Listens to them.
+    ///
+    /// # Errors
+    /// Where they cannot be listened to.
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    /// Waits for one of them.
+    pub(super) async fn told(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// Ends it in order.

@@ -14,7 +14,6 @@ mod token;
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
-use http::StatusCode;
 use rescind::log::Text;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
@@ -69,7 +68,7 @@ fn csrf(issuer: &str) -> CsrfLayer<fn(ProtectionError) -> Response> {
 }
 
 fn cross_site(_: ProtectionError) -> Response {
-    Failure::new(StatusCode::FORBIDDEN, "access_denied", "the request comes from another site").into_response()
+    Failure::forbidden("the request comes from another site").into_response()
 }
 
 /// By whom the log says that an entry was made.
