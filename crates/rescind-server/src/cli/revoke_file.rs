@@ -71,16 +71,29 @@ fn parse(kind: ScopeKind, name: &str, text: &str) -> Result<Vec<Line>, Failure> 
     Ok(lines)
 }
 
+/// How far a run came.
+#[derive(Debug, Default)]
+struct Account {
+    total: usize,
+    /// Acknowledged by the server.
+    done: usize,
+    /// Refused by the server; each was reported.
+    failed: usize,
+    /// Sent, but no answer came: whether they were revoked is unknown.
+    unsure: usize,
+    /// Why no answer came, the first time.
+    broke: Option<Failure>,
+}
+
 /// Revokes every line and says exactly how far it came.
 pub(crate) async fn run(client: &Client, out: &mut Out, lines: Vec<Line>, order: &Order) -> Result<(), Failure> {
-    let total = lines.len();
-    let bar = progress(total);
+    let mut account = Account { total: lines.len(), ..Account::default() };
+    let bar = progress(account.total);
     let mut waiting = VecDeque::from(lines);
     let mut under_way = JoinSet::new();
-    let (mut done, mut failed) = (0_usize, 0_usize);
-    let mut gone: Option<Failure> = None;
     loop {
-        while gone.is_none() && under_way.len() < AT_ONCE {
+        // Nothing that follows a server that is gone could fare better.
+        while account.broke.is_none() && under_way.len() < AT_ONCE {
             let Some(line) = waiting.pop_front() else { break };
             let (client, order) = (client.clone(), order.clone());
             under_way.spawn(async move {
@@ -89,25 +102,25 @@ pub(crate) async fn run(client: &Client, out: &mut Out, lines: Vec<Line>, order:
             });
         }
         let Some(finished) = under_way.join_next().await else { break };
-        let Ok((line, answer)) = finished else { continue };
         bar.inc(1);
-        match answer {
-            Ok(answer) => {
-                done += 1;
+        match finished {
+            Ok((_, Ok(answer))) => {
+                account.done += 1;
                 succeeded(out, &answer)?;
             }
-            Err(failure) => {
-                failed += 1;
+            Ok((line, Err(failure @ Failure::Refused(_)))) => {
+                account.failed += 1;
                 bar.suspend(|| report(out, &line, &failure))?;
-                // Nothing that follows could fare better.
-                if !matches!(failure, Failure::Refused(_)) {
-                    gone = Some(failure);
-                }
             }
+            Ok((_, Err(failure))) => {
+                account.unsure += 1;
+                account.broke.get_or_insert(failure);
+            }
+            Err(_) => account.unsure += 1,
         }
     }
     bar.finish_and_clear();
-    account(out, done, failed, total)
+    account.close(out)
 }
 
 fn succeeded(out: &mut Out, answer: &Value) -> Result<(), Failure> {
@@ -116,32 +129,41 @@ fn succeeded(out: &mut Out, answer: &Value) -> Result<(), Failure> {
 
 fn report(out: &mut Out, line: &Line, failure: &Failure) -> Result<(), Failure> {
     if out.format() == Format::Json {
-        let error = match failure {
-            Failure::Refused(refusal) => refusal.error.as_str(),
-            _ => "not_sent",
-        };
-        return out.json(&json!({"line": line.number, "error": error, "error_description": failure.to_string()}));
+        return out.json(&json!({"line": line.number, "error": "refused", "error_description": failure.to_string()}));
     }
     let text = format!("line {}: {}: {failure}", line.number, line.target.name());
     out.line(super::output::printable(&text))
 }
 
-fn account(out: &mut Out, done: usize, failed: usize, total: usize) -> Result<(), Failure> {
-    let untried = total - done - failed;
-    if failed == 0 && untried == 0 {
-        return if out.format() == Format::Json { Ok(()) } else { out.line(format_args!("revoked {done} of {total}")) };
+impl Account {
+    fn close(self, out: &mut Out) -> Result<(), Failure> {
+        let Self { total, done, failed, unsure, broke } = self;
+        if done == total {
+            return if out.format() == Format::Json {
+                Ok(())
+            } else {
+                out.line(format_args!("revoked {done} of {total}"))
+            };
+        }
+        let mut text = format!("revoked {done} of {total}");
+        let untried = total - done - failed - unsure;
+        let parts = [(failed, "refused"), (unsure, "sent without an answer"), (untried, "not tried")];
+        for (count, what) in parts.into_iter().filter(|(count, _)| *count > 0) {
+            text.extend([", ", &count.to_string(), " ", what]);
+        }
+        text.push_str(". Run the same command again to go on: revoking twice is harmless");
+        if let Some(broke) = broke {
+            text.extend([". It stopped because: ", &broke.to_string()]);
+        }
+        Err(Failure::Partly(text))
     }
-    let rest = if untried > 0 { format!(", {untried} not tried") } else { String::new() };
-    Err(Failure::Partly(format!(
-        "revoked {done} of {total}, {failed} failed{rest}. Run the same command again to go on: revoking twice is harmless"
-    )))
 }
 
 fn progress(total: usize) -> ProgressBar {
     // Hidden by itself where standard error is no terminal.
     let length = u64::try_from(total).unwrap_or(u64::MAX);
     let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
-    match ProgressStyle::with_template("revoking {bar:30} {pos}/{len}  {per_sec}  {eta} left") {
+    match ProgressStyle::with_template("revoking {bar:30} {pos} of {len}, {eta} left") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }

@@ -42,6 +42,8 @@ pub(crate) struct User {
     /// Whether sign-in and refresh are refused.
     pub(crate) disabled: bool,
     pub(crate) created_at: Timestamp,
+    /// Which writing of the record this is.
+    version: u64,
 }
 
 /// What to change about a user.
@@ -124,7 +126,7 @@ impl Users {
             created_at: self.clock.wall().as_secs(),
         };
         match self.put(&subject, 0, &row).await? {
-            Put::Written(_) => Ok(user(&subject, &row)),
+            Put::Written(version) => Ok(user(&subject, &row, version)),
             Put::Stale => Err(UserError::Taken),
         }
     }
@@ -150,8 +152,8 @@ impl Users {
             if let Some(hash) = &hash {
                 row.password.clone_from(hash);
             }
-            if let Put::Written(_) = self.put(subject, version, &row).await? {
-                return Ok(user(subject, &row));
+            if let Put::Written(version) = self.put(subject, version, &row).await? {
+                return Ok(user(subject, &row, version));
             }
         }
         Err(UserError::Busy)
@@ -162,7 +164,15 @@ impl Users {
     /// # Errors
     /// [`UserError::Store`].
     pub(crate) async fn find(&self, subject: &Subject) -> Result<Option<User>, UserError> {
-        Ok(self.row(subject).await?.map(|(row, _)| user(subject, &row)))
+        Ok(self.row(subject).await?.map(|(row, version)| user(subject, &row, version)))
+    }
+
+    /// Whether the user is as it was read: neither password nor disabling has been written since.
+    ///
+    /// # Errors
+    /// [`UserError::Store`].
+    pub(crate) async fn is_unchanged(&self, user: &User) -> Result<bool, UserError> {
+        Ok(self.row(&user.subject).await?.is_some_and(|(_, version)| version == user.version))
     }
 
     /// Lists users in the order of their names' bytes, after the name `after`.
@@ -171,7 +181,7 @@ impl Users {
     /// [`UserError::Store`].
     pub(crate) async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<User>, UserError> {
         let records = self.store.records(RecordKind::USERS, after, limit).await?;
-        records.into_iter().map(|(id, record)| Ok(user(&subject_of(&id)?, &row_of(&record)?))).collect()
+        records.into_iter().map(|(id, record)| Ok(user(&subject_of(&id)?, &row_of(&record)?, record.version))).collect()
     }
 
     /// The user of this name with this password, who may sign in; `None` for any other.
@@ -182,15 +192,17 @@ impl Users {
     /// [`UserError::Busy`], [`UserError::Store`].
     pub(crate) async fn verify(&self, name: &str, password: Zeroizing<String>) -> Result<Option<User>, UserError> {
         let known = match checked_name(name) {
-            Ok(subject) => self.row(&subject).await?.map(|(row, _)| (subject, row)),
+            Ok(subject) => self.row(&subject).await?.map(|(row, version)| (subject, row, version)),
             Err(_) => None,
         };
         // One that is too long cannot have been set; hashing its front costs the same as hashing any other.
         let (password, fits) =
             if password.len() > PASSWORD_LIMIT { (Zeroizing::default(), false) } else { (password, true) };
-        let matches = self.passwords.verify(password, known.as_ref().map(|(_, row)| row.password.clone())).await?;
+        let matches = self.passwords.verify(password, known.as_ref().map(|(_, row, _)| row.password.clone())).await?;
         match known {
-            Some((subject, row)) if matches && fits && !row.disabled => Ok(Some(user(&subject, &row))),
+            Some((subject, row, version)) if matches && fits && !row.disabled => {
+                Ok(Some(user(&subject, &row, version)))
+            }
             _ => Ok(None),
         }
     }
@@ -225,8 +237,9 @@ fn checked_name(name: &str) -> Result<Subject, UserError> {
     Subject::new(name).map_err(|_| UserError::Invalid("username is empty or has a control character"))
 }
 
-fn user(subject: &Subject, row: &Row) -> User {
-    User { subject: subject.clone(), disabled: row.disabled, created_at: Timestamp::from_secs(row.created_at) }
+fn user(subject: &Subject, row: &Row, version: u64) -> User {
+    let created_at = Timestamp::from_secs(row.created_at);
+    User { subject: subject.clone(), disabled: row.disabled, created_at, version }
 }
 
 fn subject_of(id: &str) -> Result<Subject, StoreError> {

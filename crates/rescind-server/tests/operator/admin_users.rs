@@ -69,3 +69,43 @@ fn users_are_listed_by_name_in_pages_without_their_passwords() {
     assert!(!first.to_string().contains("argon2") && first["users"][0].get("password").is_none());
     change(&server, "a%2Fb%20c", json!({"disabled": true}));
 }
+
+/// Signs in from several threads without a pause until it is refused, and returns every pair that was given.
+fn signed_in_until_refused(server: &Running, password: &str, change: impl FnOnce()) -> Vec<crate::running::Pair> {
+    std::thread::scope(|scope| {
+        let keep_trying = || {
+            let mut pairs = Vec::new();
+            while let Ok(pair) = server.sign_in("alice", password) {
+                pairs.push(pair);
+            }
+            pairs
+        };
+        let threads: Vec<_> = (0..6).map(|_| scope.spawn(keep_trying)).collect();
+        change();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn a_sign_in_that_races_the_change_of_the_password_or_the_disabling_does_not_survive_it() {
+    let server = Running::start();
+    server.post("/admin/v1/users", json!({"username": "alice", "password": PASSWORD}));
+    let mut password = PASSWORD.to_owned();
+    for round in 0..10 {
+        let next = format!("{PASSWORD} {round}");
+        let pairs = signed_in_until_refused(&server, &password, || {
+            change(&server, "alice", json!({"password": next}));
+        });
+        let alive = pairs.iter().filter(|pair| server.me(&pair.access) == 200).count();
+        assert_eq!(alive, 0, "round {round}: of {} sessions of the old password", pairs.len());
+        password = next;
+    }
+    for round in 0..10 {
+        let pairs = signed_in_until_refused(&server, &password, || {
+            change(&server, "alice", json!({"disabled": true}));
+        });
+        let alive = pairs.iter().filter(|pair| server.me(&pair.access) == 200).count();
+        assert_eq!(alive, 0, "round {round}: of {} sessions of a disabled user", pairs.len());
+        change(&server, "alice", json!({"disabled": false}));
+    }
+}

@@ -69,7 +69,7 @@ fn a_stopped_server_is_a_warning_and_broken_files_fail() {
     assert_eq!(part(data, "database").0, "fail");
     std::fs::remove_file(copy.join("high-water")).unwrap();
     let (level, text) = part(data, "high-water");
-    assert!(level == "fail" && text.contains("restore"), "{text}");
+    assert!(level == "fail" && text.contains("rescind revoke all"), "{text}");
     chmod(&copy, 0o777);
     assert_eq!(part(data, "data").0, "fail");
     chmod(&copy, 0o700);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::running::Running;
+use crate::running::{Running, rescind, run};
 
 #[test]
 fn a_file_of_ids_is_revoked_and_counted() {
@@ -41,7 +41,7 @@ fn a_line_that_the_server_refuses_is_named_and_the_others_are_done() {
         server.rescind_with(&["revoke", "session", "--from-file", "-"], &format!("{unknown}\n{}\n", alice.session));
     assert_eq!(ran.code, 1);
     assert!(ran.out.starts_with("line 1: session 0198c0de"), "{}", ran.out);
-    assert!(ran.err.contains("revoked 1 of 2, 1 failed"), "{}", ran.err);
+    assert!(ran.err.contains("revoked 1 of 2, 1 refused"), "{}", ran.err);
     assert_eq!(server.me(&alice.access), 401);
 }
 
@@ -53,7 +53,7 @@ fn tokens_in_a_file_are_recognised_and_never_shown() {
     let text = format!("{}\n{}\n{forged}\n", alice.access, bob.refresh);
     let ran = server.rescind_with(&["revoke", "token", "--from-file", "-"], &text);
     assert_eq!(ran.code, 1);
-    assert!(ran.err.contains("revoked 2 of 3, 1 failed"), "{}", ran.err);
+    assert!(ran.err.contains("revoked 2 of 3, 1 refused"), "{}", ran.err);
     assert!(!ran.out.contains("rrt_") && !ran.err.contains("rrt_"), "{ran:?}");
     assert_eq!(server.me(&alice.access), 401);
     assert!(server.is_dead(&bob));
@@ -76,4 +76,16 @@ fn a_dry_run_of_a_file_ends_nothing() {
     let said = server.rescind_with(&["revoke", "subject", "--from-file", "-", "--dry-run"], "alice\nbob\n").ok();
     assert!(said.contains("would revoke subject alice") && said.contains("would revoke subject bob"), "{said}");
     assert_eq!(server.me(&alice.access), 200);
+}
+
+#[test]
+fn a_server_that_is_gone_stops_the_run_with_an_exact_account() {
+    let server = Running::start();
+    let data = server.server.data();
+    let text = "alice\n".repeat(100);
+    let mut command = rescind(&["revoke", "subject", "--from-file", "-", "--server", "http://127.0.0.1:1"]);
+    let ran = run(command.env("RESCIND_DATA", data), &text);
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    assert!(ran.err.contains("revoked 0 of 100, 32 sent without an answer, 68 not tried"), "{}", ran.err);
+    assert!(ran.err.contains("Is it running?"), "{}", ran.err);
 }

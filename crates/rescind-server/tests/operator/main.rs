@@ -1,13 +1,6 @@
 //! What an operator and a trusted backend do: the admin API and the command line, on a real server with a real database.
 //! Each test has a server and a data directory of its own. Read the `cli_` files as scripts: they show the commands.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::allow_attributes,
-    reason = "tests fail loudly, also outside of the functions that are marked as tests"
-)]
+#![cfg(test)]
 
 mod admin_guard;
 mod admin_input;

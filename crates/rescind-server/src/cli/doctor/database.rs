@@ -39,7 +39,9 @@ pub(super) fn look(data: &Path, database: Option<&Path>) -> Vec<Finding> {
             vec![Finding::fail(PART, format!("{}: {error}", path.display()), "run this as the server's user")]
         }
     };
-    findings.extend(room(path.parent().filter(|folder| folder.is_dir()).unwrap_or(data)));
+    let folder = path.parent().filter(|folder| folder.is_dir()).unwrap_or(data);
+    findings.extend(room(folder));
+    findings.extend(medium(folder));
     findings
 }
 
@@ -55,7 +57,8 @@ fn broken(path: &Path, why: &str) -> Finding {
     Finding::fail(
         PART,
         format!("{} is not a SQLite database: {why}", path.display()),
-        "restore it and high-water from one backup; never start the server on an empty file in its place",
+        "restore rescind.db from a backup and leave high-water as it is: by it the server sees at start that the copy is older, \
+         and revokes everything before it",
     )
 }
 
@@ -91,6 +94,31 @@ fn room(folder: &Path) -> Option<Finding> {
     })
 }
 
+/// Whether what is written here stays, and is locked as SQLite needs it.
+fn medium(folder: &Path) -> Option<Finding> {
+    judge_medium(i128::from(rustix::fs::statfs(folder).ok()?.f_type))
+}
+
+/// **Source:** the magic numbers of `statfs(2)`.
+fn judge_medium(magic: i128) -> Option<Finding> {
+    let network = |name: &str| {
+        let what = format!("the database is on {name}, a network file system");
+        Finding::fail("disk", what, "move it to a local disk: a WAL needs memory and locks that all its readers share")
+    };
+    let fleeting = |name: &str, when: &str| {
+        let what = format!("the database is on {name}: revocations are gone {when}");
+        Finding::warn("disk", what, "put --data on a disk or a volume")
+    };
+    match magic {
+        0x6969 => Some(network("NFS")),
+        0x517b | 0xff53_4d42 | 0xfe53_4d42 => Some(network("SMB")),
+        0x0102_1997 => Some(network("9p")),
+        0x0102_1994 | 0x8584_58f6 => Some(fleeting("a file system in memory", "when the machine restarts")),
+        0x794c_7630 => Some(fleeting("a container's own layer", "when the container is made anew")),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Level;
@@ -118,5 +146,11 @@ mod tests {
         assert_eq!(level_of(Some(&header)), Level::Warn);
         header[18..20].copy_from_slice(&[2, 2]);
         assert_eq!(level_of(Some(&header)), Level::Ok);
+    }
+
+    #[test]
+    fn a_medium_that_forgets_is_a_warning_and_one_that_cannot_lock_fails() {
+        let level = |magic| judge_medium(magic).map(|finding| finding.level);
+        assert_eq!([level(0xef53), level(0x0102_1994), level(0x6969)], [None, Some(Level::Warn), Some(Level::Fail)]);
     }
 }

@@ -12,17 +12,26 @@ struct Secret {
     name: &'static str,
     /// What to do where it is missing although the database is there.
     lost: &'static str,
+    /// What to do once its mode is right again, where others may have read or written it.
+    exposed: &'static str,
 }
 
 const SECRETS: [Secret; 3] = [
     Secret {
         name: "root.key",
         lost: "restore it from your backup: without it every token and the stored signing keys are lost",
+        exposed: "if others had accounts here, take it for stolen: make a new one, everyone signs in again",
     },
-    Secret { name: "admin-token", lost: "restart the server: it makes a new one" },
+    Secret {
+        name: "admin-token",
+        lost: "restart the server: it makes a new one",
+        exposed: "if others had accounts here, remove it and restart the server, which makes a new one",
+    },
     Secret {
         name: "high-water",
-        lost: "restore it from the same place as the database; without it a database that went back is not noticed at start",
+        lost: "the server makes a new one at start; only if the database was put back to an older copy, run `rescind revoke all \
+               --yes` then: without the mark that is not noticed",
+        exposed: "whoever can write it can hide that the database was put back to an older copy",
     },
 ];
 
@@ -89,7 +98,7 @@ fn file(path: &Path, secret: &Secret, started: bool) -> Finding {
         return Finding::fail(
             part,
             format!("{here} can be read or written by others (mode {mode:04o})"),
-            format!("chmod 600 {here}; if others had accounts here, treat the secret as stolen"),
+            format!("chmod 600 {here}; {}", secret.exposed),
         );
     }
     let mut first = [0_u8; 1];

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::client::{Client, Connection};
+use super::super::client::Connection;
 use super::super::failure::Failure;
 use super::super::output::{now, span};
 use super::Finding;
@@ -20,7 +20,7 @@ pub(super) async fn look(connection: &Connection) -> Vec<Finding> {
         }
     };
     match client.get(&["stats"], &[]).await {
-        Ok(stats) => judge(&client, &stats),
+        Ok(stats) => judge(client.base(), &stats),
         Err(Failure::Unreachable { url, why }) => vec![Finding::warn(
             PART,
             format!("no answer at {url} ({why}); only files were looked at"),
@@ -30,14 +30,14 @@ pub(super) async fn look(connection: &Connection) -> Vec<Finding> {
     }
 }
 
-fn judge(client: &Client, stats: &Value) -> Vec<Finding> {
+fn judge(base: &str, stats: &Value) -> Vec<Finding> {
     let number = |name: &str| stats.get(name).and_then(Value::as_u64);
     let mut findings = Vec::new();
     if stats.get("ready").and_then(Value::as_bool) == Some(true) {
-        findings.push(Finding::ok(PART, format!("{} answers and is ready", client.base())));
+        findings.push(Finding::ok(PART, format!("{base} answers and is ready")));
     } else {
         let why = stats.get("not_ready").and_then(Value::as_str).unwrap_or("it does not say why");
-        findings.push(Finding::fail(PART, format!("{} is not ready: {why}", client.base()), "see the server's log"));
+        findings.push(Finding::fail(PART, format!("{base} is not ready: {why}"), "see the server's log"));
     }
     if let (Some(head), Some(applied), Some(staleness)) = (number("head"), number("applied"), number("staleness_ms")) {
         let shown = format!("position {applied} of {head}, {staleness} ms old");
@@ -62,5 +62,53 @@ fn judge(client: &Client, stats: &Value) -> Vec<Finding> {
             ));
         }
     }
+    findings.extend(alarms(stats));
     findings
+}
+
+/// What should never happen, counted since the server started.
+fn alarms(stats: &Value) -> impl Iterator<Item = Finding> {
+    let alarms = [
+        (
+            "history_healed",
+            "the store lost or forked its history",
+            "find out who put an older database in place; every token from before was revoked, users sign in again",
+        ),
+        (
+            "refresh_ahead",
+            "the store lost an acknowledged rotation",
+            "look at the disk: it may not keep what it has flushed",
+        ),
+        ("clock_steps", "the clock stepped", "keep it with NTP, slewing; no revocation was lost by it"),
+    ];
+    alarms.into_iter().filter_map(|(name, what, remedy)| {
+        let times = stats.get(name).and_then(Value::as_u64).filter(|times| *times > 0)?;
+        Some(Finding::warn("alarm", format!("{what} ({times} since the server started)"), remedy))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::Level;
+    use super::*;
+
+    fn levels(stats: &Value) -> Vec<(&'static str, Level)> {
+        judge("http://x", stats).into_iter().map(|finding| (finding.part, finding.level)).collect()
+    }
+
+    #[test]
+    fn a_server_that_is_stale_or_not_ready_fails() {
+        let stale = json!({"ready": false, "head": 3, "applied": 2, "staleness_ms": 5000, "staleness_bound_ms": 2000});
+        assert_eq!(levels(&stale), [(PART, Level::Fail), ("view", Level::Fail)]);
+        let well = json!({"ready": true, "head": 3, "applied": 3, "staleness_ms": 5, "staleness_bound_ms": 2000});
+        assert_eq!(levels(&well), [(PART, Level::Ok), ("view", Level::Ok)]);
+    }
+
+    #[test]
+    fn an_alarm_is_shown_until_the_server_is_started_anew() {
+        let stats = json!({"ready": true, "history_healed": 1, "clock_steps": 0});
+        assert_eq!(levels(&stats), [(PART, Level::Ok), ("alarm", Level::Warn)]);
+    }
 }

@@ -7,6 +7,7 @@ use rescind::id::KeyId;
 use rescind::keys::KeyState;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tracing::info;
 
 use super::query::{Query, Segment};
 use super::{actor, reason};
@@ -41,6 +42,7 @@ pub(super) struct Nothing {}
 pub(super) async fn rotate(State(app): State<App>, query: Query, _: OptionalJson<Nothing>) -> Answer<Json<Value>> {
     let [] = query.only([])?;
     let current = app.rescind.rotate_keys().await?;
+    info!(%current, "keys rotated");
     Ok(Json(json!({ "current": current })))
 }
 
@@ -49,5 +51,6 @@ pub(super) async fn revoke(State(app): State<App>, Segment(kid): Segment, query:
     let [given] = query.only(["reason"])?;
     let kid = KeyId::new(&kid).map_err(|error| Failure::invalid_request(format!("the key id is {error}")))?;
     let entry = app.rescind.revoke_key(&kid, reason(given.as_deref().or(Some("key revoked")))?, actor()?).await?;
+    info!(seq = entry.seq.get(), %kid, "key revoked");
     Ok(Json(EntryJson::from(&entry)))
 }

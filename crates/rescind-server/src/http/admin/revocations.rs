@@ -10,6 +10,7 @@ use rescind::position::Seq;
 use rescind::store::{Feed, Head};
 use rescind::{Error, Rescind, Revoke};
 use serde::Deserialize;
+use tracing::info;
 
 use super::query::{Query, Segment, limit, number};
 use super::{actor, reason};
@@ -58,6 +59,7 @@ pub(super) async fn revoke(
     if everywhere {
         app.rescind.sync().await?;
     }
+    info!(seq = entry.seq.get(), kind = entry.scope.kind().as_str(), "revoked");
     let location = format!("/admin/v1/revocations/{}", entry.seq);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(EntryJson::from(&entry))).into_response())
 }
@@ -110,7 +112,10 @@ pub(super) async fn lift(State(app): State<App>, Segment(seq): Segment, query: Q
     let seq = seq.parse().map_err(|_| Failure::invalid_request("the position is not a number"))?;
     let lift = app.rescind.lift(Seq::new(seq), reason(given.as_deref())?, actor()?).await;
     match lift {
-        Ok(entry) => Ok(Json(EntryJson::from(&entry))),
+        Ok(entry) => {
+            info!(seq = entry.seq.get(), of = seq, kind = entry.scope.kind().as_str(), "lifted");
+            Ok(Json(EntryJson::from(&entry)))
+        }
         Err(Error::Conflict { newest: Some(newest) }) => Err(conflict(seq, &newest)),
         Err(error) => Err(error.into()),
     }

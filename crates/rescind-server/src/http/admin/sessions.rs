@@ -13,6 +13,7 @@ use rescind::store::Page;
 use rescind::{OpenSession, Rescind};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use tracing::info;
 
 use super::query::{Query, Segment, limit};
 use crate::app::App;
@@ -45,13 +46,14 @@ pub(super) async fn open(State(app): State<App>, query: Query, StrictJson(reques
         .open_session(OpenSession {
             subject: named("subject", Subject::new(&request.subject))?,
             class: class(&app.config.clients, &client, request.class.as_deref())?,
-            client,
+            client: client.clone(),
             auth_time: None,
             device: request.device,
             scope: request.scope,
             claims: request.claims,
         })
         .await?;
+    info!(session = %pair.session_id, %client, "session opened for a trusted backend");
     Ok(token_pair::in_body(&pair))
 }
 

@@ -10,6 +10,7 @@ use rescind::id::Subject;
 use rescind::log::Scope;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tracing::info;
 use zeroize::Zeroizing;
 
 use super::query::{Query, Segment, limit};
@@ -51,6 +52,7 @@ pub(super) async fn add(
 ) -> Answer<Response> {
     let [] = query.only([])?;
     let user = app.users.add(&request.username, Zeroizing::new(request.password)).await?;
+    info!(user = %user.subject, "user added");
     Ok((StatusCode::CREATED, Json(shown(&user))).into_response())
 }
 
@@ -72,6 +74,7 @@ pub(super) async fn change(
     };
     let change = Change { disabled: request.disabled, password: request.password.map(Zeroizing::new) };
     let user = app.users.change(&subject, change).await?;
+    info!(user = %user.subject, disabled = user.disabled, because = why, "user changed");
     let mut body = json!(shown(&user));
     if let Some(why) = why {
         // Should this fail, the caller gets 503 and asks again: both steps may be done twice.

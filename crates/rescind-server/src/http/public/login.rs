@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Redirect};
 use http::header::{USER_AGENT, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use rescind::id::ClientId;
-use rescind::{LogoutScope, OpenSession, TokenPair};
+use rescind::log::Scope;
+use rescind::{LogoutScope, OpenSession, Revoke, TokenPair};
 use serde::Deserialize;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
@@ -116,7 +117,7 @@ async fn open(app: &App, peer: SocketAddr, sign_in: SignIn, agent: Option<String
     };
     let class = app.config.clients.class(client.as_str());
     let session = OpenSession {
-        subject: user.subject,
+        subject: user.subject.clone(),
         client,
         class,
         auth_time: None,
@@ -125,6 +126,17 @@ async fn open(app: &App, peer: SocketAddr, sign_in: SignIn, agent: Option<String
         claims: None,
     };
     let pair = app.rescind.open_session(session).await?;
+    // Asked behind the session's opening: a cut-off that came with a new password, while the old one was being checked,
+    // lies before this session and does not cover it. One that is still to come does.
+    if !app.users.is_unchanged(&user).await? {
+        let revoke = Revoke {
+            scope: Scope::session(pair.session_id),
+            reason: super::actor("user_changed")?,
+            actor: super::actor("login")?,
+        };
+        app.rescind.revoke(revoke).await?;
+        return Err(wrong_credentials());
+    }
     info!(%peer, session = %pair.session_id, "signed in");
     metrics::counter!("rescind_sign_ins_total", "result" => "opened").increment(1);
     Ok(pair)
