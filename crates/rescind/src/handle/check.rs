@@ -114,10 +114,9 @@ impl Rescind {
         let checked = inner.check(token, policy).await;
         match &checked {
             Ok(live) if live.staleness.is_some() => inner.counters.check_allowed_stale.one(),
-            Ok(_) => {}
             Err(Error::Rejected(_)) => inner.counters.check_refused.one(),
             Err(Error::Stale { .. }) => inner.counters.check_stale.one(),
-            Err(_) => {}
+            Ok(_) | Err(_) => {}
         }
         checked
     }
