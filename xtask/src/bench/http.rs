@@ -1,4 +1,5 @@
 //! Figures over HTTP: the real server in a release build on one core, `wrk` on the other, on loopback, for seconds.
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures the machine, not what a Clock says")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

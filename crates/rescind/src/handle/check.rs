@@ -114,10 +114,9 @@ impl Rescind {
         let checked = inner.check(token, policy).await;
         match &checked {
             Ok(live) if live.staleness.is_some() => inner.counters.check_allowed_stale.one(),
-            Ok(_) => {}
             Err(Error::Rejected(_)) => inner.counters.check_refused.one(),
             Err(Error::Stale { .. }) => inner.counters.check_stale.one(),
-            Err(_) => {}
+            Ok(_) | Err(_) => {}
         }
         checked
     }
@@ -133,9 +132,10 @@ impl Rescind {
 
 impl Inner {
     async fn check(&self, token: &str, policy: Policy) -> Result<Live, Error> {
-        let known = self.known(token, Now::read(&*self.clock))?;
+        let now = Now::read(&*self.clock);
+        let known = self.known(token, now)?;
         let staleness = match self.settings.checks {
-            Checks::Both => self.ask_log(|view| view.covering(&known.probe), policy).await?,
+            Checks::Both => self.ask_log(|view| view.covering(&known.probe), policy, now).await?,
             Checks::RefreshOnly => None,
         };
         if let Some(also) = &self.also_check
@@ -168,18 +168,20 @@ impl Inner {
         Ok(known)
     }
 
-    /// Asks the view what a token needs asked; returns how stale it was where the policy allows that.
+    /// Asks the view what a token needs asked; returns how stale it was at `now` where the policy allows that.
     pub(super) async fn ask_log(
         &self,
         covering: impl Fn(&View) -> Option<(ScopeKind, Seq)>,
         policy: Policy,
+        mut now: Now,
     ) -> Result<Option<Duration>, Error> {
         let bound = self.settings.staleness_bound;
-        if policy == Policy::Strict && timeout(bound, self.progress.round()).await.is_err() {
-            return Err(Error::Stale { retry_after: bound });
+        if policy == Policy::Strict {
+            timeout(bound, self.progress.round()).await.map_err(|_| Error::Stale { retry_after: bound })?;
+            now = Now::read(&*self.clock);
         }
         // The mark first and the tables after it, never the other way round: what was known at the mark is in them.
-        let mut freshness = self.view.freshness(Now::read(&*self.clock));
+        let mut freshness = self.view.freshness(now);
         let ask = matches!((freshness, policy), (Freshness::Stale(_), Policy::Bounded(OnStale::Ask)));
         if ask && timeout(bound, self.progress.round()).await.is_ok() {
             freshness = self.view.freshness(Now::read(&*self.clock));

@@ -8,7 +8,7 @@ use super::error::Error;
 use super::{Inner, Rescind};
 use crate::access_token::{ForeignIssuer, ForeignVerified, Unverified};
 use crate::rejection::Rejection;
-use crate::view::{Scopes, View};
+use crate::view::{Now, Scopes, View};
 
 /// A foreign access token that is good: verified, and not revoked here.
 #[derive(Debug, Clone)]
@@ -54,7 +54,8 @@ impl Rescind {
         let probe = inner.view.probe(scopes, position);
         // Names are exact: a cut-off on one covers it, whenever the token says that it was issued.
         let covering = |view: &View| view.covering_by_name(&probe).or_else(|| view.covering(&probe));
-        let staleness = inner.ask_log(covering, Policy::Bounded(inner.settings.on_stale)).await?;
+        let staleness =
+            inner.ask_log(covering, Policy::Bounded(inner.settings.on_stale), Now::read(&*inner.clock)).await?;
         Ok(LiveForeign { verified, staleness })
     }
 }

@@ -15,6 +15,7 @@ use crate::log::Entry;
 use crate::refresh_token::{Decision, decide, looks_like_refresh_token};
 use crate::rejection::Rejection;
 use crate::session::{Loaded, Session};
+use crate::view::Now;
 
 /// What a token is, for a resource server (RFC 7662).
 #[derive(Debug)]
@@ -130,7 +131,9 @@ impl Inner {
         if self.settings.checks == Checks::RefreshOnly {
             return Ok(());
         }
-        self.ask_log(|view| view.covering(&probe), Policy::Bounded(OnStale::Ask)).await.map(drop)
+        self.ask_log(|view| view.covering(&probe), Policy::Bounded(OnStale::Ask), Now::read(&*self.clock))
+            .await
+            .map(drop)
     }
 
     /// The log entry that a revoked token is refused by.
