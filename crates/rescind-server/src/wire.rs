@@ -4,8 +4,7 @@
 //! **Units:** times are whole seconds since the epoch. A reader ignores members that it does not know, a writer of
 //! requests is refused for them.
 
-use rescind::id::InvalidId;
-use rescind::log::{Act, CutOff, Entry, InvalidScope, Scope, ScopeKind};
+use rescind::log::{Act, CutOff, Entry, Scope};
 use serde::{Deserialize, Serialize};
 
 /// What a revocation stands on. `all` has no id.
@@ -30,19 +29,6 @@ impl std::fmt::Display for ScopeJson {
             None => f.write_str(&self.kind),
         }
     }
-}
-
-/// Reads a scope as an operator gives it.
-///
-/// # Errors
-/// What is wrong with the id, as the end of a sentence. A name of a foreign issuer begins with the issuer's URL: taken
-/// for one, a line of prose would be revoked, and nothing with it.
-pub(crate) fn read_scope(kind: ScopeKind, id: &str) -> Result<Scope, String> {
-    let foreign = matches!(kind, ScopeKind::Token | ScopeKind::Session) && id.contains(' ');
-    if foreign && !(id.starts_with("https://") || id.starts_with("http://")) {
-        return Err(InvalidScope::Id(kind, InvalidId::NotUuid).to_string());
-    }
-    Scope::parse(kind, id).map_err(|error| error.to_string())
 }
 
 /// `cut_off` or `lift`.
@@ -222,12 +208,4 @@ pub(crate) struct InspectionJson {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn prose_is_no_name_of_a_foreign_issuer() {
-        assert!(read_scope(ScopeKind::Session, "not an id").is_err());
-        assert!(read_scope(ScopeKind::Token, "0198c0de-0000-7000-8000-00000000abcd # Alice").is_err());
-        assert!(read_scope(ScopeKind::Token, "https://idp.example j1").is_ok());
-        assert!(read_scope(ScopeKind::Subject, "Alice B").is_ok());
-    }
 }

@@ -4,8 +4,6 @@
 use rescind::log::{Scope, ScopeKind};
 use serde_json::{Value, json};
 
-use crate::wire::read_scope;
-
 /// What to revoke.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
@@ -28,7 +26,7 @@ impl Target {
         if kind == ScopeKind::Token && text.contains('.') && !text.contains(' ') {
             return Ok(Self::Token(text.to_owned()));
         }
-        read_scope(kind, text).map(Self::Scope)
+        Scope::parse(kind, text).map(Self::Scope).map_err(|error| error.to_string())
     }
 
     /// The body of the request that revokes it.

@@ -60,9 +60,13 @@ impl ForeignName {
     /// Joins an issuer and a name that it gave.
     ///
     /// # Errors
-    /// [`InvalidId`] where either is empty, the issuer has a blank, the whole is above 1,024 bytes or has control characters.
+    /// [`InvalidId`] where the issuer is no URL or has a blank, the name is empty, the whole is above 1,024 bytes or has
+    /// control characters. So a line of prose is nobody's name.
     pub fn new(issuer: &str, name: &str) -> Result<Self, InvalidId> {
-        if issuer.is_empty() || issuer.contains(' ') || name.is_empty() {
+        if !(issuer.starts_with("https://") || issuer.starts_with("http://")) || issuer.contains(' ') {
+            return Err(InvalidId::NotUuid);
+        }
+        if name.is_empty() {
             return Err(InvalidId::Empty);
         }
         if issuer.len() + name.len() > 1023 {
@@ -239,6 +243,13 @@ mod tests {
             Scope::All,
         ] {
             assert_eq!(Scope::parse(scope.kind(), &scope.id()), Ok(scope));
+        }
+    }
+
+    #[test]
+    fn prose_is_nobody_s_name() {
+        for prose in ["not an id", "0198c0de-0000-7000-8000-00000000abcd # Alice", " x", "https://idp.example "] {
+            assert!(Scope::parse(ScopeKind::Session, prose).is_err(), "{prose:?}");
         }
     }
 

@@ -17,7 +17,7 @@ use super::{actor, reason};
 use crate::app::App;
 use crate::http::body::StrictJson;
 use crate::http::error::{Answer, Failure};
-use crate::wire::{EntryJson, LogJson, ScopeJson, read_scope};
+use crate::wire::{EntryJson, LogJson, ScopeJson};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,7 +73,7 @@ fn scope_of(scope: &ScopeJson) -> Result<Scope, Failure> {
         (None, ScopeKind::All) => "",
         (None, _) => return Err(Failure::invalid_request(format!("scope.id is missing; which {kind}?"))),
     };
-    read_scope(kind, id).map_err(Failure::invalid_request)
+    Scope::parse(kind, id).map_err(|error| Failure::invalid_request(error.to_string()))
 }
 
 /// Reads the log.
