@@ -204,8 +204,3 @@ pub(crate) struct InspectionJson {
     /// The same for a human.
     pub(crate) explanation: String,
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-}
