@@ -128,7 +128,7 @@ impl Inner {
                 act: Act::CutOff,
                 reason: Text::known("logout_everywhere"),
                 actor,
-                remember_until: loaded.now.plus(self.session_retention),
+                remember_until: self.remember_widely(loaded.now),
             })
             .await?;
         let ended =

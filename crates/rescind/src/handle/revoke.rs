@@ -12,6 +12,7 @@ use crate::position::Seq;
 use crate::session::Session;
 use crate::store::{Appended, Feed, StoreError, StoreErrorKind};
 use crate::time::Timestamp;
+use crate::view::CLOCK_MARGIN;
 
 /// A cut-off to be made.
 #[derive(Debug, Clone)]
@@ -123,15 +124,22 @@ impl Inner {
                 let loaded = self.store.load(*sid).await?.ok_or(NotFound::Session(*sid))?;
                 self.remember_session(&loaded.session, loaded.now)
             }
-            Scope::Token(_) | Scope::Session(SessionRef::Foreign(_)) => now.plus(self.retention),
-            Scope::Subject(_) | Scope::Client(_) | Scope::Key(_) | Scope::All => now.plus(self.session_retention),
+            Scope::Token(_) | Scope::Session(SessionRef::Foreign(_)) => {
+                now.plus(self.retention.saturating_add(CLOCK_MARGIN))
+            }
+            Scope::Subject(_) | Scope::Client(_) | Scope::Key(_) | Scope::All => self.remember_widely(now),
         };
         Ok(NewEntry { scope, act: Act::CutOff, reason, actor, remember_until })
     }
 
     /// Until when a cut-off on a session matters: the last access token minted at its end, and its leeway, have passed.
     pub(super) fn remember_session(&self, session: &Session, now: Timestamp) -> Timestamp {
-        session.expires_at.max(now).plus(self.retention)
+        session.expires_at.max(now).plus(self.retention.saturating_add(CLOCK_MARGIN))
+    }
+
+    /// Until when a cut-off on a wide scope matters: no session that it covers, and no token of one, lives longer.
+    pub(super) fn remember_widely(&self, now: Timestamp) -> Timestamp {
+        now.plus(self.session_retention.saturating_add(CLOCK_MARGIN))
     }
 
     /// The entry at a position, if the log still has it.

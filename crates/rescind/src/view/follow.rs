@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use super::heal::{Fit, HealError, Renew, fit, heal, is_healed};
-use super::{Now, View};
+use super::{CLOCK_MARGIN, Now, View};
 use crate::high_water::{HighWater, HighWaterError, HighWaterFile};
 use crate::log::ChainTag;
 use crate::position::Seq;
@@ -121,7 +121,7 @@ pub(crate) struct Follower {
     /// Without a nudge, a round begins this often.
     pub(crate) poll: Duration,
     known: Option<HighWater>,
-    /// By how much the wall clock has stepped in all: entries may bear a time that is as wrong.
+    /// By how much the wall clock was seen to step in all: entries may bear a time that is as wrong.
     stepped: Duration,
 }
 
@@ -231,6 +231,8 @@ impl Follower {
             self.progress.steps.fetch_add(1, Ordering::Relaxed);
             tracing::error!("the wall clock stepped; the view is loaded again before anything more is answered");
             self.stepped = self.stepped.saturating_add(self.view.mark().drift(began));
+            // A token from a clock that was ahead lives again when the right clock gets there.
+            self.view.keep_for(self.retention.saturating_add(self.stepped.min(CLOCK_MARGIN)));
             self.view.mark().forget();
             return self.load_again().await;
         }
@@ -273,8 +275,7 @@ impl Follower {
     async fn load_again(&mut self) -> Result<(), FollowError> {
         let began = Now::read(&*self.clock);
         let now = patient(PATIENCE, "health", self.store.health()).await?.now;
-        // What was appended under a wrong clock bears a wrong time, and must not be missed for it.
-        let span = self.retention.saturating_add(self.stepped);
+        let span = self.retention.saturating_add(CLOCK_MARGIN).saturating_add(self.stepped);
         let snapshot = self.snapshot(now.minus(span)).await?;
         self.replace(&snapshot)?;
         self.complete(began);
@@ -306,7 +307,7 @@ impl Follower {
                      token is refused from now on and everyone signs in again"
                 );
             }
-            let until = now.plus(self.session_retention);
+            let until = now.plus(self.session_retention.saturating_add(CLOCK_MARGIN));
             if heal(&*self.store, known, whole.head, until, &*self.random, &*self.renew).await? {
                 self.progress.healed.fetch_add(1, Ordering::Relaxed);
                 healed = true;
@@ -317,6 +318,8 @@ impl Follower {
 
     fn replace(&mut self, snapshot: &Snapshot) -> Result<(), FollowError> {
         let Head { incarnation, seq, tag, now } = snapshot.head;
+        let ahead = snapshot.cut_offs.iter().map(|cut_off| cut_off.at.since(now)).max().unwrap_or_default();
+        self.view.keep_for(self.retention.saturating_add(ahead.min(CLOCK_MARGIN)));
         self.view.load(&snapshot.cut_offs, (now, seq), self.clock.boot());
         self.remember(HighWater { incarnation, seq, tag })
     }

@@ -10,6 +10,10 @@ use crate::time::{BootTime, Clock, Timestamp};
 /// wall clock counts as stepped. Slewing moves both, so only steps count.
 pub(crate) const STEP_TOLERANCE: Duration = Duration::from_secs(1);
 
+/// By how much clocks may have been wrong, in all, without a revoked token coming back: cut-offs are remembered and
+/// loaded for this much longer than right clocks would need.
+pub(crate) const CLOCK_MARGIN: Duration = Duration::from_hours(24);
+
 /// What both clocks show at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {

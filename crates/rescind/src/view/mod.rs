@@ -16,7 +16,7 @@ use self::digest::Digests;
 pub use self::follow::DamagedLog;
 pub(crate) use self::follow::{FollowError, Follower, Progress};
 use self::freshness::Mark;
-pub(crate) use self::freshness::STEP_TOLERANCE;
+pub(crate) use self::freshness::{CLOCK_MARGIN, STEP_TOLERANCE};
 pub use self::freshness::{Freshness, Now};
 pub use self::heal::HealError;
 pub(crate) use self::heal::Renew;
@@ -150,6 +150,11 @@ impl View {
     pub(crate) fn load(&self, cut_offs: &[CutOff], head: (Timestamp, Seq), now: BootTime) {
         self.layers.replace(cut_offs.iter().map(|cut_off| (self.name(&cut_off.scope), cut_off.seq)), now);
         self.timeline.load(cut_offs.iter().map(|cut_off| (cut_off.at, cut_off.seq)).chain([head]));
+    }
+
+    /// Keeps cut-offs for at least so long; never for less than before.
+    pub(crate) fn keep_for(&self, retention: Duration) {
+        self.layers.keep_for(retention);
     }
 
     /// Drops what no living token can be under any more.
