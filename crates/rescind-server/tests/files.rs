@@ -98,6 +98,20 @@ fn another_root_secret_than_the_stores_is_refused() {
 }
 
 #[test]
+fn a_database_of_a_newer_version_is_refused() {
+    let home = used();
+    let path = home.path().join("data/rescind.db");
+    let mut bytes = fs::read(&path).unwrap();
+    // https://www.sqlite.org/fileformat.html §1.3: the user version, four bytes from byte 60.
+    bytes[60..64].copy_from_slice(&9999_u32.to_be_bytes());
+    fs::write(&path, &bytes).unwrap();
+    let (code, _, err) = serve_to_the_end(home.path(), &["--dev"]);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("rescind.db") && err.contains("newer"), "{err}");
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+}
+
+#[test]
 fn a_second_process_on_the_same_data_is_refused() {
     let server = Server::dev(&[]);
     let (code, _, err) = serve_to_the_end(server.home.path(), &["--dev"]);

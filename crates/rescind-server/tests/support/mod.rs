@@ -74,7 +74,16 @@ impl Server {
 
     /// `serve` with these arguments.
     pub fn start(home: &Arc<TempDir>, args: &[&str]) -> Self {
-        let mut child = command(home.path(), args).spawn().unwrap();
+        Self::run(home, &mut command(home.path(), args))
+    }
+
+    /// `serve --dev` where no file can grow above so many KiB, as on a full disk.
+    pub fn dev_on_a_small_disk(home: &Arc<TempDir>, kib: u32) -> Self {
+        Self::run(home, &mut on_a_small_disk(home.path(), kib))
+    }
+
+    fn run(home: &Arc<TempDir>, command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let reader = Some(collect(child.stderr.take().unwrap(), Arc::clone(&log)));
         let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -210,7 +219,31 @@ pub fn home() -> Arc<TempDir> {
 
 /// Runs `serve` to its end, which must come by itself: status, standard output, standard error.
 pub fn serve_to_the_end(home: &Path, args: &[&str]) -> (Option<i32>, String, String) {
-    let mut child = command(home, args).spawn().unwrap();
+    to_the_end(&mut command(home, args))
+}
+
+/// The same, where no file can grow above so many KiB.
+pub fn serve_to_the_end_on_a_small_disk(home: &Path, kib: u32) -> (Option<i32>, String, String) {
+    to_the_end(&mut on_a_small_disk(home, kib))
+}
+
+/// A write above the limit fails with an error, not with a signal, since the shell ignores that.
+fn on_a_small_disk(home: &Path, kib: u32) -> Command {
+    let inner = command(home, &["--dev", "--issuer", "http://127.0.0.1:1"]);
+    let mut command = Command::new("bash");
+    command.args(["-c", &format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"")]);
+    command.arg(inner.get_program()).args(inner.get_args()).current_dir(home);
+    for (name, value) in inner.get_envs() {
+        if value.is_none() {
+            command.env_remove(name);
+        }
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn to_the_end(command: &mut Command) -> (Option<i32>, String, String) {
+    let mut child = command.spawn().unwrap();
     let out = Arc::new(Mutex::new(String::new()));
     let err = Arc::new(Mutex::new(String::new()));
     let readers = [

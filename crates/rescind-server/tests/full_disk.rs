@@ -1,0 +1,45 @@
+//! A full disk: nothing is acknowledged that was not written, what was good stays good, and nothing is overwritten.
+#![expect(clippy::unwrap_used, reason = "tests fail loudly, their helpers too")]
+
+mod support;
+
+use std::sync::Arc;
+
+use support::{Pair, Server, home, serve_to_the_end_on_a_small_disk, wait_until};
+
+#[test]
+fn a_start_on_a_full_disk_names_the_file_and_exits_1() {
+    let home = home();
+    let (code, _, err) = serve_to_the_end_on_a_small_disk(home.path(), 8);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("rescind.db"), "{err}");
+    let server = Server::dev_in(&home, &[]);
+    assert_eq!(server.me(&server.sign_in()), 200, "with room it starts on what it left");
+}
+
+#[test]
+fn a_disk_that_fills_up_stops_writes_and_no_checks() {
+    let server = Server::dev_on_a_small_disk(&home(), 192);
+    let first = server.sign_in();
+    let mut last: Pair = first.clone();
+    // Each refresh writes a page to the log file in front of the database, which is then too large.
+    let full = loop {
+        let reply = server.refresh(&last.refresh);
+        if reply.status != 200 {
+            break reply;
+        }
+        last = reply.pair();
+    };
+    assert_eq!((full.status, full.error().as_str()), (503, "temporarily_unavailable"), "{}", full.text());
+    assert!(!full.header("retry-after").is_empty());
+    assert_eq!(server.logout(&last.access, "{}").status, 503);
+    assert_eq!(server.form("/oauth/revoke", &format!("token={}", last.access)).status, 503);
+    assert_eq!((server.me(&first), server.me(&last)), (200, 200), "nothing was revoked, and nothing says so");
+    wait_until("the server is not ready", || server.get("/readyz", None).status == 503);
+    let home = Arc::clone(&server.home);
+    server.stop();
+    let server = Server::dev_in(&home, &["--issuer", "http://127.0.0.1:1"]);
+    assert_eq!((server.me(&first), server.me(&last)), (200, 200));
+    assert!(server.refreshes(&last), "with room the token that was not spent is good");
+    assert_eq!(server.logout(&last.access, "{}").status, 200);
+}
