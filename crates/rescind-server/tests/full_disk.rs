@@ -1,5 +1,4 @@
 //! A full disk: nothing is acknowledged that was not written, what was good stays good, and nothing is overwritten.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly, their helpers too")]
 
 mod support;
 
