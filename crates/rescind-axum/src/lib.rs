@@ -8,12 +8,21 @@
 //! use rescind::Rescind;
 //! use rescind_axum::Live;
 //!
+//! #[derive(serde::Deserialize)]
+//! struct Mine {
+//!     tenant: String,
+//! }
+//!
 //! async fn hello(token: Live) -> String {
 //!     format!("hello {}", token.subject())
 //! }
 //!
+//! async fn tenant(token: Live<Mine>) -> String {
+//!     token.claims().tenant.clone()
+//! }
+//!
 //! fn app(rescind: Rescind) -> Router {
-//!     Router::new().route("/hello", get(hello)).with_state(rescind)
+//!     Router::new().route("/hello", get(hello)).route("/tenant", get(tenant)).with_state(rescind)
 //! }
 //! ```
 //!
@@ -24,5 +33,5 @@ mod live;
 mod refusal;
 
 pub use self::bearer::bearer_token;
-pub use self::live::Live;
+pub use self::live::{AnyClaims, Live};
 pub use self::refusal::Refusal;

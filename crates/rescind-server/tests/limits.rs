@@ -110,3 +110,13 @@ fn head_answers_as_get_without_a_body() {
         assert_eq!(head.header("content-length"), get.header("content-length"), "{path}");
     }
 }
+
+#[test]
+fn running_out_of_descriptors_ends_no_listener() {
+    let server = Server::dev_with_few_descriptors(48);
+    let held: Vec<_> = (0..100).map(|_| Connection::open(server.public)).collect();
+    support::wait_until("the server says that it is out of descriptors", || server.log().contains("cannot accept"));
+    drop(held);
+    assert_eq!(server.get("/livez", None).status, 200);
+    assert_eq!(server.me(&server.sign_in()), 200);
+}

@@ -79,7 +79,13 @@ impl Server {
 
     /// `serve --dev` where no file can grow above so many KiB, as on a full disk.
     pub fn dev_on_a_small_disk(home: &Arc<TempDir>, kib: u32) -> Self {
-        Self::run(home, &mut on_a_small_disk(home.path(), kib))
+        Self::run(home, &mut limited(home.path(), &format!("-f {kib}")))
+    }
+
+    /// `serve --dev` with at most so many open files and connections.
+    pub fn dev_with_few_descriptors(most: u32) -> Self {
+        let home = home();
+        Self::run(&home, &mut limited(home.path(), &format!("-n {most}")))
     }
 
     fn run(home: &Arc<TempDir>, command: &mut Command) -> Self {
@@ -224,14 +230,14 @@ pub fn serve_to_the_end(home: &Path, args: &[&str]) -> (Option<i32>, String, Str
 
 /// The same, where no file can grow above so many KiB.
 pub fn serve_to_the_end_on_a_small_disk(home: &Path, kib: u32) -> (Option<i32>, String, String) {
-    to_the_end(&mut on_a_small_disk(home, kib))
+    to_the_end(&mut limited(home, &format!("-f {kib}")))
 }
 
-/// A write above the limit fails with an error, not with a signal, since the shell ignores that.
-fn on_a_small_disk(home: &Path, kib: u32) -> Command {
+/// A server under a limit of the shell's. A write above one fails with an error, not with a signal: that is ignored.
+fn limited(home: &Path, limit: &str) -> Command {
     let inner = command(home, &["--dev", "--issuer", "http://127.0.0.1:1"]);
     let mut command = Command::new("bash");
-    command.args(["-c", &format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"")]);
+    command.args(["-c", &format!("trap '' XFSZ; ulimit {limit}; exec \"$0\" \"$@\"")]);
     command.arg(inner.get_program()).args(inner.get_args()).current_dir(home);
     for (name, value) in inner.get_envs() {
         if value.is_none() {
