@@ -10,11 +10,14 @@ use std::process::ExitCode;
 use clap::Args;
 use tracing::error;
 
-use crate::config::{self, Config, ConfigError, Settings};
+use crate::config::{self, Config, ConfigError, LogFormat, Settings};
 use crate::logs;
 
 /// Every setting may be given as a flag, in the environment, or in the file; flags win, then the environment.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "RESCIND_ROOT_SECRET in the environment (64 hexadecimal digits) takes the place of DATA/root.key."
+)]
 pub(crate) struct ServeArgs {
     /// The TOML file with settings: the flags' names with underscores, and `[[clients]]`
     #[arg(long, env = "RESCIND_CONFIG", value_name = "FILE")]
@@ -48,6 +51,7 @@ pub(crate) fn run(args: ServeArgs) -> ExitCode {
         eprintln!("error: setting log: {error}; such as info or rescind=debug");
         return ExitCode::from(2);
     }
+    let format = config.log_format;
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -58,7 +62,9 @@ pub(crate) fn run(args: ServeArgs) -> ExitCode {
     match runtime.block_on(start::serve(config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error!(%error, "the server cannot run");
+            if format == LogFormat::Json {
+                error!(%error, "the server cannot run");
+            }
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }

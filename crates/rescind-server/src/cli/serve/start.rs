@@ -1,5 +1,6 @@
 //! Builds the server from its configuration and runs it: data directory, listeners, store, engine, users, routers.
 
+use std::env::VarError;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -12,6 +13,7 @@ use rescind::{BoxError, Rescind};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::info;
+use zeroize::Zeroizing;
 
 use super::stop;
 use crate::app::{App, Parts};
@@ -22,6 +24,8 @@ use crate::logs;
 use crate::store;
 use crate::users::{Throttle, Users};
 
+/// The root secret in place of `root.key`: 64 hexadecimal digits, or base64 of 32 bytes. Never a flag: others see those.
+const ROOT_SECRET: &str = "RESCIND_ROOT_SECRET";
 /// How often the metrics' recorder tidies up.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -32,7 +36,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     let data = DataDir::at(&config.data);
     data.create()?;
-    let root = RootSecret::load_or_create(data.root_key(), &SystemRandom)?;
+    let root = root_secret(&data)?;
     let admin_token = AdminToken::load_or_create(&data.admin_token())?;
     // Before the listeners: a second process is told of the data directory, whatever its addresses.
     let store = store::open(&config.store).await?;
@@ -74,6 +78,15 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     upkeep.abort();
     info!("stopped");
     Ok(())
+}
+
+/// From the environment where an orchestrator gives it there, else from its file.
+fn root_secret(data: &DataDir) -> Result<RootSecret, BoxError> {
+    match std::env::var(ROOT_SECRET).map(Zeroizing::new) {
+        Ok(text) => RootSecret::from_text(&text).map_err(|error| format!("{ROOT_SECRET}: {error}").into()),
+        Err(VarError::NotPresent) => Ok(RootSecret::load_or_create(data.root_key(), &SystemRandom)?),
+        Err(VarError::NotUnicode(_)) => Err(format!("{ROOT_SECRET}: is no text").into()),
+    }
 }
 
 async fn bind(address: std::net::SocketAddr, setting: &'static str) -> Result<TcpListener, BoxError> {
