@@ -101,7 +101,9 @@ impl Model {
                     return None;
                 }
             }
-            let entry = Entry::new(self.head().next(), now, Timestamp::EPOCH, new);
+            let superseded = self.newest(&new.scope).map_or(Timestamp::EPOCH, |newest| newest.remember_until);
+            let mut entry = Entry::new(self.head().next(), now, Timestamp::EPOCH, new);
+            entry.remember_until = entry.remember_until.max(superseded);
             self.log.push(entry);
         }
         Some(self.log[before..].to_vec())

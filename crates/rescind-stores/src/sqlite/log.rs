@@ -7,7 +7,6 @@ use rescind::log::{Act, ChainTag, CutOff, Entry, NewEntry, Scope, ScopeKind, Tex
 use rescind::position::{Incarnation, Seq};
 use rescind::store::{Appended, Batch, Feed, Snapshot, StoreErrorKind};
 use rescind::time::Timestamp;
-use rusqlite::OptionalExtension;
 
 use super::cells::{Cells, limit, storable, stored};
 use super::fault::Fault;
@@ -23,30 +22,33 @@ macro_rules! select_entry {
 
 /// Appends all of `new` at the positions behind the head, or nothing where a lift does not fit.
 pub(super) fn append(tx: &Transaction<'_>, new: Vec<NewEntry>) -> Result<Appended, Fault> {
-    let placed = match place(tx, new)? {
+    let mut placed = match place(tx, new)? {
         Ok(placed) => placed,
         Err(scope) => return Ok(Appended::Conflict { newest: newest(tx, &scope)? }),
     };
     // Most scopes are new, and to look is cheaper than to update nothing: the index alone answers.
-    let mut state = tx.statement("SELECT seq FROM log WHERE newest = 1 AND id = ?1 AND kind = ?2")?;
+    let mut state = tx.statement("SELECT seq, remember_until FROM log WHERE newest = 1 AND id = ?1 AND kind = ?2")?;
     let mut supersede = tx.statement("UPDATE log SET newest = 0 WHERE seq = ?1")?;
     let mut insert = tx.statement(
         "INSERT INTO log (seq, at, newest, lift_of, kind, id, remember_until, reason, actor, tag) \
          VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     let mut tip = tx.tip()?;
-    for entry in &placed {
+    for entry in &mut placed {
         let id = entry.scope.id();
         let kind = entry.scope.kind().as_str();
         let lift_of = match entry.act {
             Act::CutOff => None,
             Act::Lift { of } => Some(stored(of.get())?),
         };
-        tip = Tip { seq: entry.seq, at: entry.at, tag: tip.tag.next(entry), ..tip };
-        let superseded: Option<i64> = state.query_row((&id, kind), |row| row.get(0)).optional()?;
-        if let Some(seq) = superseded {
-            supersede.execute([seq])?;
+        let mut rows = state.query((&id, kind))?;
+        if let Some(row) = rows.next()? {
+            let cells = Cells::new(row, TABLE, 0);
+            supersede.execute([stored(cells.number(0)?)?])?;
+            entry.remember_until = entry.remember_until.max(Timestamp::from_millis(cells.number(1)?));
         }
+        drop(rows);
+        tip = Tip { seq: entry.seq, at: entry.at, tag: tip.tag.next(entry), ..tip };
         insert.execute((
             stored(entry.seq.get())?,
             stored(entry.at.as_millis())?,

@@ -12,6 +12,7 @@ use super::error::BuildError;
 use super::revoke::session_retention;
 use super::ring::KeptRing;
 use super::settings::Settings;
+use super::shared::Lifetimes;
 use super::upkeep::Upkeep;
 use super::{AlsoCheck, Inner, Rescind, Welcome, shared};
 use crate::access_token::{Expectations, ForeignIssuer, TokenCache};
@@ -135,7 +136,9 @@ impl Builder {
         self.settings.validate()?;
         let high_water = self.high_water.as_deref().map(HighWaterFile::open).transpose()?;
         let flusher = high_water.as_ref().map(|(file, _)| file.flusher()).transpose()?;
-        let max_lifetime = shared::register(&*store, &self.issuer, self.settings.max_access_lifetime).await?;
+        let own = Lifetimes { access: self.settings.max_access_lifetime, session: self.settings.absolute };
+        let largest = shared::register(&*store, &self.issuer, own).await?;
+        let max_lifetime = largest.access;
         let mac_key =
             aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, root.refresh_mac_key(REFRESH_KEY).as_bytes());
         let (clock, random) = (Arc::clone(&self.clock), Arc::clone(&self.random));
@@ -144,7 +147,7 @@ impl Builder {
 
         let longest = self.foreign.iter().map(|foreign| foreign.expectations().longest_life()).max();
         let retention = self.settings.access_retention(max_lifetime).max(longest.unwrap_or_default());
-        let session_retention = session_retention(self.settings.absolute, retention);
+        let session_retention = session_retention(largest.session, retention);
         let bound = self.settings.staleness_bound;
         let view = Arc::new(View::new(seed(&*self.random)?, retention, bound));
         let progress = Arc::new(Progress::new());

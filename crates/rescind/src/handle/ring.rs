@@ -14,11 +14,12 @@ use crate::store::{Put, Record, RecordKind, Store, StoreError, StoreErrorKind};
 use crate::time::{Clock, Timestamp};
 use crate::view::Renew;
 
-/// The ring as it stands in the store at a version.
+/// The ring as it stands in the store.
 pub(super) struct Ring {
     pub(super) keys: KeyRing,
-    version: u64,
-    /// The JWK Set, made once a version.
+    /// The document that it was read from or written to: another document is another ring.
+    document: Vec<u8>,
+    /// The JWK Set, made once.
     pub(super) jwks: Arc<str>,
 }
 
@@ -48,23 +49,26 @@ impl KeptRing {
         for _ in 0..ATTEMPTS {
             let record = store.record(RecordKind::KEYS, ID).await?;
             let version = record.as_ref().map_or(0, |record| record.version);
-            let present = record.map(|record| KeyRing::from_document(&record.body, &root)).transpose()?;
-            let signs = present.as_ref().is_some_and(|keys| keys.current().algorithm() == algorithm);
-            let (keys, version) = match present {
-                Some(keys) if signs => (keys, version),
+            let present = match record {
+                Some(record) => Some(Ring::new(KeyRing::from_document(&record.body, &root)?, record.body)),
+                None => None,
+            };
+            let signs = present.as_ref().is_some_and(|ring| ring.keys.current().algorithm() == algorithm);
+            let ring = match present {
+                Some(ring) if signs => ring,
                 present => {
                     let keys = match present {
-                        Some(keys) => keys.with_algorithms(&[algorithm], clock.wall(), &*random)?,
+                        Some(ring) => ring.keys.with_algorithms(&[algorithm], clock.wall(), &*random)?,
                         None => KeyRing::new(&[algorithm], &*random)?,
                     };
                     let document = keys.to_document(&root, &*random)?;
-                    match store.put_record(RecordKind::KEYS, ID, version, document).await? {
-                        Put::Written(version) => (keys, version),
+                    match store.put_record(RecordKind::KEYS, ID, version, document.clone()).await? {
+                        Put::Written(_) => Ring::new(keys, document),
                         Put::Stale => continue,
                     }
                 }
             };
-            let held = ArcSwap::from_pointee(Ring::new(keys, version));
+            let held = ArcSwap::from_pointee(ring);
             return Ok(Self { store, clock, random, root, held, changing: Mutex::new(()) });
         }
         Err(contended().into())
@@ -89,34 +93,32 @@ impl KeptRing {
         let _changing = self.changing.lock().await;
         for _ in 0..ATTEMPTS {
             let record = self.store.record(RecordKind::KEYS, ID).await?;
-            let (present, version) = self.read(record)?;
-            let Some(keys) = change(&present, self.clock.wall())? else {
-                self.hold(present, version);
+            let version = record.as_ref().map_or(0, |record| record.version);
+            let present = self.read(record)?;
+            let Some(keys) = change(&present.keys, self.clock.wall())? else {
+                self.held.store(present);
                 return Ok(());
             };
             let document = keys.to_document(&self.root, &*self.random).map_err(internal)?;
-            match self.store.put_record(RecordKind::KEYS, ID, version, document).await? {
-                Put::Written(version) => {
-                    self.hold(keys, version);
-                    return Ok(());
-                }
-                Put::Stale => {}
+            if let Put::Written(_) = self.store.put_record(RecordKind::KEYS, ID, version, document.clone()).await? {
+                self.held.store(Arc::new(Ring::new(keys, document)));
+                return Ok(());
             }
         }
         Err(contended().into())
     }
 
     /// The ring of a record; where the store lost it, the one that is held, to be written again.
-    fn read(&self, record: Option<Record>) -> Result<(KeyRing, u64), Error> {
-        let Some(record) = record else { return Ok((self.load().keys.clone(), 0)) };
-        let keys = KeyRing::from_document(&record.body, &self.root).map_err(internal)?;
-        Ok((keys, record.version))
-    }
-
-    /// Versions are not compared by size: those of a store that was put back to an older copy are lower.
-    fn hold(&self, keys: KeyRing, version: u64) {
-        if version != self.load().version {
-            self.held.store(Arc::new(Ring::new(keys, version)));
+    ///
+    /// Documents are compared, never versions: a store that was put back may give a version a second time.
+    fn read(&self, record: Option<Record>) -> Result<Arc<Ring>, Error> {
+        let held = self.held.load_full();
+        match record {
+            Some(record) if record.body != held.document => {
+                let keys = KeyRing::from_document(&record.body, &self.root).map_err(internal)?;
+                Ok(Arc::new(Ring::new(keys, record.body)))
+            }
+            Some(_) | None => Ok(held),
         }
     }
 }
@@ -142,9 +144,9 @@ impl Renew for KeptRing {
 }
 
 impl Ring {
-    fn new(keys: KeyRing, version: u64) -> Self {
+    fn new(keys: KeyRing, document: Vec<u8>) -> Self {
         let jwks = Arc::from(keys.jwks());
-        Self { keys, version, jwks }
+        Self { keys, document, jwks }
     }
 }
 

@@ -1,5 +1,5 @@
-//! What nodes that share a store must agree on, in one record: the issuer, and the largest access lifetime that any
-//! of them may have issued.
+//! What nodes that share a store must agree on, in one record: the issuer, and the largest lifetimes that any of them,
+//! or this one before its settings changed, may have given to tokens and sessions.
 
 use std::time::Duration;
 
@@ -16,10 +16,21 @@ struct Shared {
     issuer: String,
     /// **Units:** seconds. Only grows: tokens of a node with a longer lifetime may still be about.
     max_access_lifetime: u64,
+    /// **Units:** seconds. Only grows: sessions of a longer life may still be open.
+    #[serde(default)]
+    max_session_lifetime: u64,
 }
 
-/// Registers this node's largest access lifetime and returns the largest of all.
-pub(super) async fn register(store: &dyn Store, issuer: &str, max_lifetime: Duration) -> Result<Duration, BuildError> {
+/// The largest lifetimes that count on a store.
+pub(super) struct Lifetimes {
+    /// Of an access token.
+    pub(super) access: Duration,
+    /// Of a session.
+    pub(super) session: Duration,
+}
+
+/// Registers this node's largest lifetimes and returns the largest of all.
+pub(super) async fn register(store: &dyn Store, issuer: &str, own: Lifetimes) -> Result<Lifetimes, BuildError> {
     let unreadable = |error: serde_json::Error| BuildError::Shared(error.to_string());
     for _ in 0..ATTEMPTS {
         let record = store.record(RecordKind::SETTINGS, ID).await?;
@@ -33,15 +44,22 @@ pub(super) async fn register(store: &dyn Store, issuer: &str, max_lifetime: Dura
                 "the issuer has changed: tokens of the one before are refused; nodes on one store need the same issuer"
             );
         }
-        let registered = present.as_ref().map_or(0, |present| present.max_access_lifetime);
-        let largest = registered.max(max_lifetime.as_secs());
-        let wanted = Shared { issuer: issuer.to_owned(), max_access_lifetime: largest };
+        let registered = present.as_ref().map_or((0, 0), |it| (it.max_access_lifetime, it.max_session_lifetime));
+        let wanted = Shared {
+            issuer: issuer.to_owned(),
+            max_access_lifetime: registered.0.max(own.access.as_secs()),
+            max_session_lifetime: registered.1.max(own.session.as_secs()),
+        };
+        let largest = Lifetimes {
+            access: Duration::from_secs(wanted.max_access_lifetime),
+            session: Duration::from_secs(wanted.max_session_lifetime),
+        };
         if present.as_ref() == Some(&wanted) {
-            return Ok(Duration::from_secs(largest));
+            return Ok(largest);
         }
         let body = serde_json::to_vec(&wanted).map_err(unreadable)?;
         if let Put::Written(_) = store.put_record(RecordKind::SETTINGS, ID, version, body).await? {
-            return Ok(Duration::from_secs(largest));
+            return Ok(largest);
         }
     }
     Err(StoreError::new(StoreErrorKind::Unavailable, "put_record", "other nodes wrote the shared settings every time")

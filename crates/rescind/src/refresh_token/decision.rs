@@ -54,8 +54,9 @@ pub fn decide(presented: Generation, loaded: &Loaded, configured_grace: Duration
         return if session.class.rotates() { Decision::Rotate { to } } else { Decision::Keep };
     }
     let grace = session.class.grace(configured_grace);
-    // No grace means none, not "within the same millisecond".
-    let within = !grace.is_zero() && now.since(session.rotated_at) <= grace;
+    // No grace means none, not "within the same millisecond"; and a clock that stepped back does not open it again.
+    let before = session.rotated_at.since(*now) > Duration::from_secs(1);
+    let within = !grace.is_zero() && !before && now.since(session.rotated_at) <= grace;
     if presented.next() == newest && within { Decision::Retry } else { Decision::Reuse }
 }
 
@@ -105,6 +106,13 @@ mod tests {
         assert_eq!(browser(3, 4, 0), Decision::Retry);
         assert_eq!(browser(3, 4, 10_000), Decision::Retry);
         assert_eq!(browser(3, 4, 10_001), Decision::Reuse);
+    }
+
+    #[test]
+    fn a_clock_that_stepped_back_does_not_open_the_window_again() {
+        let mut loaded = at(0, 4, ClientClass::Browser);
+        loaded.now = OPENED.minus(Duration::from_hours(1));
+        assert_eq!(decide(Generation::new(3), &loaded, GRACE), Decision::Reuse);
     }
 
     #[test]

@@ -102,13 +102,15 @@ impl State {
         let latest = self.log.back().map_or(Timestamp::EPOCH, |(entry, _)| entry.at);
         for new in new {
             seq = seq.next();
-            let entry = Entry::new(seq, now, latest, new);
-            if let Act::Lift { of } = entry.act {
-                let newest = newest_here.get(&entry.scope).or_else(|| self.scopes.get(&entry.scope));
-                if newest.and_then(active).is_none_or(|cut_off| cut_off.seq != of) {
-                    return Err(entry.scope);
-                }
+            let mut entry = Entry::new(seq, now, latest, new);
+            let newest = newest_here.get(&entry.scope).or_else(|| self.scopes.get(&entry.scope));
+            if let Act::Lift { of } = entry.act
+                && newest.and_then(active).is_none_or(|cut_off| cut_off.seq != of)
+            {
+                return Err(entry.scope);
             }
+            let superseded = newest.map_or(Timestamp::EPOCH, |newest| newest.remember_until);
+            entry.remember_until = entry.remember_until.max(superseded);
             newest_here.insert(entry.scope.clone(), entry.clone());
             placed.push(entry);
         }

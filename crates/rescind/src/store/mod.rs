@@ -73,7 +73,8 @@ pub trait Store: Send + Sync + 'static {
     /// else nothing of the call is written and [`Appended::Conflict`] names the newest. Entries of the same call count
     /// in their order: a batch may hold a cut-off and its lift.
     ///
-    /// An entry's time is never before its predecessor's, also where the clock stepped back ([`Entry::new`]).
+    /// An entry's time is never before its predecessor's, also where the clock stepped back ([`Entry::new`]), and it is
+    /// remembered no shorter than the entry that it supersedes on its scope: what that covered, it covers too.
     ///
     /// **Cost:** concurrent calls share one flush to stable storage.
     ///

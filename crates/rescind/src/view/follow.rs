@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::heal::{Fit, HealError, Renew, fit, heal, is_healed};
 use super::{CLOCK_MARGIN, Now, View};
 use crate::high_water::{HighWater, HighWaterError, HighWaterFile};
-use crate::log::ChainTag;
+use crate::log::{ChainTag, ScopeKind};
 use crate::position::Seq;
 use crate::random::Random;
 use crate::store::{Batch, Feed, Head, Snapshot, Store, StoreError, StoreErrorKind};
@@ -123,6 +123,8 @@ pub(crate) struct Follower {
     known: Option<HighWater>,
     /// By how much the wall clock was seen to step in all: entries may bear a time that is as wrong.
     stepped: Duration,
+    /// The view has to be loaded again though the log fits.
+    reload: bool,
 }
 
 /// A round that could not be completed.
@@ -177,6 +179,7 @@ impl Follower {
             poll,
             known,
             stepped,
+            reload: false,
         }
     }
 
@@ -214,6 +217,8 @@ impl Follower {
                         tracing::error!(%error, "the log cannot be followed; checks go on until the view is stale");
                     }
                     failing = true;
+                    // Whoever waits asks again at once; a store that is down is not asked more often for it.
+                    sleep(self.poll).await;
                 }
             }
         }
@@ -228,21 +233,15 @@ impl Follower {
             began = Now::read(&*self.clock);
         }
         if self.view.mark().stepped(began) {
-            self.progress.steps.fetch_add(1, Ordering::Relaxed);
-            tracing::error!("the wall clock stepped; the view is loaded again before anything more is answered");
-            self.stepped = self.stepped.saturating_add(self.view.mark().drift(began));
-            // A token from a clock that was ahead lives again when the right clock gets there.
-            self.view.keep_for(self.retention.saturating_add(self.stepped.min(CLOCK_MARGIN)));
-            self.view.mark().forget();
-            return self.load_again().await;
+            self.note_step(began);
         }
         loop {
             let Some(known) = self.known else { return self.load_again().await };
             let feed = self.read(known.seq, BATCH).await?;
             match (fit(known, &feed), feed) {
-                (Fit::Fits, Feed::Batch(batch)) => {
+                (Fit::Fits, Feed::Batch(batch)) if !self.reload => {
                     let complete = batch.entries.last().map_or(known.seq, |last| last.seq) >= batch.head.seq;
-                    self.take(&batch, began)?;
+                    self.take(&batch).await?;
                     if complete {
                         self.view.expire(began.boot);
                         self.complete(began);
@@ -259,13 +258,29 @@ impl Follower {
         }
     }
 
-    fn take(&mut self, batch: &Batch, now: Now) -> Result<(), FollowError> {
+    /// What was dropped by the wrong clock is loaded again before anything more is answered: once the store was reached,
+    /// and its log was found to fit as at any other round.
+    fn note_step(&mut self, now: Now) {
+        self.progress.steps.fetch_add(1, Ordering::Relaxed);
+        tracing::error!("the wall clock stepped; the view is loaded again before anything more is answered");
+        self.stepped = self.stepped.saturating_add(self.view.mark().drift(now));
+        // A token from a clock that was ahead lives again when the right clock gets there.
+        self.view.keep_for(self.retention.saturating_add(self.stepped.min(CLOCK_MARGIN)));
+        self.view.mark().forget_at(now);
+        self.reload = true;
+    }
+
+    async fn take(&mut self, batch: &Batch) -> Result<(), FollowError> {
         let tag = batch.entries.iter().fold(batch.prev_tag, ChainTag::next);
         if tag != batch.tag {
             return Err(DamagedLog { after: self.known.map_or(Seq::ZERO, |known| known.seq) }.into());
         }
         if let Some(last) = batch.entries.last() {
-            self.view.apply(&batch.entries, now.boot);
+            self.view.apply(&batch.entries, self.clock.boot());
+            if batch.entries.iter().any(|entry| entry.scope.kind() == ScopeKind::Key) {
+                // A key that was revoked elsewhere must sign nothing here any more.
+                self.renew.take_over().await.map_err(HealError::Keys)?;
+            }
             self.remember(HighWater { incarnation: batch.head.incarnation, seq: last.seq, tag })?;
         }
         Ok(())
@@ -277,6 +292,11 @@ impl Follower {
         let now = patient(PATIENCE, "health", self.store.health()).await?.now;
         let span = self.retention.saturating_add(CLOCK_MARGIN).saturating_add(self.stepped);
         let snapshot = self.snapshot(now.minus(span)).await?;
+        let Head { incarnation, seq, .. } = snapshot.head;
+        if self.known.is_some_and(|known| incarnation != known.incarnation || seq < known.seq) {
+            let moved = "the store's history changed while it was read; the next round judges it";
+            return Err(StoreError::new(StoreErrorKind::Unavailable, "snapshot", moved).into());
+        }
         self.replace(&snapshot)?;
         self.complete(began);
         Ok(())
@@ -321,6 +341,7 @@ impl Follower {
         let ahead = snapshot.cut_offs.iter().map(|cut_off| cut_off.at.since(now)).max().unwrap_or_default();
         self.view.keep_for(self.retention.saturating_add(ahead.min(CLOCK_MARGIN)));
         self.view.load(&snapshot.cut_offs, (now, seq), self.clock.boot());
+        self.reload = false;
         self.remember(HighWater { incarnation, seq, tag })
     }
 

@@ -101,6 +101,12 @@ impl Mark {
     pub(crate) fn forget(&self) {
         self.as_of.store(0, Ordering::Release);
     }
+
+    /// The same, after a step of the wall clock that was noted: only a further one counts again.
+    pub(crate) fn forget_at(&self, now: Now) {
+        self.forget();
+        self.offset.store(now.offset(), Ordering::Release);
+    }
 }
 
 #[cfg(test)]

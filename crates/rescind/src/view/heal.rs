@@ -82,15 +82,19 @@ pub(super) async fn heal(
     random: &dyn Random,
     renew: &dyn Renew,
 ) -> Result<bool, HealError> {
-    let mut fresh = [0; 16];
-    random.fill(&mut fresh)?;
-    let highest = known.seq.max(present.seq);
-    let head = highest.plus(Seq::JUMP);
-    if head > Seq::MAX {
-        return Err(HealError::Exhausted(highest));
-    }
-    if !store.reincarnate(present.incarnation, Incarnation::from_bytes(fresh), head).await? {
-        return Ok(false);
+    // A healing that ended half way is gone on with: every further jump would use positions up.
+    let jumped = present.incarnation != known.incarnation && present.seq >= known.seq.plus(Seq::JUMP);
+    if !jumped {
+        let mut fresh = [0; 16];
+        random.fill(&mut fresh)?;
+        let highest = known.seq.max(present.seq);
+        let head = highest.plus(Seq::JUMP);
+        if head > Seq::MAX {
+            return Err(HealError::Exhausted(highest));
+        }
+        if !store.reincarnate(present.incarnation, Incarnation::from_bytes(fresh), head).await? {
+            return Ok(false);
+        }
     }
     renew.renew().await.map_err(HealError::Keys)?;
     let everything = NewEntry {

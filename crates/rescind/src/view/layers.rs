@@ -112,13 +112,16 @@ impl Layers {
         Self { seed, published: ArcSwap::from_pointee(State::default()), writer: Mutex::new(writer) }
     }
 
-    /// The highest cut-off above `seq` on any of the names or on everything, and on what it stands. `None`: not revoked.
+    /// The highest cut-off above `seq` on any of the names or on everything, or any on the key, and on what it stands.
+    /// `None`: not revoked.
     ///
     /// **Cost:** nothing per layer that holds no position above `seq`; else one cache line per name and layer.
     pub fn covering(&self, names: &Names<'_>, seq: Seq) -> Option<(ScopeKind, Seq)> {
         let state = self.published.load();
-        let mut covering = None;
-        let mut highest = seq;
+        // Whoever stole a key writes what position they like, so a cut-off on it covers every position.
+        let key = names.key.and_then(|key| state.keys.get(key));
+        let mut covering = key.map(|position| (ScopeKind::Key, *position));
+        let mut highest = key.copied().unwrap_or_default().max(seq);
         let mut raise = |kind, position| {
             if position > highest {
                 highest = position;
@@ -126,9 +129,6 @@ impl Layers {
             }
         };
         raise(ScopeKind::All, state.all);
-        if let Some(position) = names.key.and_then(|key| state.keys.get(key)) {
-            raise(ScopeKind::Key, *position);
-        }
         let probe = |key: Option<Key>| key.map(|key| Probe::new(self.seed, key));
         let probes = [probe(names.token), probe(names.session), probe(names.subject), probe(names.client)];
         for layer in &state.layers {

@@ -20,6 +20,7 @@ cases!(
     a_conflict_inside_a_batch_writes_nothing_of_it,
     a_large_batch_is_one_batch,
     an_entry_is_never_before_its_predecessor_though_the_clock_stepped_back,
+    an_entry_is_remembered_no_shorter_than_the_one_that_it_supersedes,
 );
 
 async fn an_empty_log_stands_before_position_one(stage: Stage) {
@@ -146,4 +147,13 @@ async fn an_entry_is_never_before_its_predecessor_though_the_clock_stepped_back(
     assert_eq!(second.remember_until, longer, "remembered longer by as much as the clock was behind");
     let found = stage.store.snapshot(first.at).await.unwrap().cut_offs;
     assert_eq!(found.len(), 2, "whoever asks from the first on gets the second");
+}
+
+async fn an_entry_is_remembered_no_shorter_than_the_one_that_it_supersedes(stage: Stage) {
+    let until = |hours| stage.now().plus(Duration::from_hours(hours));
+    let on = |hours| NewEntry { remember_until: until(hours), ..cut_off(of_subject("alice")) };
+    stage.append(vec![on(9)]).await;
+    let stored = stage.append(vec![on(1), on(2), NewEntry { remember_until: until(3), ..cut_off(Scope::All) }]).await;
+    let kept: Vec<_> = stored.iter().map(|entry| entry.remember_until).collect();
+    assert_eq!(kept, [until(9), until(9), until(3)]);
 }
