@@ -91,6 +91,12 @@ impl Rescind {
         Ok(self.0.progress.done().applied)
     }
 
+    /// Waits until the store's log is found to be damaged, and says what is, where, and how to repair it. Nothing is read
+    /// from it any more: checks go stale within the bound, and a server should end with that text.
+    pub async fn damaged(&self) -> String {
+        self.0.progress.damage().await
+    }
+
     /// Stops the tasks and flushes what is not on stable storage yet. Checks go stale afterwards.
     pub async fn shutdown(&self) {
         let mut tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));

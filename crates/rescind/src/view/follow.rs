@@ -2,13 +2,13 @@
 //! to which the view is complete. Knows no token.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::heal::{Fit, HealError, Renew, fit, heal, is_healed};
+use super::progress::Progress;
 use super::{CLOCK_MARGIN, Now, View};
 use crate::high_water::{HighWater, HighWaterError, HighWaterFile};
 use crate::log::{ChainTag, ScopeKind};
@@ -25,85 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const SNAPSHOT_PATIENCE: Duration = Duration::from_mins(2);
 /// How often a store is healed before somebody else's healing counts as a fight.
 const HEALINGS: usize = 8;
-
-/// What the feed has come to; shared with those who wait for it.
-#[derive(Debug)]
-pub(crate) struct Progress {
-    nudge: Notify,
-    /// Rounds that have begun.
-    begun: AtomicU64,
-    done: watch::Sender<Done>,
-    /// How often a lost or forked history was healed.
-    pub(crate) healed: AtomicU64,
-    /// How often the wall clock stepped.
-    pub(crate) steps: AtomicU64,
-    /// Rounds that failed.
-    pub(crate) failed: AtomicU64,
-}
-
-/// How far the rounds have come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Done {
-    /// The last round that was completed.
-    pub(crate) round: u64,
-    /// The last round that ended, completed or not.
-    pub(crate) ended: u64,
-    /// The newest position in the view.
-    pub(crate) applied: Seq,
-}
-
-impl Progress {
-    pub(crate) fn new() -> Self {
-        Self {
-            nudge: Notify::new(),
-            begun: AtomicU64::new(0),
-            done: watch::Sender::new(Done::default()),
-            healed: AtomicU64::new(0),
-            steps: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
-        }
-    }
-
-    /// How far the rounds have come.
-    pub(crate) fn done(&self) -> Done {
-        *self.done.borrow()
-    }
-
-    /// Waits until the view has taken in the entry at `seq`. Never returns while the store is down.
-    pub(crate) async fn applied(&self, seq: Seq) {
-        self.wait(|done| done.applied >= seq).await;
-    }
-
-    /// Waits for a round that began after this call: the view is then complete as of the call.
-    pub(crate) async fn round(&self) {
-        let begun = self.begun.load(Ordering::Acquire);
-        self.wait(|done| done.round > begun).await;
-    }
-
-    /// Whether the last round that ended was completed: the store then had the history that this node knows.
-    pub(crate) fn in_touch(&self) -> bool {
-        let done = self.done();
-        done.round == done.ended
-    }
-
-    /// Waits for the end of a round that began after this call, and says whether it was completed.
-    pub(crate) async fn attempt(&self) -> bool {
-        let begun = self.begun.load(Ordering::Acquire);
-        self.wait(|done| done.ended > begun).await;
-        self.in_touch()
-    }
-
-    async fn wait(&self, reached: impl Fn(&Done) -> bool) {
-        let mut done = self.done.subscribe();
-        while !reached(&done.borrow_and_update()) {
-            self.nudge.notify_one();
-            // The sender lives as long as `self`.
-            if done.changed().await.is_err() {
-                return;
-            }
-        }
-    }
-}
 
 /// Reads the log of one store into one view.
 pub(crate) struct Follower {
@@ -138,6 +59,17 @@ pub(crate) enum FollowError {
     HighWater(#[from] HighWaterError),
     #[error(transparent)]
     Damaged(#[from] DamagedLog),
+}
+
+impl FollowError {
+    /// Whether reading again cannot help.
+    fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_) => true,
+            Self::Store(error) | Self::Heal(HealError::Store(error)) => error.kind() == StoreErrorKind::Corrupt,
+            Self::Heal(_) | Self::HighWater(_) => false,
+        }
+    }
 }
 
 /// Entries of the log do not add up to its tag.
@@ -185,7 +117,7 @@ impl Follower {
 
     /// Loads the view for the first time. Nothing may be answered before.
     pub(crate) async fn start(&mut self) -> Result<(), FollowError> {
-        self.begin();
+        self.progress.begin();
         if let Some(known) = self.known {
             let feed = self.read(known.seq, 1).await?;
             if fit(known, &feed) == Fit::Lost {
@@ -202,17 +134,20 @@ impl Follower {
         let progress = Arc::clone(&self.progress);
         let mut failing = false;
         loop {
-            // A nudge or the poll interval, whichever comes first: both mean "begin a round".
-            let _ = timeout(self.poll, progress.nudge.notified()).await;
+            progress.due(self.poll).await;
             match self.round().await {
                 Ok(()) if failing => {
                     failing = false;
                     tracing::info!(applied = %progress.done().applied, "the log is followed again");
                 }
                 Ok(()) => {}
+                Err(error) if error.is_damage() => {
+                    tracing::error!(%error, "ALARM: the store is damaged; nothing more is read from it");
+                    progress.damaged(error.to_string());
+                    return;
+                }
                 Err(error) => {
-                    progress.done.send_modify(|done| done.ended = progress.begun.load(Ordering::Acquire));
-                    progress.failed.fetch_add(1, Ordering::Relaxed);
+                    progress.fail();
                     if !failing {
                         tracing::error!(%error, "the log cannot be followed; checks go on until the view is stale");
                     }
@@ -226,7 +161,7 @@ impl Follower {
 
     /// One round: everything that the log has is in the view afterwards.
     async fn round(&mut self) -> Result<(), FollowError> {
-        self.begin();
+        self.progress.begin();
         let mut began = Now::read(&*self.clock);
         if self.view.mark().stepped(began) {
             // Between the readings of the two clocks this thread may have been put aside: read them once more.
@@ -364,15 +299,9 @@ impl Follower {
         Ok(())
     }
 
-    fn begin(&self) {
-        self.progress.begun.fetch_add(1, Ordering::AcqRel);
-    }
-
     fn complete(&self, began: Now) {
         self.view.mark().complete_up_to(began);
-        let round = self.progress.begun.load(Ordering::Acquire);
-        let applied = self.known.map_or(Seq::ZERO, |known| known.seq);
-        self.progress.done.send_replace(Done { round, ended: round, applied });
+        self.progress.complete(self.known.map_or(Seq::ZERO, |known| known.seq));
     }
 }
 

@@ -1,0 +1,128 @@
+//! How far following the log has come, for those who wait for it: a revocation for its entry, a strict check for a
+//! round, an operator for numbers. Owns waiting and waking; reads no log.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+
+use crate::position::Seq;
+
+/// What the feed has come to; shared with those who wait for it.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    nudge: Notify,
+    /// Rounds that have begun.
+    begun: AtomicU64,
+    done: watch::Sender<Done>,
+    /// What is damaged, where, and how to repair it, once that was found.
+    damage: watch::Sender<Option<String>>,
+    /// How often a lost or forked history was healed.
+    pub(crate) healed: AtomicU64,
+    /// How often the wall clock stepped.
+    pub(crate) steps: AtomicU64,
+    /// Rounds that failed.
+    pub(crate) failed: AtomicU64,
+}
+
+/// How far the rounds have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Done {
+    /// The last round that was completed.
+    pub(crate) round: u64,
+    /// The last round that ended, completed or not.
+    pub(crate) ended: u64,
+    /// The newest position in the view.
+    pub(crate) applied: Seq,
+}
+
+impl Progress {
+    pub(crate) fn new() -> Self {
+        Self {
+            nudge: Notify::new(),
+            begun: AtomicU64::new(0),
+            done: watch::Sender::new(Done::default()),
+            damage: watch::Sender::new(None),
+            healed: AtomicU64::new(0),
+            steps: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        }
+    }
+
+    /// How far the rounds have come.
+    pub(crate) fn done(&self) -> Done {
+        *self.done.borrow()
+    }
+
+    /// Waits until the view has taken in the entry at `seq`. Never returns while the store is down.
+    pub(crate) async fn applied(&self, seq: Seq) {
+        self.wait(|done| done.applied >= seq).await;
+    }
+
+    /// Waits for a round that began after this call: the view is then complete as of the call.
+    pub(crate) async fn round(&self) {
+        let begun = self.begun.load(Ordering::Acquire);
+        self.wait(|done| done.round > begun).await;
+    }
+
+    /// Whether the last round that ended was completed: the store then had the history that this node knows.
+    pub(crate) fn in_touch(&self) -> bool {
+        let done = self.done();
+        done.round == done.ended
+    }
+
+    /// Waits for the end of a round that began after this call, and says whether it was completed.
+    pub(crate) async fn attempt(&self) -> bool {
+        let begun = self.begun.load(Ordering::Acquire);
+        self.wait(|done| done.ended > begun).await;
+        self.in_touch()
+    }
+
+    /// Waits until the store is found to be damaged, and says what is, where, and how to repair it.
+    pub(crate) async fn damage(&self) -> String {
+        let mut damage = self.damage.subscribe();
+        let found = damage.wait_for(Option::is_some).await;
+        // The sender lives as long as `self`.
+        found.ok().and_then(|found| found.clone()).unwrap_or_default()
+    }
+
+    /// A round begins.
+    pub(super) fn begin(&self) {
+        self.begun.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The round was completed: the view has everything up to `applied`.
+    pub(super) fn complete(&self, applied: Seq) {
+        let round = self.begun.load(Ordering::Acquire);
+        self.done.send_replace(Done { round, ended: round, applied });
+    }
+
+    /// The round failed.
+    pub(super) fn fail(&self) {
+        self.done.send_modify(|done| done.ended = self.begun.load(Ordering::Acquire));
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The store is damaged.
+    pub(super) fn damaged(&self, how: String) {
+        self.damage.send_replace(Some(how));
+    }
+
+    /// Waits for a nudge, at most until the next round is due.
+    pub(super) async fn due(&self, poll: Duration) {
+        // A nudge or the interval, whichever comes first: both mean "begin a round".
+        let _ = timeout(poll, self.nudge.notified()).await;
+    }
+
+    async fn wait(&self, reached: impl Fn(&Done) -> bool) {
+        let mut done = self.done.subscribe();
+        while !reached(&done.borrow_and_update()) {
+            self.nudge.notify_one();
+            // The sender lives as long as `self`.
+            if done.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+}
