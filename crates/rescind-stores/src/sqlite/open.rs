@@ -15,6 +15,9 @@ use super::fault::Fault;
 use super::lock::{self, Lock};
 use super::schema;
 
+/// Up to so many pages (64 MB) are all looked at when a database is opened.
+const QUICK_PAGES: i64 = 16_384;
+
 /// An open database that no other process has.
 pub(super) struct Opened {
     pub(super) connection: Connection,
@@ -35,6 +38,7 @@ pub(super) fn open(path: &Path, incarnation: Incarnation) -> Result<Opened, Faul
     connection.busy_timeout(Duration::from_secs(2)).map_err(Fault::at_open)?;
     let version = schema::version(&connection)?;
     configure(&connection).map_err(Fault::at_open)?;
+    sound(&connection)?;
     schema::migrate(&connection, version, incarnation).map_err(Fault::before_use)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(Fault::at_open)?;
     Ok(Opened { connection, file, lock })
@@ -52,6 +56,17 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
+}
+
+/// Refuses a database with a damaged page, where looking at every page takes a moment only. In a larger one, a damaged
+/// page is found when it is read.
+fn sound(connection: &Connection) -> Result<(), Fault> {
+    let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).map_err(Fault::at_open)?;
+    if pages > QUICK_PAGES {
+        return Ok(());
+    }
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(Fault::at_open)?;
+    if found == "ok" { Ok(()) } else { Err(Fault::new(StoreErrorKind::Corrupt, found)) }
 }
 
 /// One file has one name, so that two ways to it meet at one lock.

@@ -53,6 +53,16 @@ async fn a_second_store_on_one_file_is_refused() {
 }
 
 #[tokio::test]
+async fn a_file_with_a_damaged_page_is_refused() {
+    let scratch = furnished().await;
+    let mut bytes = fs::read(scratch.file()).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 4096].fill(0xa5);
+    fs::write(scratch.file(), &bytes).unwrap();
+    refused(&scratch, StoreErrorKind::Corrupt, &["rescind.db", "backup"]).await;
+}
+
+#[tokio::test]
 async fn a_file_of_a_newer_version_is_refused() {
     let scratch = furnished().await;
     scratch.tool().pragma_update(None, "user_version", 99).unwrap();
