@@ -3,14 +3,16 @@
 
 mod common;
 
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use common::{JTI, NOW, base64url, expectations, forge, header, payload, session, sign, spec};
+use common::{ISSUER, JTI, NOW, base64url, expectations, forge, header, payload, session, sign, spec};
 use proptest::prelude::*;
 use rescind::access_token::{Unverified, Verified, issue};
 use rescind::id::KeyId;
 use rescind::keys::{Algorithm, KeyError, KeyRing, SigningKey};
 use rescind::random::SystemRandom;
+use rescind::refresh_token::RefreshTokens;
 use rescind::rejection::{Claim, Rejection};
 
 fn ring(algorithms: &[Algorithm]) -> KeyRing {
@@ -156,6 +158,26 @@ fn a_bad_signature_is_never_reported_as_expired() {
     for claims in [payload(&[("exp", "1"), ("iat", "1")]), payload(&[("iss", "1")]), "no JSON".to_owned()] {
         assert_eq!(verify(&ring, &forge(&forger, &header(&forger), claims)).err(), Some(Rejection::BadSignature));
     }
+}
+
+/// RFC 8725 §3.12. Two kinds of tokens are read here, access and refresh, and neither reader takes any other kind; an ID
+/// token has no `typ` of its own, hence `JWT`.
+#[test]
+fn no_kind_of_token_passes_where_another_is_read() {
+    const OTHERS: [&str; 7] =
+        ["JWT", "logout+jwt", "secevent+jwt", "statuslist+jwt", "token-introspection+jwt", "dpop+jwt", "JOSE"];
+    let ring = ring(&[Algorithm::EdDSA]);
+    let key = ring.current();
+    let refresh = RefreshTokens::new(1, hmac::Key::new(hmac::HMAC_SHA256, &[1; 32]), ISSUER);
+    for other in OTHERS.into_iter().flat_map(|typ| [typ.to_owned(), format!("application/{typ}")]) {
+        let text = forge(key, &header(key).replace("at+jwt", &other), payload(&[]));
+        assert_eq!(verify(&ring, &text).err(), Some(Rejection::NotAccessToken), "{other}");
+        assert_eq!(refresh.read(&text).err(), Some(Rejection::NotRefreshToken), "{other}");
+    }
+    let access = forge(key, &header(key), payload(&[]));
+    assert_eq!(refresh.read(&access).err(), Some(Rejection::NotRefreshToken));
+    let minted = refresh.mint(session().id, session().generation);
+    assert_eq!(verify(&ring, &minted).err(), Some(Rejection::NotAccessToken));
 }
 
 /// Revocation is keyed on the `jti`, so a re-encoding must be refused or have the same one.

@@ -129,7 +129,7 @@ async fn a_token_ahead_of_a_fixed_class_is_kept() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sixty_four_parallel_refreshes_of_one_token_end_in_one_chain() {
     let house = Arc::new(House::new().await);
-    for round in 0..50 {
+    for round in 0..160 {
         let pair = house.login("alice").await;
         let tasks: Vec<_> = (0..64)
             .map(|_| {

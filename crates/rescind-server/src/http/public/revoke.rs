@@ -26,14 +26,13 @@ pub(super) async fn submit(State(app): State<App>, request: Request) -> Answer<S
     check_owner(&app, token, &client).await?;
     let (reason, actor) = (super::actor("revoked by its holder")?, super::actor("oauth/revoke")?);
     match app.rescind.revoke_presented(token, reason, actor).await {
-        Ok(_) => Ok(StatusCode::OK),
+        // Also where the session is so old that it is forgotten.
+        Ok(_) | Err(Error::NotFound(NotFound::Session(_))) => Ok(StatusCode::OK),
         // §2.2: an invalid token is as good as revoked, and the answer does not tell the two apart.
         Err(Error::Rejected(rejection)) => {
             info!(reason = rejection.reason(), "nothing to revoke");
             Ok(StatusCode::OK)
         }
-        // A token of a session so old that it is forgotten.
-        Err(Error::NotFound(NotFound::Session(_))) => Ok(StatusCode::OK),
         Err(error) => Err(error.into()),
     }
 }
