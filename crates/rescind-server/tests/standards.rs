@@ -179,7 +179,7 @@ fn a_confidential_clients_refresh_token_is_good_only_with_its_proof() {
 fn only_its_client_revokes_a_confidential_clients_token_not_even_a_spent_one() {
     let server = with_client();
     let proof = basic("backend", SECRET);
-    let first = of_the_backend(&server, "native");
+    let first = of_the_backend(&server, "strict");
     let refresh = [("authorization", proof.as_str()), ("content-type", FORM)];
     let body = format!("grant_type=refresh_token&refresh_token={}", first.refresh);
     let second = server.send("POST", "/oauth/token", &refresh, &body).pair();
@@ -213,7 +213,9 @@ fn only_its_client_revokes_a_confidential_clients_token_not_even_a_spent_one() {
 
 #[test]
 fn revoking_a_token_of_a_forgotten_session_is_200() {
-    let server = Server::dev(&[]);
+    // Tokens are bound to the issuer, which must not change with the port.
+    let issuer = &["--issuer", "https://id.example"];
+    let server = Server::dev(issuer);
     let pair = server.sign_in();
     let home = server.kill();
     for file in std::fs::read_dir(home.path().join("data")).unwrap() {
@@ -223,7 +225,7 @@ fn revoking_a_token_of_a_forgotten_session_is_200() {
             fs::remove_file(path).unwrap();
         }
     }
-    let server = Server::dev_in(&home, &[]);
+    let server = Server::dev_in(&home, issuer);
     for token in [&pair.refresh, &pair.access] {
         let reply = server.form("/oauth/revoke", &format!("token={token}"));
         assert_eq!((reply.status, reply.body.len()), (200, 0), "{}", reply.text());

@@ -1,4 +1,5 @@
 //! A store that cannot be written: nothing is acknowledged, no token is spent, and none is called bad (RFC 7009 §2.2.1).
+#![expect(clippy::unwrap_used, reason = "tests fail loudly, their helpers too")]
 
 mod support;
 
@@ -22,6 +23,9 @@ fn what_the_store_cannot_take_is_503_and_is_not_done() {
     let server = Server::dev(&[]);
     let (kept, one, other) = (server.sign_in(), server.sign_in(), server.sign_in());
     let admin = format!("Bearer {}", server.admin_token());
+    let browser = server.form("/login", "username=demo&password=demo");
+    let cookies: Vec<_> = browser.all("set-cookie").into_iter().filter_map(|it| it.split(';').next()).collect();
+    let cookies = cookies.join("; ");
     let held = hold_writes(&server);
     let bearer = format!("Bearer {}", one.access);
     let ask = |path: &str, headers: &[(&str, &str)], body: &str| server.send("POST", path, headers, body);
@@ -32,6 +36,7 @@ fn what_the_store_cannot_take_is_503_and_is_not_done() {
         let asked = [
             scope.spawn(|| ("revoke", ask("/oauth/revoke", &[form], &format!("token={}", other.refresh)))),
             scope.spawn(|| ("log out", ask("/logout", &[("authorization", &bearer), json], "{}"))),
+            scope.spawn(|| ("log a browser out", ask("/logout", &[("cookie", &cookies)], ""))),
             scope.spawn(|| ("refresh", server.refresh(&kept.refresh))),
             scope.spawn(|| ("sign in", ask("/login", &[json], sign_in))),
             scope.spawn(|| {
@@ -45,6 +50,7 @@ fn what_the_store_cannot_take_is_503_and_is_not_done() {
         assert_eq!((reply.status, reply.error().as_str()), (503, "temporarily_unavailable"), "{what}");
         assert!(reply.header("retry-after").parse::<u32>().unwrap() >= 1, "{what}");
         assert_eq!(reply.header("www-authenticate"), "", "{what}");
+        assert_eq!(reply.all("set-cookie").len(), 0, "{what}: a browser can try again with what it has");
     }
     // The tokens still live; where the view could not be read for too long, nothing is said about them.
     for pair in [&kept, &one, &other] {

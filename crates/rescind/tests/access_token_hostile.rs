@@ -269,6 +269,21 @@ fn tokens_too_long_cost_nothing_and_long_headers_little() {
     assert_eq!(verify(&ring, &text).err(), Some(Rejection::NotAccessToken));
 }
 
+#[test]
+fn nesting_that_would_exhaust_the_stack_is_refused() {
+    let ring = ring(&[Algorithm::Hs256]);
+    let key = ring.current();
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        for depth in [200, 1200] {
+            let deep = format!("{}0{}", open.repeat(depth), close.repeat(depth));
+            let in_header = header(key).replacen('{', &format!("{{\"x\":{deep},"), 1);
+            assert_eq!(verify(&ring, &forge(key, &in_header, payload(&[]))).err(), Some(Rejection::BadJson));
+            let in_payload = forge(key, &header(key), payload(&[("x", &deep)]));
+            assert_eq!(verify(&ring, &in_payload).err(), Some(Rejection::BadJson));
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn arbitrary_text_is_refused_without_panic(text in "\\PC{0,200}", dotted in "[a-zA-Z0-9_.=-]{0,400}") {
