@@ -127,9 +127,11 @@ fn a_confidential_client_proves_itself_in_one_way() {
     assert_eq!((two.status, two.error().as_str()), (400, "invalid_request"));
     let other = send(Some(&good), "&client_id=other");
     assert_eq!(other.error(), "invalid_request");
-    let wrong = send(Some(&basic("backend", "wrong")), "");
-    assert_eq!((wrong.status, wrong.error().as_str()), (401, "invalid_client"));
-    assert!(wrong.header("www-authenticate").starts_with("Basic"));
+    for header in [&basic("backend", "wrong"), &basic("nobody", SECRET), "Digest username=\"backend\"", SECRET] {
+        let wrong = send(Some(header), "");
+        assert_eq!((wrong.status, wrong.error().as_str()), (401, "invalid_client"), "{header}");
+        assert!(wrong.header("www-authenticate").starts_with("Basic"), "{header}");
+    }
     for unproven in ["&client_id=backend", "&client_id=backend&client_secret=wrong"] {
         let reply = send(None, unproven);
         assert_eq!((reply.status, reply.error().as_str()), (401, "invalid_client"), "{unproven}");
@@ -137,6 +139,8 @@ fn a_confidential_client_proves_itself_in_one_way() {
     // It proved itself, but the token is the sign-in page's: not spent, and no reuse.
     assert_eq!(send(Some(&good), "").error(), "invalid_grant");
     assert_eq!(send(None, "&client_id=rescind").status, 200);
+    // Its caller's own token, as many clients send it along, is no proof and no hindrance.
+    assert_eq!(send(Some("Bearer x"), "&client_id=rescind").status, 200);
 }
 
 /// A session of the confidential client, opened as its backend does.
