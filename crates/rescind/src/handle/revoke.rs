@@ -7,8 +7,10 @@ use tokio::time::timeout;
 
 use super::error::{Error, NotFound};
 use super::{Inner, Rescind};
+use crate::id::ClientId;
 use crate::log::{Act, Entry, NewEntry, Scope, SessionRef, Text};
 use crate::position::Seq;
+use crate::refresh_token::looks_like_refresh_token;
 use crate::session::Session;
 use crate::store::{Appended, Feed, StoreError, StoreErrorKind};
 use crate::time::Timestamp;
@@ -67,6 +69,21 @@ impl Rescind {
     pub async fn revoke_presented(&self, token: &str, reason: Text, actor: Text) -> Result<Entry, Error> {
         let scope = self.0.scope_of(token)?;
         self.revoke(Revoke { scope, reason, actor }).await
+    }
+
+    /// The client that an authentic token was issued to, whatever its age and whatever was revoked or spent; `None`
+    /// where it is not authentic, or its session is forgotten.
+    ///
+    /// **Cost:** a refresh token is looked up in the store, an access token nowhere.
+    ///
+    /// # Errors
+    /// [`Error::Store`]: nothing can be said.
+    pub async fn client_of(&self, token: &str) -> Result<Option<ClientId>, Error> {
+        if looks_like_refresh_token(token) {
+            let Ok(claims) = self.0.refresh_tokens.read(token) else { return Ok(None) };
+            return Ok(self.0.store.load(claims.session).await?.map(|loaded| loaded.session.client));
+        }
+        Ok(self.0.verify_whatever_its_age(token).ok().map(|verified| verified.client().clone()))
     }
 
     /// Lifts the cut-off at `seq`, which must be its scope's newest entry: all earlier cut-offs on the scope end.
