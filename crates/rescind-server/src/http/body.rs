@@ -1,5 +1,5 @@
-//! Bodies of requests, read strictly: at most 64 KiB in a bounded time, the right content type, no member or parameter
-//! twice, none that is unknown. RFC 6749 §3.2 for forms. Knows no route.
+//! Bodies of requests, read strictly: at most 64 KiB in a bounded time, the right content type, an object where there is
+//! JSON, no member or parameter twice, none that is unknown. RFC 6749 §3.2 for forms. Knows no route.
 
 use std::collections::BTreeMap;
 
@@ -100,11 +100,15 @@ pub(crate) fn kind(headers: &HeaderMap) -> Result<Option<Kind>, Failure> {
     }
 }
 
-/// Reads JSON as `T` says it.
+/// Reads a JSON object as `T` says it. An array is refused first: it would pass for a struct with its members' values.
 ///
 /// # Errors
 /// 400 that names the member and the place.
 pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    // RFC 8259 §2: blanks may stand in front.
+    if bytes.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) != Some(&b'{') {
+        return Err(Failure::invalid_request("the body is no JSON object"));
+    }
     serde_json::from_slice(bytes).map_err(|error| Failure::invalid_request(describe(&error)))
 }
 
@@ -191,6 +195,15 @@ impl<'de> serde::Deserialize<'de> for UniqueTexts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_object_is_refused_and_blanks_before_one_are_not() {
+        type Members = BTreeMap<String, String>;
+        assert!(json::<Members>(b" \r\n\t{\"a\":\"1\"}").is_ok());
+        for other in [&b"[]"[..], b"null", b"\"{}\"", b"", b" ", b"1", b"\x0c{}"] {
+            assert!(json::<Members>(other).is_err(), "{other:?}");
+        }
+    }
 
     #[test]
     fn a_repeated_parameter_is_refused() {

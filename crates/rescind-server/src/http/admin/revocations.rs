@@ -17,11 +17,12 @@ use super::{actor, reason};
 use crate::app::App;
 use crate::http::body::StrictJson;
 use crate::http::error::{Answer, Failure};
-use crate::wire::{EntryJson, LogJson, ScopeJson};
+use crate::wire::{EntryJson, LogJson, ScopeJson, object};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RevokeRequest {
+    #[serde(default, deserialize_with = "object")]
     scope: Option<ScopeJson>,
     token: Option<String>,
     reason: Option<String>,
