@@ -64,6 +64,23 @@ fn a_body_above_64_kib_is_413_whether_its_length_is_told_or_not() {
 }
 
 #[test]
+fn a_body_that_is_said_to_be_too_long_is_refused_before_it_is_sent() {
+    let server = Server::dev(&[]);
+    for path in ["/login", "/oauth/token", "/oauth/revoke", "/oauth/introspect", "/logout"] {
+        for expect in ["", "expect: 100-continue\r\n"] {
+            let mut connection = Connection::open(server.public);
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {FORM}\r\ncontent-length: 65537\r\n{expect}\r\n"
+            );
+            connection.write(head.as_bytes()).unwrap();
+            let reply = connection.read().unwrap().unwrap();
+            assert_eq!((reply.status, reply.error().as_str()), (413, "payload_too_large"), "{path} {expect}");
+            assert_eq!(reply.header("connection"), "close");
+        }
+    }
+}
+
+#[test]
 fn a_head_above_64_kib_is_431() {
     let server = Server::dev(&[]);
     let mut connection = Connection::open(server.public);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use axum::body::HttpBody;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -63,15 +64,20 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalJson<T> {
     }
 }
 
-/// Reads a whole body.
+/// Reads a whole body. One that is said to be too long is refused from the request's head, so that no client that asks
+/// first (RFC 9110 §10.1.1: `Expect: 100-continue`) is told to send it.
 ///
 /// # Errors
 /// 413 above 64 KiB, 408 where it is not complete in time, 400 where it breaks off.
 pub(crate) async fn read(body: axum::body::Body, app: &App) -> Result<Bytes, Failure> {
+    let too_large = || Failure::too_large("a body has at most 64 KiB");
+    if body.size_hint().lower() > BODY_LIMIT as u64 {
+        return Err(too_large());
+    }
     let collected = tokio::time::timeout(app.config.limits.body_timeout, Limited::new(body, BODY_LIMIT).collect());
     match collected.await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Failure::too_large("a body has at most 64 KiB")),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Failure::invalid_request("the body broke off or is not framed as HTTP asks")),
         Err(_) => Err(Failure::timeout("the body was not complete in time")),
     }
