@@ -98,6 +98,24 @@ fn another_root_secret_than_the_stores_is_refused() {
 }
 
 #[test]
+fn a_missing_root_secret_is_not_replaced_where_the_store_has_keys() {
+    let home = used();
+    let data = home.path().join("data");
+    let (root, token) = (data.join("root.key"), data.join("admin-token"));
+    fs::rename(&root, home.path().join("kept")).unwrap();
+    fs::remove_file(&token).unwrap();
+    let (code, _, err) = serve_to_the_end(home.path(), &["--dev"]);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(
+        err.contains("data/root.key: is missing") && err.contains("put it back") && err.contains("--data"),
+        "{err}"
+    );
+    assert!(!root.exists() && !token.exists(), "nothing was made");
+    fs::rename(home.path().join("kept"), &root).unwrap();
+    assert_eq!(Server::dev_in(&home, &[]).get("/livez", None).status, 200);
+}
+
+#[test]
 fn a_database_of_a_newer_version_is_refused() {
     let home = used();
     let path = home.path().join("data/rescind.db");

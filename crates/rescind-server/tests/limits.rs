@@ -3,6 +3,7 @@
 mod support;
 
 use std::io::Read;
+use std::net::TcpStream;
 
 use support::{Connection, FORM, Server, client_request};
 
@@ -103,6 +104,14 @@ fn connections_above_the_cap_wait_for_one_to_end() {
     drop(held);
     third.0.set_read_timeout(Some(support::DEADLINE)).unwrap();
     assert_eq!(third.read().unwrap().unwrap().status, 200);
+}
+
+#[test]
+fn a_burst_of_connections_waits_in_the_queue() {
+    let server = Server::dev(&["--max-connections", "1"]);
+    // Above the 128 that is the usual length of the queue, and below the system's own limit for it.
+    let burst: Vec<_> = (0..300).map(|_| TcpStream::connect_timeout(&server.public, support::DEADLINE)).collect();
+    assert!(burst.iter().all(Result::is_ok), "{} are refused", burst.iter().filter(|one| one.is_err()).count());
 }
 
 #[test]
