@@ -10,6 +10,7 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use super::error::Failure;
 use crate::app::App;
@@ -135,8 +136,11 @@ impl Form {
     /// # Errors
     /// 400 for a repeated parameter (RFC 6749 §3.2) or a text that is no UTF-8.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Failure> {
-        let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(bytes)
-            .map_err(|_| Failure::invalid_request("the form is not application/x-www-form-urlencoded in UTF-8"))?;
+        let wrong = || Failure::invalid_request("the form is not application/x-www-form-urlencoded in UTF-8");
+        if !is_text_when_decoded(bytes) {
+            return Err(wrong());
+        }
+        let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(bytes).map_err(|_| wrong())?;
         let mut parameters = BTreeMap::new();
         for (name, value) in pairs {
             if parameters.contains_key(&name) {
@@ -169,6 +173,23 @@ impl Form {
     pub(crate) fn require(&self, name: &'static str) -> Result<&str, Failure> {
         self.get(name).ok_or_else(|| Failure::invalid_request(format!("parameter {name} is missing")))
     }
+}
+
+/// Whether a form is UTF-8 behind its `%`. The reader of forms would put a replacement where it is not.
+fn is_text_when_decoded(bytes: &[u8]) -> bool {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let mut decoded = Zeroizing::new(Vec::with_capacity(bytes.len()));
+    let mut rest = bytes;
+    while let [first, after @ ..] = rest {
+        let escaped = match rest {
+            [b'%', high, low, after @ ..] => digit(*high).zip(digit(*low)).map(|(high, low)| (high << 4 | low, after)),
+            _ => None,
+        };
+        let (byte, after) = escaped.unwrap_or((u32::from(*first), after));
+        decoded.push(u8::try_from(byte).unwrap_or_default());
+        rest = after;
+    }
+    std::str::from_utf8(&decoded).is_ok()
 }
 
 /// A JSON object of texts without a repeated member.
@@ -216,6 +237,18 @@ mod tests {
         assert!(Form::parse(b"a=1&b=2&a=1").is_err());
         assert!(Form::from_json(br#"{"a":"1","a":"1"}"#).is_err());
         assert_eq!(Form::parse(b"a=1&b=").unwrap().get("b"), None);
+    }
+
+    #[test]
+    fn a_form_that_is_no_text_is_refused() {
+        for bytes in [&b"a=%ff%fe"[..], b"%c3=1", b"a=%c3&b=%a4", b"a=\xff"] {
+            assert!(Form::parse(bytes).is_err(), "{bytes:?}");
+        }
+        for (bytes, value) in
+            [(&b"a=%C3%a4"[..], "\u{e4}"), (b"a=100%", "100%"), (b"a=%zz", "%zz"), (b"a=%EF%BF%BD", "\u{fffd}")]
+        {
+            assert_eq!(Form::parse(bytes).unwrap().get("a"), Some(value));
+        }
     }
 
     #[test]
