@@ -27,7 +27,7 @@ use crate::logs;
 use crate::store;
 use crate::users::{Throttle, Users};
 
-/// The root secret in place of `root.key`: 64 hexadecimal digits, or base64 of 32 bytes. Never a flag: others see those.
+/// The root secret in place of `root.key`: 64 hexadecimal digits, also after `rescind-root-v1:`, or base64 of 32 bytes. Never a flag: others see those.
 const ROOT_SECRET: &str = "RESCIND_ROOT_SECRET";
 /// SIGXFSZ. By itself it ends the process; where somebody listens, the write fails instead and is answered with 503.
 const FILE_TOO_LARGE: SignalKind = SignalKind::from_raw(25);
@@ -95,12 +95,16 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
 
 /// From the environment where an orchestrator gives it there, else from its file; `None` where there is neither.
 fn given_root_secret(data: &DataDir) -> Result<Option<RootSecret>, BoxError> {
+    let wrong = |error: &RootSecretError| {
+        let remedy = "correct it, or unset it to use root.key in the data directory";
+        BoxError::from(format!("{ROOT_SECRET}: {error}; {remedy}"))
+    };
     match std::env::var(ROOT_SECRET).map(Zeroizing::new) {
         Ok(text) => match RootSecret::from_text(&text) {
             Ok(root) => Ok(Some(root)),
-            Err(error) => Err(format!("{ROOT_SECRET}: {error}").into()),
+            Err(error) => Err(wrong(&error)),
         },
-        Err(VarError::NotUnicode(_)) => Err(format!("{ROOT_SECRET}: {}", RootSecretError::Text).into()),
+        Err(VarError::NotUnicode(_)) => Err(wrong(&RootSecretError::Text)),
         Err(VarError::NotPresent) => match RootSecret::load(data.root_key()) {
             Err(RootSecretError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
             loaded => Ok(loaded.map(Some)?),
