@@ -132,6 +132,14 @@ mod tests {
     }
 
     #[test]
+    fn a_missing_scope_is_403_and_not_a_bad_token() {
+        let response = Refusal::Rejected(Rejection::InsufficientScope).into_response();
+        assert_eq!(response.status(), StatusCode::FORBIDDEN);
+        let challenge = response.headers()[WWW_AUTHENTICATE].to_str().unwrap();
+        assert!(challenge.starts_with("Bearer ") && challenge.contains("error=\"insufficient_scope\""), "{challenge}");
+    }
+
+    #[test]
     fn a_fault_of_ours_is_never_401() {
         let refusal = Refusal::from(Error::Stale { retry_after: Duration::from_millis(1200) });
         let response = refusal.into_response();

@@ -49,3 +49,34 @@ fn a_whole_round_at_trace_level_logs_no_secret() {
         }
     }
 }
+
+#[test]
+fn the_database_holds_no_token_and_no_secret() {
+    use base64::Engine;
+    let server = Server::dev(&[]);
+    let first = server.sign_in();
+    let second = server.refresh(&first.refresh).pair();
+    server.form("/oauth/revoke", &format!("token={}", first.access));
+    let mut secrets = vec![server.admin_token().into_bytes()];
+    let root = std::fs::read_to_string(server.data().join("root.key")).unwrap();
+    secrets.push(root.trim().rsplit(':').next().unwrap().as_bytes().to_vec());
+    for pair in [&first, &second] {
+        secrets.extend([pair.access.clone().into_bytes(), pair.refresh.clone().into_bytes()]);
+        let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(&pair.refresh["rrt_".len()..]).unwrap();
+        secrets.push(bytes[bytes.len() - 16..].to_vec());
+        secrets.push(pair.access.rsplit('.').next().unwrap().as_bytes().to_vec());
+    }
+    let mut seen = 0;
+    for name in ["rescind.db", "rescind.db-wal"] {
+        let file = std::fs::read(server.data().join(name)).unwrap();
+        seen += usize::from(file.windows(4).any(|four| four == b"demo"));
+        for secret in &secrets {
+            assert!(
+                !file.windows(secret.len()).any(|part| part == secret),
+                "{name}: {}",
+                String::from_utf8_lossy(secret)
+            );
+        }
+    }
+    assert!(seen > 0, "the user's name is there to be found");
+}

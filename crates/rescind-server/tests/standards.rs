@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
-use support::{FORM, Pair, Reply, Server};
+use support::{FORM, JSON, Pair, Reply, Server, exchange, wait_until};
 use tempfile::TempDir;
 
 const SECRET: &str = "a-secret-of-some-forty-characters-or-more";
@@ -127,9 +127,11 @@ fn a_confidential_client_proves_itself_in_one_way() {
     assert_eq!((two.status, two.error().as_str()), (400, "invalid_request"));
     let other = send(Some(&good), "&client_id=other");
     assert_eq!(other.error(), "invalid_request");
-    let wrong = send(Some(&basic("backend", "wrong")), "");
-    assert_eq!((wrong.status, wrong.error().as_str()), (401, "invalid_client"));
-    assert!(wrong.header("www-authenticate").starts_with("Basic"));
+    for header in [&basic("backend", "wrong"), &basic("nobody", SECRET), "Digest username=\"backend\"", SECRET] {
+        let wrong = send(Some(header), "");
+        assert_eq!((wrong.status, wrong.error().as_str()), (401, "invalid_client"), "{header}");
+        assert!(wrong.header("www-authenticate").starts_with("Basic"), "{header}");
+    }
     for unproven in ["&client_id=backend", "&client_id=backend&client_secret=wrong"] {
         let reply = send(None, unproven);
         assert_eq!((reply.status, reply.error().as_str()), (401, "invalid_client"), "{unproven}");
@@ -137,6 +139,171 @@ fn a_confidential_client_proves_itself_in_one_way() {
     // It proved itself, but the token is the sign-in page's: not spent, and no reuse.
     assert_eq!(send(Some(&good), "").error(), "invalid_grant");
     assert_eq!(send(None, "&client_id=rescind").status, 200);
+    // Its caller's own token, as many clients send it along, is no proof and no hindrance.
+    assert_eq!(send(Some("Bearer x"), "&client_id=rescind").status, 200);
+}
+
+/// A session of the confidential client, opened as its backend does.
+fn of_the_backend(server: &Server, class: &str) -> Pair {
+    let authorization = format!("Bearer {}", server.admin_token());
+    let headers = [("authorization", authorization.as_str()), ("content-type", JSON)];
+    let body = format!(r#"{{"subject":"alice","client_id":"backend","class":"{class}"}}"#);
+    exchange(server.admin, "POST", "/admin/v1/sessions", &headers, body.as_bytes()).pair()
+}
+
+#[test]
+fn a_confidential_clients_refresh_token_is_good_only_with_its_proof() {
+    let server = with_client();
+    let proof = basic("backend", SECRET);
+    let send = |authorization: Option<&str>, token: &str, more: &str| {
+        let mut headers = vec![("content-type", FORM)];
+        headers.extend(authorization.map(|value| ("authorization", value)));
+        server.send("POST", "/oauth/token", &headers, &format!("grant_type=refresh_token&refresh_token={token}{more}"))
+    };
+    let first = of_the_backend(&server, "strict");
+    for (more, error) in
+        [("", "invalid_grant"), ("&client_id=other", "invalid_grant"), ("&client_id=backend", "invalid_client")]
+    {
+        assert_eq!(send(None, &first.refresh, more).error(), error, "{more}");
+    }
+    let second = send(Some(&proof), &first.refresh, "").pair();
+    // Spent, but a stranger presents it: no reuse, or whoever finds an old token could end the session.
+    assert_eq!(send(None, &first.refresh, "").error(), "invalid_grant");
+    assert_eq!(server.me(&second), 200);
+    assert_eq!(send(Some(&proof), &first.refresh, "").error(), "invalid_grant");
+    assert_eq!(server.me(&second), 401, "its own client's replay is one");
+    // FAPI 2.0 §5.3.2.1: a client that proves itself need not rotate.
+    let fixed = of_the_backend(&server, "fixed");
+    for _ in 0..2 {
+        assert_eq!(send(Some(&proof), &fixed.refresh, "").pair().refresh, fixed.refresh);
+    }
+}
+
+#[test]
+fn only_its_client_revokes_a_confidential_clients_token_not_even_a_spent_one() {
+    let server = with_client();
+    let proof = basic("backend", SECRET);
+    let first = of_the_backend(&server, "strict");
+    let refresh = [("authorization", proof.as_str()), ("content-type", FORM)];
+    let body = format!("grant_type=refresh_token&refresh_token={}", first.refresh);
+    let second = server.send("POST", "/oauth/token", &refresh, &body).pair();
+    let revoke = |authorization: &str, token: &str, more: &str| {
+        let headers = [("authorization", authorization), ("content-type", FORM)];
+        server.send(
+            "POST",
+            "/oauth/revoke",
+            &headers[usize::from(authorization.is_empty())..],
+            &format!("token={token}{more}"),
+        )
+    };
+    for token in [&first.access, &first.refresh, &second.access, &second.refresh] {
+        assert_eq!(revoke("", token, "").error(), "invalid_client");
+        assert_eq!(revoke("", token, "&client_id=other").error(), "unauthorized_client");
+        let wrong = revoke(&basic("backend", "wrong"), token, "");
+        assert_eq!((wrong.status, wrong.error().as_str()), (401, "invalid_client"));
+        assert!(wrong.header("www-authenticate").starts_with("Basic"));
+    }
+    assert_eq!((server.me(&first), server.me(&second)), (200, 200));
+    let other = server.sign_in();
+    assert_eq!(
+        revoke(&proof, &other.refresh, "").error(),
+        "unauthorized_client",
+        "nor has the client a say over others"
+    );
+    assert_eq!(server.me(&other), 200);
+    assert_eq!(revoke(&proof, &second.refresh, "").status, 200);
+    assert_eq!((server.me(&first), server.me(&second)), (401, 401));
+}
+
+#[test]
+fn revoking_a_token_of_a_forgotten_session_is_200() {
+    // Tokens are bound to the issuer, which must not change with the port.
+    let issuer = &["--issuer", "https://id.example"];
+    let server = Server::dev(issuer);
+    let pair = server.sign_in();
+    let home = server.kill();
+    for file in std::fs::read_dir(home.path().join("data")).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name.starts_with("rescind.db") || name == "high-water" {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let server = Server::dev_in(&home, issuer);
+    for token in [&pair.refresh, &pair.access] {
+        let reply = server.form("/oauth/revoke", &format!("token={token}"));
+        assert_eq!((reply.status, reply.body.len()), (200, 0), "{}", reply.text());
+    }
+}
+
+#[test]
+fn expired_revoked_and_malformed_tokens_are_refused_alike() {
+    let server = Server::dev(&["--access-lifetime", "1s"]);
+    let pair = server.sign_in();
+    wait_until("the access token has expired", || server.me(&pair) == 401);
+    let expired = server.get("/me", Some(&pair.access));
+    assert_eq!(server.form("/oauth/revoke", &format!("token={}", pair.access)).status, 200, "RFC 7009 §2.2");
+    server.logout(&pair.access, "{}");
+    let twice = server.get("/me", Some(&pair.access));
+    let server = Server::dev(&[]);
+    let pair = server.sign_in();
+    server.logout(&pair.access, "{}");
+    for other in [twice, server.get("/me", Some(&pair.access)), server.get("/me", Some("a.b.c"))] {
+        assert_eq!((other.status, &other.body), (401, &expired.body));
+        assert_eq!(other.all("www-authenticate"), expired.all("www-authenticate"));
+    }
+    let challenge = expired.all("www-authenticate");
+    assert_eq!(challenge.len(), 1);
+    for parameter in ["realm=", "error=", "error_description="] {
+        assert_eq!(challenge[0].matches(parameter).count(), 1, "RFC 6750 §3: {}", challenge[0]);
+    }
+}
+
+#[test]
+fn what_changes_something_is_never_done_by_get() {
+    let server = Server::dev(&[]);
+    let cookies = server.form("/login", "username=demo&password=demo");
+    let jar: Vec<_> = cookies.all("set-cookie").into_iter().filter_map(|it| it.split(';').next()).collect();
+    let jar = jar.join("; ");
+    for path in ["/logout", "/oauth/token", "/oauth/revoke", "/oauth/introspect", "/sessions/x"] {
+        for method in ["GET", "HEAD"] {
+            let reply = server.send(method, path, &[("cookie", &jar)], "");
+            assert_eq!((reply.status, reply.all("set-cookie").len()), (405, 0), "{method} {path}");
+        }
+    }
+    assert_eq!(server.send("GET", "/me", &[("cookie", &jar)], "").status, 200);
+    let headers = [("content-type", FORM)];
+    let (_, token) = jar.split_once('=').unwrap();
+    let body = format!("access_token={}", token.split(';').next().unwrap());
+    assert_eq!(server.send("GET", "/me", &headers, &body).status, 401, "a token in a body is none");
+}
+
+#[test]
+fn what_an_auditor_looks_for_is_in_the_log() {
+    let server = Server::dev(&[]);
+    let pair = server.sign_in();
+    server.json("/login", &serde_json::json!({ "username": "demo", "password": "wrong" }));
+    server.get("/me", Some(&format!("{}x", pair.access)));
+    let second = server.refresh(&pair.refresh).pair();
+    server.refresh(&second.refresh);
+    server.refresh(&pair.refresh);
+    server.send("POST", "/logout", &[("cookie", "__Host-rescind_access=x"), ("sec-fetch-site", "cross-site")], "");
+    introspect(&server, "Bearer nonsense", &pair.access);
+    exchange(server.admin, "GET", "/admin/v1/users", &[("authorization", "Bearer nonsense")], b"");
+    let last = server.sign_in();
+    server.logout(&last.access, "{}");
+    for said in [
+        "signed in",
+        "sign-in failed",
+        "bad_encoding",
+        "refresh_reuse",
+        "status=403",
+        "bad_credential",
+        "wrong admin token",
+        "logged out",
+    ] {
+        assert!(server.log().contains(said), "{said} is not in the log:\n{}", server.log());
+    }
 }
 
 #[test]

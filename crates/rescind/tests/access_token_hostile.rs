@@ -3,14 +3,16 @@
 
 mod common;
 
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use common::{JTI, NOW, base64url, expectations, forge, header, payload, session, sign, spec};
+use common::{ISSUER, JTI, NOW, base64url, expectations, forge, header, payload, session, sign, spec};
 use proptest::prelude::*;
 use rescind::access_token::{Unverified, Verified, issue};
 use rescind::id::KeyId;
 use rescind::keys::{Algorithm, KeyError, KeyRing, SigningKey};
 use rescind::random::SystemRandom;
+use rescind::refresh_token::RefreshTokens;
 use rescind::rejection::{Claim, Rejection};
 
 fn ring(algorithms: &[Algorithm]) -> KeyRing {
@@ -158,6 +160,26 @@ fn a_bad_signature_is_never_reported_as_expired() {
     }
 }
 
+/// RFC 8725 §3.12. Two kinds of tokens are read here, access and refresh, and neither reader takes any other kind; an ID
+/// token has no `typ` of its own, hence `JWT`.
+#[test]
+fn no_kind_of_token_passes_where_another_is_read() {
+    const OTHERS: [&str; 7] =
+        ["JWT", "logout+jwt", "secevent+jwt", "statuslist+jwt", "token-introspection+jwt", "dpop+jwt", "JOSE"];
+    let ring = ring(&[Algorithm::EdDSA]);
+    let key = ring.current();
+    let refresh = RefreshTokens::new(1, hmac::Key::new(hmac::HMAC_SHA256, &[1; 32]), ISSUER);
+    for other in OTHERS.into_iter().flat_map(|typ| [typ.to_owned(), format!("application/{typ}")]) {
+        let text = forge(key, &header(key).replace("at+jwt", &other), payload(&[]));
+        assert_eq!(verify(&ring, &text).err(), Some(Rejection::NotAccessToken), "{other}");
+        assert_eq!(refresh.read(&text).err(), Some(Rejection::NotRefreshToken), "{other}");
+    }
+    let access = forge(key, &header(key), payload(&[]));
+    assert_eq!(refresh.read(&access).err(), Some(Rejection::NotRefreshToken));
+    let minted = refresh.mint(session().id, session().generation);
+    assert_eq!(verify(&ring, &minted).err(), Some(Rejection::NotAccessToken));
+}
+
 /// Revocation is keyed on the `jti`, so a re-encoding must be refused or have the same one.
 #[test]
 fn every_re_encoding_is_refused_or_names_the_same_token() {
@@ -245,6 +267,21 @@ fn tokens_too_long_cost_nothing_and_long_headers_little() {
     let members = (0..1000).fold(String::new(), |text, n| format!("{text}\"{n}\":0,"));
     let text = sign(ring.current(), &format!("{}.e30", base64url(format!("{{{members}\"alg\":\"HS256\"}}"))));
     assert_eq!(verify(&ring, &text).err(), Some(Rejection::NotAccessToken));
+}
+
+#[test]
+fn nesting_that_would_exhaust_the_stack_is_refused() {
+    let ring = ring(&[Algorithm::Hs256]);
+    let key = ring.current();
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        for depth in [200, 1200] {
+            let deep = format!("{}0{}", open.repeat(depth), close.repeat(depth));
+            let in_header = header(key).replacen('{', &format!("{{\"x\":{deep},"), 1);
+            assert_eq!(verify(&ring, &forge(key, &in_header, payload(&[]))).err(), Some(Rejection::BadJson));
+            let in_payload = forge(key, &header(key), payload(&[("x", &deep)]));
+            assert_eq!(verify(&ring, &in_payload).err(), Some(Rejection::BadJson));
+        }
+    }
 }
 
 proptest! {

@@ -163,6 +163,23 @@ async fn a_presented_access_token_is_revoked_alone_and_a_refresh_token_with_its_
 }
 
 #[tokio::test]
+async fn the_client_of_an_authentic_token_is_told_whatever_its_age() {
+    let house = House::new().await;
+    let first = house.login("alice").await;
+    let second = house.refreshed(&first.refresh_token).await;
+    house.refreshed(&second.refresh_token).await;
+    house.pass(secs(3600)).await;
+    house.revoke(Scope::All).await;
+    for token in [&first.access_token, &first.refresh_token, &second.access_token, &second.refresh_token] {
+        assert_eq!(house.rescind.client_of(token).await.unwrap(), Some(client("app")));
+    }
+    let (head, _) = first.access_token.rsplit_once('.').unwrap();
+    for forged in ["", "rrt_x", "a.b.c", &format!("{head}.AAAA"), &second.refresh_token.to_lowercase()] {
+        assert_eq!(house.rescind.client_of(forged).await.unwrap(), None, "{forged}");
+    }
+}
+
+#[tokio::test]
 async fn inspect_says_why_a_token_would_be_refused_now() {
     let house = House::new().await;
     let pair = house.login("alice").await;

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 mod allow;
 mod arrows;
+mod evidence;
 mod finding;
 mod manifests;
 mod map;
@@ -60,6 +61,7 @@ fn findings_of(tree: &Tree, crates: &arrows::Crates) -> Vec<Finding> {
         manifests::check(tree),
         words::check(tree),
         sleeping::check(tree),
+        evidence::check(tree),
     ]
     .concat()
 }

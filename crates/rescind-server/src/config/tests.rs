@@ -63,3 +63,15 @@ fn a_wrong_value_is_named_with_its_setting() {
         assert!(error.contains(&format!("setting {name}:")), "{error}");
     }
 }
+
+#[test]
+fn a_client_that_never_rotates_needs_a_secret_that_cannot_be_guessed() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let client = |more: &str| toml::from_str::<Settings>(&format!("[[clients]]\nid = 'a'\n{more}")).unwrap();
+    assert!(refused(client("class = 'fixed'")).contains("secret_file"));
+    let secret = format!("class = 'fixed'\nsecret_file = '{}'", file.path().display());
+    std::fs::write(file.path(), "x".repeat(21)).unwrap();
+    assert!(refused(client(&secret)).contains("22 characters"));
+    std::fs::write(file.path(), "x".repeat(22)).unwrap();
+    assert!(Config::resolve(client(&secret)).is_ok());
+}

@@ -27,7 +27,8 @@ impl Client {
     /// Finds out.
     ///
     /// # Errors
-    /// 400 for two methods or a malformed header, 401 `invalid_client` where the proof is wrong or missing.
+    /// 400 for two methods or a malformed header, 401 `invalid_client` where the proof is wrong, missing or of a kind that
+    /// is not known here.
     pub(crate) fn of(headers: &HeaderMap, form: &Form, clients: &Clients) -> Answer<Self> {
         let named = form.get("client_id");
         let body = form.get("client_secret");
@@ -51,7 +52,7 @@ impl Client {
             (Some(client), None) if !client.confidential() => Ok(Self::Public(client.id.clone())),
             (None, None) => ClientId::new(&id)
                 .map(Self::Public)
-                .map_err(|error| Failure::invalid_request(format!("client_id is {error}"))),
+                .map_err(|error| Failure::invalid_request(format!("client_id {error}"))),
             _ => Err(failed()),
         }
     }
@@ -75,8 +76,13 @@ fn basic(headers: &HeaderMap) -> Answer<Option<(String, Zeroizing<String>)>> {
     }
     let value = value.to_str().map_err(|_| malformed())?;
     let (scheme, credentials) = value.split_once(' ').unwrap_or((value, ""));
-    if !scheme.eq_ignore_ascii_case("basic") {
+    if scheme.eq_ignore_ascii_case("bearer") {
+        // A caller's own token, which many clients send with every request, is no proof of a client.
         return Ok(None);
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        // RFC 6749 §5.2: an unsupported method is a failed one. Passed over, the client would count as one without a name.
+        return Err(Failure::invalid_client(TriedHeader::Basic));
     }
     let decoded = Zeroizing::new(STANDARD.decode(credentials.trim()).map_err(|_| malformed())?);
     let text = std::str::from_utf8(&decoded).map_err(|_| malformed())?;

@@ -18,6 +18,13 @@ use super::schema;
 /// Up to so many pages (64 MB) are all looked at when a database is opened.
 const QUICK_PAGES: i64 = 16_384;
 
+/// How long a write waits for somebody else's, such as an operator's `sqlite3`.
+///
+/// Reads wait behind it, the feed's too, and a read that comes back says what was so when it was asked: a view is up to two
+/// such waits old. Both are well below the time after which it counts as stale (2 s), so a stranger's write delays ours
+/// and stops no check.
+const BUSY: Duration = Duration::from_millis(500);
+
 /// An open database that no other process has.
 pub(super) struct Opened {
     pub(super) connection: Connection,
@@ -35,7 +42,7 @@ pub(super) fn open(path: &Path, incarnation: Incarnation) -> Result<Opened, Faul
     let connection = Connection::open_with_flags(&file, flags).map_err(Fault::at_open)?;
     // Until the file is known to be ours, not even a left-over write-ahead log is touched.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(Fault::at_open)?;
-    connection.busy_timeout(Duration::from_secs(2)).map_err(Fault::at_open)?;
+    connection.busy_timeout(BUSY).map_err(Fault::at_open)?;
     let version = schema::version(&connection)?;
     configure(&connection).map_err(Fault::at_open)?;
     sound(&connection)?;

@@ -7,12 +7,14 @@ use tokio::time::timeout;
 
 use super::error::{Error, NotFound};
 use super::{Inner, Rescind};
+use crate::id::ClientId;
 use crate::log::{Act, Entry, NewEntry, Scope, SessionRef, Text};
 use crate::position::Seq;
+use crate::refresh_token::looks_like_refresh_token;
 use crate::session::Session;
 use crate::store::{Appended, Feed, StoreError, StoreErrorKind};
 use crate::time::Timestamp;
-use crate::view::CLOCK_MARGIN;
+use crate::view::{CLOCK_MARGIN, HISTORY_LOST};
 
 /// A cut-off to be made.
 #[derive(Debug, Clone)]
@@ -69,13 +71,30 @@ impl Rescind {
         self.revoke(Revoke { scope, reason, actor }).await
     }
 
+    /// The client that an authentic token was issued to, whatever its age and whatever was revoked or spent; `None`
+    /// where it is not authentic, or its session is forgotten.
+    ///
+    /// **Cost:** a refresh token is looked up in the store, an access token nowhere.
+    ///
+    /// # Errors
+    /// [`Error::Store`]: nothing can be said.
+    pub async fn client_of(&self, token: &str) -> Result<Option<ClientId>, Error> {
+        if looks_like_refresh_token(token) {
+            let Ok(claims) = self.0.refresh_tokens.read(token) else { return Ok(None) };
+            return Ok(self.0.store.load(claims.session).await?.map(|loaded| loaded.session.client));
+        }
+        Ok(self.0.verify_whatever_its_age(token).ok().map(|verified| verified.client().clone()))
+    }
+
     /// Lifts the cut-off at `seq`, which must be its scope's newest entry: all earlier cut-offs on the scope end.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where there is no such entry, [`Error::Conflict`] where it is not the newest or is a lift.
+    /// [`Error::NotFound`] where there is no such entry, [`Error::Conflict`] where it is not the newest or is a lift,
+    /// [`Error::Final`] where it stands for good.
     pub async fn lift(&self, seq: Seq, reason: Text, actor: Text) -> Result<Entry, Error> {
         self.to_the_end(move |inner| async move {
             let lifted = inner.entry(seq).await?.ok_or(NotFound::Entry(seq))?;
+            may_be_lifted(&lifted)?;
             let act = Act::Lift { of: seq };
             let Entry { scope, remember_until, .. } = lifted;
             let entry = inner.append_one(NewEntry { scope, act, reason, actor, remember_until }).await?;
@@ -150,6 +169,16 @@ impl Inner {
             Feed::Gone(_) => None,
         })
     }
+}
+
+/// One cut-off stands for good: to lift it would bring back what was revoked and cannot be named any more.
+fn may_be_lifted(entry: &Entry) -> Result<(), Error> {
+    if entry.reason.as_str() == HISTORY_LOST {
+        return Err(Error::Final(
+            "it stands for the revocations that the store has lost, which nobody can name any more",
+        ));
+    }
+    Ok(())
 }
 
 /// How long a cut-off on a wide scope is remembered: no session that it covers, and no token of one, lives longer.

@@ -64,8 +64,7 @@ pub(super) async fn change(
     StrictJson(request): StrictJson<ChangeRequest>,
 ) -> Answer<Json<Value>> {
     let [] = query.only([])?;
-    let subject =
-        Subject::new(&sub).map_err(|error| Failure::invalid_request(format!("the user's name is {error}")))?;
+    let subject = Subject::new(&sub).map_err(|error| Failure::invalid_request(format!("the user's name {error}")))?;
     let why = match (request.disabled, &request.password) {
         (None, None) => return Err(Failure::invalid_request("nothing to change; give disabled, password, or both")),
         (Some(true), _) => Some("user_disabled"),

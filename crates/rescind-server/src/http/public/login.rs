@@ -148,7 +148,7 @@ fn client(app: &App, named: Option<&str>) -> Answer<ClientId> {
     if app.config.clients.find(id).is_some_and(crate::config::Registered::confidential) {
         return Err(Failure::invalid_request("client_id names a client with a secret; it signs users in by itself"));
     }
-    ClientId::new(id).map_err(|error| Failure::invalid_request(format!("client_id is {error}")))
+    ClientId::new(id).map_err(|error| Failure::invalid_request(format!("client_id {error}")))
 }
 
 /// One answer for an unknown name, a wrong password and a disabled user.

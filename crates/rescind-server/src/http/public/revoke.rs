@@ -3,8 +3,7 @@
 
 use axum::extract::{Request, State};
 use http::StatusCode;
-use rescind::id::ClientId;
-use rescind::{Error, Introspection};
+use rescind::{Error, NotFound};
 use tracing::info;
 
 use crate::app::App;
@@ -27,7 +26,8 @@ pub(super) async fn submit(State(app): State<App>, request: Request) -> Answer<S
     check_owner(&app, token, &client).await?;
     let (reason, actor) = (super::actor("revoked by its holder")?, super::actor("oauth/revoke")?);
     match app.rescind.revoke_presented(token, reason, actor).await {
-        Ok(_) => Ok(StatusCode::OK),
+        // Also where the session is so old that it is forgotten.
+        Ok(_) | Err(Error::NotFound(NotFound::Session(_))) => Ok(StatusCode::OK),
         // §2.2: an invalid token is as good as revoked, and the answer does not tell the two apart.
         Err(Error::Rejected(rejection)) => {
             info!(reason = rejection.reason(), "nothing to revoke");
@@ -42,11 +42,8 @@ async fn check_owner(app: &App, token: &str, client: &Client) -> Answer<()> {
     if *client == Client::Unnamed && !app.config.clients.any_confidential() {
         return Ok(());
     }
-    let owner: ClientId = match app.rescind.introspect(token).await? {
-        Introspection::Inactive => return Ok(()),
-        Introspection::Access(live) => live.client().clone(),
-        Introspection::Refresh(session) => session.client,
-    };
+    // Whatever its age: a spent refresh token still ends its session, so it has an owner all the same.
+    let Some(owner) = app.rescind.client_of(token).await? else { return Ok(()) };
     let confidential = app.config.clients.find(owner.as_str()).is_some_and(crate::config::Registered::confidential);
     match client {
         Client::Proven(id) | Client::Public(id) if *id == owner => Ok(()),
