@@ -162,7 +162,7 @@ impl Config {
         })
     }
 
-    /// Whether the demo page and the demo user are there.
+    /// Whether the demo page is there, and the demo user may sign in.
     pub(crate) fn dev(&self) -> bool {
         self.stage == Stage::Dev
     }

@@ -17,7 +17,7 @@ pub(crate) struct Settings {
     /// Try it out: data in ./rescind-data, user demo with password demo, the demo page. Loopback only
     #[arg(long, env = "RESCIND_DEV", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", value_parser = BoolishValueParser::new())]
     pub(crate) dev: Option<bool>,
-    /// Refuse every setting that is only fit for trying out
+    /// Refuse every setting that is only fit for trying out, and a store with the user of --dev
     #[arg(long, env = "RESCIND_PRODUCTION", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", value_parser = BoolishValueParser::new())]
     pub(crate) production: Option<bool>,
     /// The issuer's URL in every token [default: http:// and the listener]
