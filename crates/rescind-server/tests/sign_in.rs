@@ -62,6 +62,18 @@ fn a_name_with_too_many_failures_waits_and_another_does_not() {
 }
 
 #[test]
+fn guessing_in_parallel_gives_no_more_guesses() {
+    let server = Server::dev(&["--sign-in-failures-per-user", "5"]);
+    let body = json!({ "username": "demo", "password": "wrong" });
+    let mut all: Vec<_> = std::thread::scope(|scope| {
+        let tries: Vec<_> = (0..20).map(|_| scope.spawn(|| server.json("/login", &body).status)).collect();
+        tries.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    all.sort_unstable();
+    assert_eq!(all, [[401; 5].as_slice(), &[429; 15]].concat());
+}
+
+#[test]
 fn an_address_with_too_many_failures_waits_whatever_the_name() {
     let server = Server::dev(&["--sign-in-failures-per-address", "3"]);
     for name in ["a", "b", "c"] {

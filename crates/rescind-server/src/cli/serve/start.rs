@@ -62,7 +62,7 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     }
     let metrics = logs::metrics()?;
     let limits = config.limits;
-    let throttle = Throttle::new(&limits);
+    let throttle = Throttle::new(limits, Arc::new(SystemClock));
     let app =
         App::new(Parts { rescind, config, users, throttle, admin_token, metrics, draining: AtomicBool::new(false) });
     // Before anybody learns where the server is: whoever is told may stop it at once.

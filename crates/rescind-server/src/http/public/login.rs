@@ -104,12 +104,16 @@ async fn open(app: &App, peer: SocketAddr, sign_in: SignIn, agent: Option<String
     let client = client(app, sign_in.client_id.as_deref())?;
     let attempt = Attempt::new(&sign_in.username, peer.ip());
     app.throttle.admit(attempt).map_err(|wait| {
-        warn!(%peer, "sign-in refused: too many failures for the name or the address");
+        warn!(%peer, "sign-in refused: too many failures for the name or the address, or tries at once");
         metrics::counter!("rescind_sign_ins_total", "result" => "throttled").increment(1);
         Failure::too_many("too many failed sign-ins; wait", wait)
     })?;
-    let Some(user) = app.users.verify(&sign_in.username, sign_in.password).await? else {
-        app.throttle.failed(attempt);
+    let verified = app.users.verify(&sign_in.username, sign_in.password).await;
+    // A success costs nothing, and neither does a password that was not looked at. One whose caller went away does.
+    if !matches!(verified, Ok(None)) {
+        app.throttle.give_back(attempt);
+    }
+    let Some(user) = verified? else {
         // The name may be a password that was typed into the wrong field, so it is not logged.
         warn!(%peer, "sign-in failed");
         metrics::counter!("rescind_sign_ins_total", "result" => "failed").increment(1);
