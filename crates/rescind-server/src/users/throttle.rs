@@ -1,4 +1,5 @@
-//! Limits failed sign-ins per user name and per client address. An attempt takes its allowance before the password is
+//! Limits failed sign-ins: per user name from one client address, per client address, and, more generously, per user name
+//! from everywhere, so that nobody is locked out by a few failures of somebody elsewhere. An attempt takes its allowance before the password is
 //! looked at, so that many at once get no more than one after the other; whoever was no guesser gets it back. Owns the
 //! counts, which are bounded in memory by forgetting the names and addresses that have recovered; knows no password.
 
@@ -34,13 +35,14 @@ struct Counts {
 /// A name by the first 16 bytes of its SHA-256 (bounded for any name), or an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
-    User([u8; 16]),
+    Pair([u8; 16], IpAddr),
     Address(IpAddr),
+    User([u8; 16]),
 }
 
 /// Whose attempt it is.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Attempt([Key; 2]);
+pub(crate) struct Attempt([Key; 3]);
 
 impl Attempt {
     /// An attempt on this name from this address. IPv6 counts by /64, which is what one customer gets.
@@ -53,7 +55,7 @@ impl Attempt {
             IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
             v4 @ IpAddr::V4(_) => v4,
         };
-        Self([Key::User(user), Key::Address(address)])
+        Self([Key::Pair(user, address), Key::Address(address), Key::User(user)])
     }
 }
 
@@ -100,8 +102,9 @@ impl Throttle {
     /// How long it takes until one attempt is forgotten.
     fn share(&self, key: Key) -> Duration {
         let most = match key {
-            Key::User(_) => self.limits.failures_per_user,
+            Key::Pair(..) => self.limits.failures_per_user,
             Key::Address(_) => self.limits.failures_per_address,
+            Key::User(_) => self.limits.failures_per_user_in_all,
         };
         WINDOW / most.max(1)
     }
@@ -132,6 +135,7 @@ mod tests {
     fn throttle(user: u32, address: u32) -> (Throttle, Arc<ManualClock>) {
         let mut limits = crate::config::Config::resolve(crate::config::Settings::default()).unwrap().limits;
         limits.failures_per_user = user;
+        limits.failures_per_user_in_all = 2 * user;
         limits.failures_per_address = address;
         let clock = Arc::new(ManualClock::default());
         (Throttle::new(limits, clock.clone()), clock)
@@ -147,8 +151,19 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(throttle.admit(from("alice", 1)), Ok(()));
         }
-        assert_eq!(throttle.admit(from("alice", 2)), Err(WINDOW / 3));
+        assert_eq!(throttle.admit(from("alice", 1)), Err(WINDOW / 3));
         assert_eq!(throttle.admit(from("bob", 1)), Ok(()));
+        assert_eq!(throttle.admit(from("alice", 2)), Ok(()), "elsewhere the name is as good as before");
+    }
+
+    #[test]
+    fn a_name_is_shut_everywhere_by_many_failures_from_many_addresses() {
+        let (throttle, _) = throttle(3, 100);
+        for address in 0..6 {
+            assert_eq!(throttle.admit(from("alice", address)), Ok(()));
+        }
+        assert_eq!(throttle.admit(from("alice", 7)), Err(WINDOW / 6));
+        assert_eq!(throttle.admit(from("bob", 7)), Ok(()));
     }
 
     #[test]

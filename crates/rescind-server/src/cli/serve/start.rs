@@ -13,7 +13,7 @@ use rescind::time::SystemClock;
 use rescind::{BoxError, Rescind};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tracing::info;
+use tracing::{info, warn};
 use zeroize::Zeroizing;
 
 use super::stop;
@@ -122,6 +122,11 @@ fn announce(app: &App, address: std::net::SocketAddr, admin: std::net::SocketAdd
         )?;
     }
     out.flush()?;
+    if app.config.proxy_is_unnamed() {
+        warn!(
+            "the issuer is https://, but trusted_proxies names no proxy: failed sign-ins of all clients count as one's"
+        );
+    }
     info!(%address, %admin, issuer = app.rescind.issuer(), "listening");
     Ok(())
 }
