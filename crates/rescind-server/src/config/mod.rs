@@ -81,6 +81,7 @@ pub(crate) struct Limits {
     pub(crate) connections: u32,
     pub(crate) head_timeout: Duration,
     pub(crate) body_timeout: Duration,
+    pub(crate) write_timeout: Duration,
     pub(crate) drain_timeout: Duration,
     /// From one address.
     pub(crate) failures_per_user: u32,
@@ -262,6 +263,7 @@ fn limits(settings: &Settings) -> Result<Limits, ConfigError> {
         connections: settings.max_connections.unwrap_or(4096),
         head_timeout: span(settings.head_timeout, 15),
         body_timeout: span(settings.body_timeout, 15),
+        write_timeout: span(settings.write_timeout, 15),
         drain_timeout: span(settings.drain_timeout, 10),
         failures_per_user: settings.sign_in_failures_per_user.unwrap_or(10),
         failures_per_user_in_all: settings.sign_in_failures_per_user_in_all.unwrap_or(100),
@@ -271,6 +273,7 @@ fn limits(settings: &Settings) -> Result<Limits, ConfigError> {
         ("max_connections", limits.connections == 0),
         ("head_timeout", limits.head_timeout.is_zero()),
         ("body_timeout", limits.body_timeout.is_zero()),
+        ("write_timeout", limits.write_timeout.is_zero()),
         ("sign_in_failures_per_user", limits.failures_per_user == 0),
         ("sign_in_failures_per_user_in_all", limits.failures_per_user_in_all == 0),
         ("sign_in_failures_per_address", limits.failures_per_address == 0),

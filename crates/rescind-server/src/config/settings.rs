@@ -74,6 +74,9 @@ pub(crate) struct Settings {
     /// A request's body must be complete in this time [default: 15s]
     #[arg(long, env = "RESCIND_BODY_TIMEOUT", value_name = "SPAN")]
     pub(crate) body_timeout: Option<Span>,
+    /// A client that takes nothing of its answer for this time loses its connection [default: 15s]
+    #[arg(long, env = "RESCIND_WRITE_TIMEOUT", value_name = "SPAN")]
+    pub(crate) write_timeout: Option<Span>,
     /// When told to stop, requests under way have this long to end [default: 10s]
     #[arg(long, env = "RESCIND_DRAIN_TIMEOUT", value_name = "SPAN")]
     pub(crate) drain_timeout: Option<Span>,
@@ -109,7 +112,7 @@ impl Settings {
         }
         first_set!(dev production issuer audience data store listen admin_listen algorithm access_lifetime leeway
             session_idle session_absolute grace staleness_bound on_stale token_cache_mib max_connections head_timeout
-            body_timeout drain_timeout trusted_proxies sign_in_failures_per_user sign_in_failures_per_user_in_all
+            body_timeout write_timeout drain_timeout trusted_proxies sign_in_failures_per_user sign_in_failures_per_user_in_all
             sign_in_failures_per_address log log_format)
     }
 }
