@@ -89,6 +89,17 @@ fn connections_above_the_cap_wait_for_one_to_end() {
 }
 
 #[test]
+fn a_client_that_reads_no_answer_loses_its_connection() {
+    let server = Server::dev(&["--write-timeout", "300ms", "--max-connections", "1"]);
+    let mut greedy = Connection::open(server.public);
+    greedy.0.set_write_timeout(Some(std::time::Duration::from_secs(1))).unwrap();
+    let many = client_request("GET", "/demo.js", &[], b"").repeat(100);
+    // Until the server has stopped reading, since it cannot write, or has closed.
+    while greedy.write(&many).is_ok() {}
+    assert_eq!(server.get("/livez", None).status, 200, "the only place is free again");
+}
+
+#[test]
 fn many_requests_go_through_one_connection() {
     let server = Server::dev(&[]);
     let mut connection = Connection::open(server.public);

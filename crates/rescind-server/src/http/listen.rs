@@ -1,5 +1,5 @@
 //! One listener: its accept loop, its connections, and how both end. Owns every limit below HTTP: connections at once,
-//! how long a request's head may take (408), how large it may be (431), how long a connection may idle. Knows no route.
+//! how long a request's head may take (408), how large it may be (431), how long a connection may idle or leave its answers unread. Knows no route.
 
 use std::future::poll_fn;
 use std::io;
@@ -21,6 +21,7 @@ use tower::Service;
 use tracing::{debug, warn};
 
 use super::record::Record;
+use super::stall::Stalling;
 use crate::config::Limits;
 
 /// A request's head: a token of 16 KiB, cookies of the same size, and room for the rest.
@@ -105,7 +106,7 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(limits.head_timeout)
             .max_buf_size(HEAD_LIMIT)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Stalling::new(stream, limits.write_timeout)), service);
         let mut stopping = false;
         let ended = loop {
             tokio::select! {
@@ -120,6 +121,9 @@ impl Connection {
         let mut stream = parts.io.into_inner();
         if let Err(error) = ended {
             debug!(%error, %peer, "a connection ended early");
+            if stream.has_stalled() {
+                return abandon(&stream.into_inner());
+            }
             // With nothing read it was only idle: closing says enough.
             if error.is_timeout() && !parts.read_buf.is_empty() && stream.write_all(TOO_SLOW).await.is_err() {
                 return;
@@ -129,8 +133,15 @@ impl Connection {
     }
 }
 
+/// Closes without a word, and the kernel forgets what was not read: the client would let it lie for minutes.
+fn abandon(stream: &TcpStream) {
+    if let Err(error) = stream.set_zero_linger() {
+        debug!(%error, "SO_LINGER was not set");
+    }
+}
+
 /// Closes so that the client can read the last answer: unread input would turn the close into a reset that discards it.
-async fn close(mut stream: TcpStream) {
+async fn close(mut stream: Stalling<TcpStream>) {
     if stream.shutdown().await.is_ok() {
         let (limit, time) = LINGER;
         let mut rest = (&mut stream).take(limit);

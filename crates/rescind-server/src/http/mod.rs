@@ -6,9 +6,11 @@ pub(crate) mod caller;
 pub(crate) mod client;
 pub(crate) mod cookies;
 pub(crate) mod error;
+pub(crate) mod forwarded;
 pub(crate) mod listen;
 pub(crate) mod public;
 pub(crate) mod record;
+mod stall;
 pub(crate) mod token_pair;
 
 use self::error::Failure;

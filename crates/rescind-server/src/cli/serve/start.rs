@@ -8,21 +8,22 @@ use std::time::Duration;
 
 use rescind::keys::RootSecret;
 use rescind::random::SystemRandom;
+use rescind::store::Store;
 use rescind::time::SystemClock;
 use rescind::{BoxError, Rescind};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tracing::info;
+use tracing::{info, warn};
 use zeroize::Zeroizing;
 
 use super::stop;
 use crate::app::{App, Parts};
-use crate::config::Config;
+use crate::config::{Config, Stage};
 use crate::data_dir::{AdminToken, DataDir};
 use crate::http::{admin, listen, public};
 use crate::logs;
 use crate::store;
-use crate::users::{Throttle, Users};
+use crate::users::{Demo, Throttle, Users};
 
 /// The root secret in place of `root.key`: 64 hexadecimal digits, or base64 of 32 bytes. Never a flag: others see those.
 const ROOT_SECRET: &str = "RESCIND_ROOT_SECRET";
@@ -40,10 +41,10 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     let admin_token = AdminToken::load_or_create(&data.admin_token())?;
     // Before the listeners: a second process is told of the data directory, whatever its addresses.
     let store = store::open(&config.store).await?;
+    let users = users(&config, &store).await?;
     let listener = bind(config.listen, "listen").await?;
     let admin_listener = bind(config.admin_listen, "admin_listen").await?;
     let (address, admin_address) = (listener.local_addr()?, admin_listener.local_addr()?);
-    let users = Users::new(Arc::clone(&store), Arc::new(SystemClock));
     let issuer = config.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
     let audience = config.audience.clone().unwrap_or_else(|| issuer.clone());
     let rescind = Rescind::builder(issuer, audience)
@@ -61,7 +62,7 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     }
     let metrics = logs::metrics()?;
     let limits = config.limits;
-    let throttle = Throttle::new(&limits);
+    let throttle = Throttle::new(limits, Arc::new(SystemClock));
     let app =
         App::new(Parts { rescind, config, users, throttle, admin_token, metrics, draining: AtomicBool::new(false) });
     // Before anybody learns where the server is: whoever is told may stop it at once.
@@ -78,6 +79,20 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     upkeep.abort();
     info!("stopped");
     Ok(())
+}
+
+/// Asked before anything is made: with `--production`, a user whose password is known to all is a mistake of the past.
+async fn users(config: &Config, store: &Arc<dyn Store>) -> Result<Users, BoxError> {
+    let demo = if config.dev() { Demo::Welcome } else { Demo::ShutOut };
+    let users = Users::new(Arc::clone(store), Arc::new(SystemClock), demo);
+    if config.stage == Stage::Production && users.has_demo().await? {
+        return Err(
+            "setting production: the store holds user demo of --dev, whose password is known to all; name another \
+             --data, or start once without --production and run `rescind users disable demo`"
+                .into(),
+        );
+    }
+    Ok(users)
 }
 
 /// From the environment where an orchestrator gives it there, else from its file.
@@ -107,6 +122,11 @@ fn announce(app: &App, address: std::net::SocketAddr, admin: std::net::SocketAdd
         )?;
     }
     out.flush()?;
+    if app.config.proxy_is_unnamed() {
+        warn!(
+            "the issuer is https://, but trusted_proxies names no proxy: failed sign-ins of all clients count as one's"
+        );
+    }
     info!(%address, %admin, issuer = app.rescind.issuer(), "listening");
     Ok(())
 }
