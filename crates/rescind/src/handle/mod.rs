@@ -11,6 +11,7 @@ mod inspect;
 mod keys;
 mod logout;
 mod open;
+mod presented;
 mod refresh;
 mod revoke;
 mod ring;

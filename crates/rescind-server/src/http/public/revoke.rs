@@ -26,7 +26,7 @@ pub(super) async fn submit(State(app): State<App>, request: Request) -> Answer<S
     let token = form.require("token")?;
     check_owner(&app, token, &client).await?;
     let (reason, actor) = (super::actor("revoked by its holder")?, super::actor("oauth/revoke")?);
-    match app.rescind.revoke_presented(token, reason, actor).await {
+    match app.rescind.revoke_once(token, reason, actor).await {
         Ok(_) => Ok(StatusCode::OK),
         // §2.2: an invalid token is as good as revoked, and the answer does not tell the two apart.
         Err(Error::Rejected(rejection)) => {
