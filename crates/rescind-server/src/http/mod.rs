@@ -9,6 +9,7 @@ pub(crate) mod error;
 pub(crate) mod listen;
 pub(crate) mod public;
 pub(crate) mod record;
+pub(crate) mod segment;
 pub(crate) mod token_pair;
 
 use self::error::Failure;
