@@ -113,7 +113,7 @@ fn a_token_above_16_kib_is_refused_unread() {
     let server = Server::dev(&[]);
     let reply = me(&server, &format!("e30.e30.{}", "A".repeat(16 * 1024)));
     assert_eq!((reply.status, reply.error().as_str()), (401, "invalid_token"));
-    assert!(server.log().contains("too_long"));
+    support::wait_until("the log says why", || server.log().contains("too_long"));
 }
 
 #[test]
@@ -195,4 +195,13 @@ fn header_injection_finds_no_way_into_an_answer() {
             "{description}"
         );
     }
+}
+
+#[test]
+fn a_path_that_is_no_text_is_refused_in_json_like_everything_else() {
+    let server = Server::dev(&[]);
+    let bearer = format!("Bearer {}", server.sign_in().access);
+    let reply = server.send("DELETE", "/sessions/%ff", &[("authorization", &bearer)], "");
+    assert_eq!((reply.status, reply.error().as_str()), (400, "invalid_request"));
+    assert_eq!(reply.header("content-type"), "application/json");
 }

@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use rescind::log::Scope;
+use rescind::log::{Scope, ScopeKind};
 use rescind::refresh_token::ClientClass;
 use rescind::store::{Operation, Store};
 use rescind::testing::{new_session, subject};
@@ -167,6 +167,20 @@ async fn a_session_long_over_has_nothing_to_end_and_no_say() {
         assert_eq!((answer.ended, answer.seq), (Vec::new(), None));
     }
     assert_eq!(house.lives(&this).await, (true, true));
+}
+
+#[tokio::test]
+async fn a_token_revoked_by_its_name_ends_its_session_but_not_the_others() {
+    let house = House::new().await;
+    let (stolen, other) = (house.login("alice").await, house.login("alice").await);
+    house.rescind.revoke_presented(&stolen.access_token, text("stolen"), text("operator")).await.unwrap();
+    for scope in [LogoutScope::Others, LogoutScope::All] {
+        let answer = house.rescind.logout(&stolen.access_token, scope, text("thief")).await;
+        assert_eq!(refused(answer), Rejection::Revoked(ScopeKind::Token), "{scope:?}");
+    }
+    assert_eq!((house.lives(&other).await, house.lives(&stolen).await), ((true, true), (false, true)));
+    assert_eq!(logout(&house, &stolen.access_token, LogoutScope::Session).await.ended, [stolen.session_id]);
+    assert_eq!(house.lives(&stolen).await, (false, false));
 }
 
 #[tokio::test]

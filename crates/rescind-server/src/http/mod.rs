@@ -10,6 +10,7 @@ pub(crate) mod forwarded;
 pub(crate) mod listen;
 pub(crate) mod public;
 pub(crate) mod record;
+pub(crate) mod segment;
 mod stall;
 pub(crate) mod token_pair;
 

@@ -67,7 +67,7 @@ impl Rescind {
     /// # Errors
     /// [`Error::Rejected`] where the token is not authentic; else as [`revoke`](Self::revoke).
     pub async fn revoke_presented(&self, token: &str, reason: Text, actor: Text) -> Result<Entry, Error> {
-        let scope = self.0.scope_of(token)?;
+        let scope = self.0.presented(token)?.scope()?;
         self.revoke(Revoke { scope, reason, actor }).await
     }
 
@@ -84,6 +84,27 @@ impl Rescind {
             return Ok(self.0.store.load(claims.session).await?.map(|loaded| loaded.session.client));
         }
         Ok(self.0.verify_whatever_its_age(token).ok().map(|verified| verified.client().clone()))
+    }
+
+    /// Does as [`revoke_presented`](Self::revoke_presented), and writes nothing where that would change nothing: `None`
+    /// where the token's own cut-off is there already, its session is unknown, or it passes nowhere any more. For
+    /// callers who must not make the log grow with one token.
+    ///
+    /// **Cost:** a read of the store, and an append where there is something to cut off.
+    ///
+    /// # Errors
+    /// As [`revoke_presented`](Self::revoke_presented).
+    pub async fn revoke_once(&self, token: &str, reason: Text, actor: Text) -> Result<Option<Entry>, Error> {
+        let presented = self.0.presented(token)?;
+        let scope = presented.scope()?;
+        if self.0.nothing_left_of(&presented).await? {
+            return Ok(None);
+        }
+        match self.revoke(Revoke { scope, reason, actor }).await {
+            // Swept in between.
+            Err(Error::NotFound(NotFound::Session(_))) => Ok(None),
+            done => done.map(Some),
+        }
     }
 
     /// Lifts the cut-off at `seq`, which must be its scope's newest entry: all earlier cut-offs on the scope end.

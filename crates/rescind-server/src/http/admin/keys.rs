@@ -9,11 +9,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::info;
 
-use super::query::{Query, Segment};
+use super::query::Query;
 use super::{actor, reason};
 use crate::app::App;
 use crate::http::body::OptionalJson;
 use crate::http::error::{Answer, Failure};
+use crate::http::segment::Segment;
 use crate::wire::{EntryJson, KeyJson, KeysJson};
 
 /// Lists the keys.

@@ -15,11 +15,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tracing::info;
 
-use super::query::{Query, Segment, limit};
+use super::query::{Query, limit};
 use crate::app::App;
 use crate::config::{Clients, Registered};
 use crate::http::body::StrictJson;
 use crate::http::error::{Answer, Failure};
+use crate::http::segment::Segment;
 use crate::http::token_pair;
 use crate::wire::{SessionJson, SessionsJson, StateJson, WhyJson};
 

@@ -13,11 +13,12 @@ use serde_json::{Value, json};
 use tracing::info;
 use zeroize::Zeroizing;
 
-use super::query::{Query, Segment, limit};
+use super::query::{Query, limit};
 use super::{actor, reason};
 use crate::app::App;
 use crate::http::body::StrictJson;
 use crate::http::error::{Answer, Failure};
+use crate::http::segment::Segment;
 use crate::users::{Change, User};
 use crate::wire::{UserJson, UsersJson};
 

@@ -3,7 +3,7 @@
 
 use axum::extract::{Request, State};
 use http::StatusCode;
-use rescind::{Error, NotFound};
+use rescind::Error;
 use tracing::info;
 
 use crate::app::App;
@@ -25,9 +25,8 @@ pub(super) async fn submit(State(app): State<App>, request: Request) -> Answer<S
     let token = form.require("token")?;
     check_owner(&app, token, &client).await?;
     let (reason, actor) = (super::actor("revoked by its holder")?, super::actor("oauth/revoke")?);
-    match app.rescind.revoke_presented(token, reason, actor).await {
-        // Also where the session is so old that it is forgotten.
-        Ok(_) | Err(Error::NotFound(NotFound::Session(_))) => Ok(StatusCode::OK),
+    match app.rescind.revoke_once(token, reason, actor).await {
+        Ok(_) => Ok(StatusCode::OK),
         // §2.2: an invalid token is as good as revoked, and the answer does not tell the two apart.
         Err(Error::Rejected(rejection)) => {
             info!(reason = rejection.reason(), "nothing to revoke");
