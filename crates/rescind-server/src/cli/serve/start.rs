@@ -74,11 +74,15 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     let upkeep = tokio::spawn(upkeep(app.clone()));
     let public = tokio::spawn(listen::serve(listener, public::routes(app.clone()), limits, stopped.clone()));
     let admin = tokio::spawn(listen::serve(admin_listener, admin::router(app.clone()), limits, stopped));
-    signals.told().await;
+    let damage = tokio::select! {
+        () = signals.told() => None,
+        // What is damaged does not mend by itself, and a view that follows nothing answers nothing.
+        damage = app.rescind.damaged() => Some(damage),
+    };
     stop::in_order(&app, &stop, [public, admin]).await;
     upkeep.abort();
     info!("stopped");
-    Ok(())
+    damage.map_or(Ok(()), |damage| Err(damage.into()))
 }
 
 /// Asked before anything is made: with `--production`, a user whose password is known to all is a mistake of the past.
