@@ -5,6 +5,7 @@ mod admin_address;
 mod app;
 mod cli;
 mod config;
+mod customer;
 mod data_dir;
 mod http;
 mod logs;

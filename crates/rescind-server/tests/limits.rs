@@ -89,6 +89,20 @@ fn connections_above_the_cap_wait_for_one_to_end() {
 }
 
 #[test]
+fn one_address_leaves_places_to_others() {
+    let server = Server::dev(&["--max-connections", "4", "--max-connections-per-address", "2"]);
+    let held = [Connection::open(server.public), Connection::open(server.public)];
+    let mut third = Connection::open(server.public);
+    assert!(third.read().is_ok_and(|reply| reply.is_none()), "closed without an answer");
+    drop(held);
+    support::wait_until("a place is free again", || {
+        let mut again = Connection::open(server.public);
+        let _ = again.write(&client_request("GET", "/livez", &[], b""));
+        again.read().is_ok_and(|reply| reply.is_some_and(|reply| reply.status == 200))
+    });
+}
+
+#[test]
 fn a_client_that_reads_no_answer_loses_its_connection() {
     let server = Server::dev(&["--write-timeout", "300ms", "--max-connections", "1"]);
     let mut greedy = Connection::open(server.public);

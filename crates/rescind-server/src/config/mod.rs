@@ -8,6 +8,7 @@ mod span;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rescind::OnStale;
@@ -69,7 +70,7 @@ pub(crate) struct Config {
     pub(crate) engine: rescind::Settings,
     pub(crate) limits: Limits,
     /// In canonical form: none is an IPv4 address inside of an IPv6 one.
-    pub(crate) trusted_proxies: Vec<IpAddr>,
+    pub(crate) trusted_proxies: Arc<[IpAddr]>,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
     pub(crate) clients: Clients,
@@ -79,6 +80,7 @@ pub(crate) struct Config {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) connections: u32,
+    pub(crate) connections_per_address: u32,
     pub(crate) head_timeout: Duration,
     pub(crate) body_timeout: Duration,
     pub(crate) write_timeout: Duration,
@@ -259,8 +261,11 @@ fn engine(settings: &Settings) -> Result<rescind::Settings, ConfigError> {
 
 fn limits(settings: &Settings) -> Result<Limits, ConfigError> {
     let span = |set: Option<Span>, default: u64| set.map_or(Duration::from_secs(default), |span| span.0);
+    let connections = settings.max_connections.unwrap_or(4096);
     let limits = Limits {
-        connections: settings.max_connections.unwrap_or(4096),
+        connections,
+        // A quarter is left to everybody else, whatever one address does.
+        connections_per_address: settings.max_connections_per_address.unwrap_or(connections - connections / 4),
         head_timeout: span(settings.head_timeout, 15),
         body_timeout: span(settings.body_timeout, 15),
         write_timeout: span(settings.write_timeout, 15),
@@ -271,6 +276,7 @@ fn limits(settings: &Settings) -> Result<Limits, ConfigError> {
     };
     for (setting, zero) in [
         ("max_connections", limits.connections == 0),
+        ("max_connections_per_address", limits.connections_per_address == 0),
         ("head_timeout", limits.head_timeout.is_zero()),
         ("body_timeout", limits.body_timeout.is_zero()),
         ("write_timeout", limits.write_timeout.is_zero()),

@@ -68,6 +68,9 @@ pub(crate) struct Settings {
     /// Connections at once on each listener; more wait in the kernel's queue [default: 4096]
     #[arg(long, env = "RESCIND_MAX_CONNECTIONS", value_name = "N")]
     pub(crate) max_connections: Option<u32>,
+    /// Connections at once of one address that is no trusted proxy [default: three quarters of all]
+    #[arg(long, env = "RESCIND_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N")]
+    pub(crate) max_connections_per_address: Option<u32>,
     /// A request's head must be complete in this time; an idle connection is closed after it [default: 15s]
     #[arg(long, env = "RESCIND_HEAD_TIMEOUT", value_name = "SPAN")]
     pub(crate) head_timeout: Option<Span>,
@@ -111,7 +114,7 @@ impl Settings {
             ($($name:ident)*) => { Self { $($name: self.$name.or(file.$name),)* clients: file.clients } };
         }
         first_set!(dev production issuer audience data store listen admin_listen algorithm access_lifetime leeway
-            session_idle session_absolute grace staleness_bound on_stale token_cache_mib max_connections head_timeout
+            session_idle session_absolute grace staleness_bound on_stale token_cache_mib max_connections max_connections_per_address head_timeout
             body_timeout write_timeout drain_timeout trusted_proxies sign_in_failures_per_user sign_in_failures_per_user_in_all
             sign_in_failures_per_address log log_format)
     }

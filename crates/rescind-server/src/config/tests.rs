@@ -27,7 +27,7 @@ fn an_unknown_key_of_the_file_is_named() {
 fn proxies_are_named_by_address() {
     let file: Settings = toml::from_str("trusted_proxies = ['10.0.0.1', '::ffff:10.0.0.2']").unwrap();
     let config = Config::resolve(file).unwrap();
-    assert_eq!(config.trusted_proxies, [IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])]);
+    assert_eq!(*config.trusted_proxies, [IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])]);
     assert!(toml::from_str::<Settings>("trusted_proxies = ['10.0.0.0/8']").is_err());
     let tls = Settings { issuer: Some("https://id.example".into()), ..Settings::default() };
     assert!(Config::resolve(tls).unwrap().proxy_is_unnamed());

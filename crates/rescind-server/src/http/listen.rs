@@ -3,7 +3,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::Service;
 use tracing::{debug, warn};
 
+use super::places::Places;
 use super::record::Record;
 use super::stall::Stalling;
 use crate::config::Limits;
@@ -34,7 +35,14 @@ const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-type: applicat
 {\"error\":\"request_timeout\",\"error_description\":\"the head was not complete in time   \"}";
 
 /// Serves `router` on `listener` until `stop` turns true, then lets requests under way end, within the drain time.
-pub(crate) async fn serve(listener: TcpListener, router: Router, limits: Limits, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    proxies: Arc<[IpAddr]>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let places = Places::new(limits.connections_per_address, proxies);
     let slots = Arc::new(Semaphore::new(limits.connections as usize));
     loop {
         let accepted = tokio::select! {
@@ -44,10 +52,15 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, limits: Limits,
         };
         match accepted {
             Ok((stream, peer, slot)) => {
+                let Some(place) = places.take(peer.ip()) else {
+                    debug!(%peer, "a connection was closed: its address holds too many");
+                    metrics::counter!("rescind_connections_refused_total").increment(1);
+                    continue;
+                };
                 let connection = Connection { router: router.clone(), peer, limits, stop: stop.clone() };
                 tokio::spawn(async move {
                     connection.run(stream).await;
-                    drop(slot);
+                    drop((place, slot));
                 });
             }
             Err(error) if is_one_connections_matter(&error) => debug!(%error, "a connection ended before it began"),

@@ -8,6 +8,7 @@ pub(crate) mod cookies;
 pub(crate) mod error;
 pub(crate) mod forwarded;
 pub(crate) mod listen;
+mod places;
 pub(crate) mod public;
 pub(crate) mod record;
 pub(crate) mod segment;

@@ -4,7 +4,7 @@
 //! counts, which are bounded in memory by forgetting the names and addresses that have recovered; knows no password.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use rescind::time::{BootTime, Clock};
 
 use crate::config::Limits;
+use crate::customer;
 
 /// In how long a used-up allowance is whole again.
 const WINDOW: Duration = Duration::from_mins(5);
@@ -45,16 +46,13 @@ enum Key {
 pub(crate) struct Attempt([Key; 3]);
 
 impl Attempt {
-    /// An attempt on this name from this address. IPv6 counts by /64, which is what one customer gets.
+    /// An attempt on this name from this address.
     pub(crate) fn new(name: &str, address: IpAddr) -> Self {
         let mut user = [0; 16];
         for (to, from) in user.iter_mut().zip(digest(&SHA256, name.as_bytes()).as_ref()) {
             *to = *from;
         }
-        let address = match address.to_canonical() {
-            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-            v4 @ IpAddr::V4(_) => v4,
-        };
+        let address = customer::of(address);
         Self([Key::Pair(user, address), Key::Address(address), Key::User(user)])
     }
 }

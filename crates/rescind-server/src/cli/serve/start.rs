@@ -70,10 +70,12 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     crate::admin_address::publish(&app.config.data, admin_address)?;
     announce(&app, address, admin_address)?;
 
+    let proxies = Arc::clone(&app.config.trusted_proxies);
     let (stop, stopped) = watch::channel(false);
     let upkeep = tokio::spawn(upkeep(app.clone()));
-    let public = tokio::spawn(listen::serve(listener, public::routes(app.clone()), limits, stopped.clone()));
-    let admin = tokio::spawn(listen::serve(admin_listener, admin::router(app.clone()), limits, stopped));
+    let public =
+        tokio::spawn(listen::serve(listener, public::routes(app.clone()), limits, proxies.clone(), stopped.clone()));
+    let admin = tokio::spawn(listen::serve(admin_listener, admin::router(app.clone()), limits, proxies, stopped));
     let damage = tokio::select! {
         () = signals.told() => None,
         // What is damaged does not mend by itself, and a view that follows nothing answers nothing.
