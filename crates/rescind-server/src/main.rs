@@ -6,6 +6,7 @@ mod app;
 mod cli;
 mod config;
 mod data_dir;
+mod environment;
 mod http;
 mod logs;
 mod pages;
