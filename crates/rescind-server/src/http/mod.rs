@@ -11,6 +11,7 @@ pub(crate) mod listen;
 pub(crate) mod public;
 pub(crate) mod record;
 pub(crate) mod segment;
+pub(crate) mod staleness;
 mod stall;
 pub(crate) mod token_pair;
 

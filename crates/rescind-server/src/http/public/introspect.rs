@@ -14,6 +14,7 @@ use crate::http::body::{self, Form, Kind};
 use crate::http::caller;
 use crate::http::client::Client;
 use crate::http::error::{Answer, Failure, TriedHeader};
+use crate::http::staleness;
 use crate::http::token_pair;
 
 /// Says what a token is worth now.
@@ -29,7 +30,10 @@ pub(super) async fn submit(State(app): State<App>, request: Request) -> Answer {
     let body = match app.rescind.introspect(form.require("token")?).await? {
         // §2.2: nothing else, whatever the reason.
         Introspection::Inactive => json!({ "active": false }),
-        Introspection::Access(live) => access(&live)?,
+        Introspection::Access(live) => {
+            staleness::note(&app, &parts.extensions, live.staleness());
+            access(&live)?
+        }
         Introspection::Refresh(session) => refresh(&app, &session),
     };
     let mut response: Response = Json(body).into_response();
