@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod customer;
 mod data_dir;
+mod environment;
 mod http;
 mod logs;
 mod pages;

@@ -11,6 +11,7 @@ use rescind_axum::{Malformed, bearer_token};
 
 use super::cookies;
 use super::error::{Answer, Failure};
+use super::staleness;
 use crate::app::App;
 
 /// Where a token was found.
@@ -30,7 +31,9 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
         let (token, _) = presented(&parts.headers)?.ok_or_else(|| Failure::rejected(Rejection::Missing))?;
-        Ok(Self(app.rescind.check(token).await?))
+        let live = app.rescind.check(token).await?;
+        staleness::note(app, &parts.extensions, live.staleness());
+        Ok(Self(live))
     }
 }
 

@@ -12,6 +12,7 @@ mod places;
 pub(crate) mod public;
 pub(crate) mod record;
 pub(crate) mod segment;
+pub(crate) mod staleness;
 mod stall;
 pub(crate) mod token_pair;
 

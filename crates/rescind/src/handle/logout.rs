@@ -115,6 +115,8 @@ impl Inner {
         Ok(LoggedOut { ended: vec![loaded.session.id], seq: Some(entry.seq) })
     }
 
+    /// Reads all of the subject's sessions that are not swept, dead ones too: where it stopped early, one that lives
+    /// would be left.
     async fn end_others(&self, this: &Session, actor: Text) -> Result<LoggedOut, Error> {
         let (mut ended, mut seq) = (Vec::new(), None);
         let mut after = None;

@@ -1,6 +1,5 @@
 //! Builds the server from its configuration and runs it: data directory, listeners, store, engine, users, routers.
 
-use std::env::VarError;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -14,19 +13,17 @@ use rescind::{BoxError, Rescind};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::{info, warn};
-use zeroize::Zeroizing;
 
 use super::stop;
 use crate::app::{App, Parts};
 use crate::config::{Config, Stage};
 use crate::data_dir::{AdminToken, DataDir};
+use crate::environment;
 use crate::http::{admin, listen, public};
 use crate::logs;
 use crate::store;
 use crate::users::{Demo, Throttle, Users};
 
-/// The root secret in place of `root.key`: 64 hexadecimal digits, or base64 of 32 bytes. Never a flag: others see those.
-const ROOT_SECRET: &str = "RESCIND_ROOT_SECRET";
 /// How often the metrics' recorder tidies up.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -103,10 +100,9 @@ async fn users(config: &Config, store: &Arc<dyn Store>) -> Result<Users, BoxErro
 
 /// From the environment where an orchestrator gives it there, else from its file.
 fn root_secret(data: &DataDir) -> Result<RootSecret, BoxError> {
-    match std::env::var(ROOT_SECRET).map(Zeroizing::new) {
-        Ok(text) => RootSecret::from_text(&text).map_err(|error| format!("{ROOT_SECRET}: {error}").into()),
-        Err(VarError::NotPresent) => Ok(RootSecret::load_or_create(data.root_key(), &SystemRandom)?),
-        Err(VarError::NotUnicode(_)) => Err(format!("{ROOT_SECRET}: is no text").into()),
+    match environment::root_secret()? {
+        Some(secret) => Ok(secret),
+        None => Ok(RootSecret::load_or_create(data.root_key(), &SystemRandom)?),
     }
 }
 

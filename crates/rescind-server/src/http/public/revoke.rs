@@ -7,19 +7,13 @@ use rescind::Error;
 use tracing::info;
 
 use crate::app::App;
-use crate::http::body::{self, Form, Kind};
+use crate::http::body;
 use crate::http::client::Client;
 use crate::http::error::{Answer, Failure, TriedHeader};
 
 /// Revokes the presented token. `token_type_hint` is not needed: the two kinds look different (§2.1).
 pub(super) async fn submit(State(app): State<App>, request: Request) -> Answer<StatusCode> {
-    let (parts, content) = request.into_parts();
-    let kind = body::kind(&parts.headers)?;
-    let bytes = body::read(content, &app).await?;
-    if kind != Some(Kind::Form) {
-        return Err(Failure::invalid_request("send a form: application/x-www-form-urlencoded"));
-    }
-    let form = Form::parse(&bytes)?;
+    let (parts, form) = body::form(request, &app).await?;
     // §2.1: the client first, then the token.
     let client = Client::of(&parts.headers, &form, &app.config.clients)?;
     let token = form.require("token")?;
