@@ -32,6 +32,6 @@ mod bearer;
 mod live;
 mod refusal;
 
-pub use self::bearer::bearer_token;
-pub use self::live::{AnyClaims, Live};
+pub use self::bearer::{Malformed, bearer_token};
+pub use self::live::Live;
 pub use self::refusal::Refusal;

@@ -4,10 +4,8 @@ use std::ops::Deref;
 
 use axum_core::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
-use rescind::Rescind;
 use rescind::rejection::Rejection;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use rescind::{NoClaims, ReadClaims, Rescind};
 
 use crate::{Refusal, bearer_token};
 
@@ -16,14 +14,9 @@ use crate::{Refusal, bearer_token};
 ///
 /// `Option<Live<C>>` is `None` where no token came; a token that is refused is refused there, too.
 ///
-/// **Cost:** no store access; reading `C` parses the claims.
+/// **Cost:** no store access; reading a `C` other than [`NoClaims`] parses the claims at every request.
 #[derive(Clone)]
-pub struct Live<C = AnyClaims>(pub rescind::Live<C>);
-
-/// Whatever the application's own claims are: the handler reads none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[non_exhaustive]
-pub struct AnyClaims {}
+pub struct Live<C = NoClaims>(pub rescind::Live<C>);
 
 impl<C> Deref for Live<C> {
     type Target = rescind::Live<C>;
@@ -37,7 +30,7 @@ impl<S, C> FromRequestParts<S> for Live<C>
 where
     Rescind: FromRef<S>,
     S: Send + Sync,
-    C: DeserializeOwned,
+    C: ReadClaims,
 {
     type Rejection = Refusal;
 
@@ -51,7 +44,7 @@ impl<S, C> OptionalFromRequestParts<S> for Live<C>
 where
     Rescind: FromRef<S>,
     S: Send + Sync,
-    C: DeserializeOwned,
+    C: ReadClaims,
 {
     type Rejection = Refusal;
 
@@ -63,10 +56,11 @@ where
     }
 }
 
-async fn checked<S, C: DeserializeOwned>(token: &str, state: &S) -> Result<Live<C>, Refusal>
+async fn checked<S, C: ReadClaims>(token: &str, state: &S) -> Result<Live<C>, Refusal>
 where
     Rescind: FromRef<S>,
 {
     let live = Rescind::from_ref(state).check(token).await?;
-    live.with_claims().map(Live).map_err(Refusal::Rejected)
+    // The token is good: whoever gets 401 would throw it away.
+    live.with_claims().map(Live).map_err(|_| Refusal::OtherClaims)
 }

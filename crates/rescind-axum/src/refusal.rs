@@ -11,13 +11,17 @@ use http::{HeaderValue, StatusCode};
 use rescind::Error;
 use rescind::rejection::{Public, Rejection};
 
+use crate::Malformed;
+
 /// Why a handler did not run.
 #[derive(Debug)]
 pub enum Refusal {
     /// The token is refused: 401, or 403 where a scope is missing.
     Rejected(Rejection),
     /// No single token can be found in the request: 400.
-    Malformed(&'static str),
+    Malformed(Malformed),
+    /// The token is good, but its claims are not those that the handler reads: 403.
+    OtherClaims,
     /// The check could not be made: 503. Says nothing about the token.
     Unavailable {
         /// When to come again.
@@ -25,6 +29,12 @@ pub enum Refusal {
         /// What failed.
         source: Error,
     },
+}
+
+impl From<Malformed> for Refusal {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
 }
 
 impl From<Error> for Refusal {
@@ -41,7 +51,10 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rejected(rejection) => write!(f, "the access token is refused: {rejection}"),
-            Self::Malformed(problem) => f.write_str(problem),
+            Self::Malformed(malformed) => malformed.fmt(f),
+            Self::OtherClaims => {
+                f.write_str("the access token is good, but its claims are not those that are read here")
+            }
             Self::Unavailable { .. } => f.write_str("the access token could not be checked"),
         }
     }
@@ -51,7 +64,7 @@ impl std::error::Error for Refusal {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Rejected(rejection) => Some(rejection),
-            Self::Malformed(_) => None,
+            Self::Malformed(_) | Self::OtherClaims => None,
             Self::Unavailable { source, .. } => Some(source),
         }
     }
@@ -69,6 +82,8 @@ impl IntoResponse for Refusal {
             // RFC 9110 §10.2.3: whole seconds, rounded up.
             let secs = u64::try_from(retry_after.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1);
             headers.insert(RETRY_AFTER, HeaderValue::from(secs));
+        } else if matches!(self, Self::OtherClaims) {
+            // RFC 6750 §3.1 has no code for it, and another sign-in would not help.
         } else if let Ok(challenge) = HeaderValue::try_from(challenge(code, description)) {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
@@ -80,7 +95,10 @@ impl Refusal {
     /// Status, error code and description; the code is empty where none may be sent.
     const fn wire(&self) -> (StatusCode, &'static str, &'static str) {
         match self {
-            Self::Malformed(problem) => (StatusCode::BAD_REQUEST, "invalid_request", problem),
+            Self::Malformed(Malformed(problem)) => (StatusCode::BAD_REQUEST, "invalid_request", problem),
+            Self::OtherClaims => {
+                (StatusCode::FORBIDDEN, "access_denied", "the access token's claims do not open this route")
+            }
             Self::Unavailable { .. } => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "temporarily_unavailable",

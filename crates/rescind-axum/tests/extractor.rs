@@ -109,7 +109,9 @@ async fn claims_that_do_not_fit_and_a_malformed_header_are_told_apart() {
     let rescind = rescind().await;
     let app = app(&rescind);
     let bearer = format!("Bearer {}", access_token(&rescind, serde_json::json!({ "tenant": 7 })).await);
-    assert_eq!(ask(&app, "/tenant", Some(&bearer)).await.0, StatusCode::UNAUTHORIZED);
+    let (status, body, challenge) = ask(&app, "/tenant", Some(&bearer)).await;
+    assert_eq!((status, challenge.as_str()), (StatusCode::FORBIDDEN, ""), "the token is good");
+    assert!(body.contains("access_denied"));
     assert_eq!(ask(&app, "/hello", Some(&bearer)).await.0, StatusCode::OK);
     let (status, body, _) = ask(&app, "/hello", Some("Bearer a b")).await;
     assert_eq!((status, body.contains("invalid_request")), (StatusCode::BAD_REQUEST, true));

@@ -152,7 +152,11 @@ impl fmt::Debug for AdminToken {
 
 /// Writes a file whole or not at all (mode 0600), and fails where one of that name exists.
 fn write_once(path: &Path, content: &[u8]) -> io::Result<()> {
-    let draft = path.with_extension(format!("{}.tmp", std::process::id()));
+    // Not by the process: in a container every one has the same number, and a draft that a crash has left would be in
+    // the way for ever.
+    let mut suffix = [0; 8];
+    SystemRandom.fill(&mut suffix).map_err(io::Error::other)?;
+    let draft = path.with_extension(format!("{:016x}.tmp", u64::from_be_bytes(suffix)));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     let written = file.write_all(content).and_then(|()| file.write_all(b"\n")).and_then(|()| file.sync_all());
     // A hard link, unlike a rename, never replaces what another process has just made.
@@ -176,6 +180,16 @@ mod tests {
         assert!(!made.fits("x"));
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert!(!format!("{made:?}").contains(made.expose()));
+    }
+
+    #[test]
+    fn the_draft_of_a_crash_is_not_in_the_way() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("admin-token");
+        fs::write(path.with_extension(format!("{}.tmp", std::process::id())), "half").unwrap();
+        let made = AdminToken::load_or_create(&path).unwrap();
+        assert!(AdminToken::load(&path).unwrap().fits(made.expose()));
+        assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 2, "and leaves none of its own");
     }
 
     #[test]

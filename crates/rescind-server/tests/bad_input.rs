@@ -198,3 +198,12 @@ fn header_injection_finds_no_way_into_an_answer() {
         );
     }
 }
+
+#[test]
+fn a_path_that_is_no_text_is_refused_in_json_like_everything_else() {
+    let server = Server::dev(&[]);
+    let bearer = format!("Bearer {}", server.sign_in().access);
+    let reply = server.send("DELETE", "/sessions/%ff", &[("authorization", &bearer)], "");
+    assert_eq!((reply.status, reply.error().as_str()), (400, "invalid_request"));
+    assert_eq!(reply.header("content-type"), "application/json");
+}

@@ -119,6 +119,25 @@ fn logging_out_clears_the_cookies_even_of_a_dead_session() {
 }
 
 #[test]
+fn logging_out_keeps_the_cookies_where_the_session_goes_on() {
+    let server = Server::dev(&[]);
+    let jar = jar(&sign_in(&server, &[]));
+    let log_out = |body: &str| server.send("POST", "/logout", &[("cookie", &jar), ("content-type", FORM)], body);
+    for (body, status) in [
+        ("scope=others", 303),
+        ("scope=everything", 400),
+        ("refresh_token=rrt_AAAA", 400),
+        (format!("a={}", "x".repeat(64 * 1024)).as_str(), 413),
+    ] {
+        let reply = log_out(body);
+        assert_eq!((reply.status, reply.all("set-cookie").len()), (status, 0), "{body:.40}");
+        assert_eq!(server.send("GET", "/me", &[("cookie", &jar)], "").status, 200, "{body:.40}");
+    }
+    let reply = log_out("scope=all");
+    assert_eq!((reply.status, reply.all("set-cookie").len()), (303, 2));
+}
+
+#[test]
 fn the_refresh_cookie_alone_logs_out() {
     let server = Server::dev(&[]);
     let jar = jar(&sign_in(&server, &[]));

@@ -115,6 +115,31 @@ fn a_burst_of_connections_waits_in_the_queue() {
 }
 
 #[test]
+fn one_address_leaves_places_to_others() {
+    let server = Server::dev(&["--max-connections", "4", "--max-connections-per-address", "2"]);
+    let held = [Connection::open(server.public), Connection::open(server.public)];
+    let mut third = Connection::open(server.public);
+    assert!(third.read().is_ok_and(|reply| reply.is_none()), "closed without an answer");
+    drop(held);
+    support::wait_until("a place is free again", || {
+        let mut again = Connection::open(server.public);
+        let _ = again.write(&client_request("GET", "/livez", &[], b""));
+        again.read().is_ok_and(|reply| reply.is_some_and(|reply| reply.status == 200))
+    });
+}
+
+#[test]
+fn a_client_that_reads_no_answer_loses_its_connection() {
+    let server = Server::dev(&["--write-timeout", "300ms", "--max-connections", "1"]);
+    let mut greedy = Connection::open(server.public);
+    greedy.0.set_write_timeout(Some(std::time::Duration::from_secs(1))).unwrap();
+    let many = client_request("GET", "/demo.js", &[], b"").repeat(100);
+    // Until the server has stopped reading, since it cannot write, or has closed.
+    while greedy.write(&many).is_ok() {}
+    assert_eq!(server.get("/livez", None).status, 200, "the only place is free again");
+}
+
+#[test]
 fn many_requests_go_through_one_connection() {
     let server = Server::dev(&[]);
     let mut connection = Connection::open(server.public);

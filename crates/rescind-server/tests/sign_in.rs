@@ -62,12 +62,65 @@ fn a_name_with_too_many_failures_waits_and_another_does_not() {
 }
 
 #[test]
+fn guessing_in_parallel_gives_no_more_guesses() {
+    let server = Server::dev(&["--sign-in-failures-per-user", "5"]);
+    let body = json!({ "username": "demo", "password": "wrong" });
+    let mut all: Vec<_> = std::thread::scope(|scope| {
+        let tries: Vec<_> = (0..20).map(|_| scope.spawn(|| server.json("/login", &body).status)).collect();
+        tries.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    all.sort_unstable();
+    assert_eq!(all, [[401; 5].as_slice(), &[429; 15]].concat());
+}
+
+#[test]
 fn an_address_with_too_many_failures_waits_whatever_the_name() {
     let server = Server::dev(&["--sign-in-failures-per-address", "3"]);
     for name in ["a", "b", "c"] {
         assert_eq!(server.json("/login", &json!({ "username": name, "password": "wrong" })).status, 401);
     }
     assert_eq!(server.json("/login", &json!({ "username": "demo", "password": "demo" })).status, 429);
+}
+
+/// Signs in as somebody whom the proxies describe so.
+fn through_proxies(server: &Server, forwarded_for: &str, name: &str, password: &str) -> u16 {
+    let headers = [("content-type", JSON), ("x-forwarded-for", forwarded_for)];
+    let body = json!({ "username": name, "password": password });
+    server.send("POST", "/login", &headers, &body.to_string()).status
+}
+
+#[test]
+fn behind_a_trusted_proxy_each_client_has_its_own_count() {
+    let server = Server::dev(&["--trusted-proxies", "10.0.0.1,127.0.0.1", "--sign-in-failures-per-address", "3"]);
+    for name in ["a", "b", "c"] {
+        assert_eq!(through_proxies(&server, "203.0.113.1", name, "wrong"), 401);
+    }
+    assert_eq!(through_proxies(&server, "203.0.113.1", "demo", "demo"), 429);
+    assert_eq!(through_proxies(&server, "198.51.100.7, 203.0.113.1, 10.0.0.1", "demo", "demo"), 429, "its own word");
+    assert_eq!(through_proxies(&server, "203.0.113.2", "demo", "demo"), 200);
+}
+
+#[test]
+fn a_stranger_does_not_choose_the_own_address() {
+    let server = Server::dev(&["--sign-in-failures-per-address", "3"]);
+    for (client, status) in [("203.0.113.1", 401), ("203.0.113.2", 401), ("203.0.113.3", 401), ("203.0.113.4", 429)] {
+        assert_eq!(through_proxies(&server, client, client, "wrong"), status);
+    }
+}
+
+#[test]
+fn failures_from_elsewhere_do_not_keep_a_user_out_until_they_are_very_many() {
+    let limits = ["--sign-in-failures-per-user", "2", "--sign-in-failures-per-user-in-all", "4"];
+    let server = Server::dev(&[["--trusted-proxies", "127.0.0.1"].as_slice(), &limits].concat());
+    for _ in 0..2 {
+        assert_eq!(through_proxies(&server, "203.0.113.1", "demo", "wrong"), 401);
+    }
+    assert_eq!(through_proxies(&server, "203.0.113.1", "demo", "demo"), 429);
+    assert_eq!(through_proxies(&server, "203.0.113.2", "demo", "demo"), 200);
+    for _ in 0..2 {
+        assert_eq!(through_proxies(&server, "203.0.113.3", "demo", "wrong"), 401);
+    }
+    assert_eq!(through_proxies(&server, "203.0.113.2", "demo", "demo"), 429);
 }
 
 #[test]

@@ -48,7 +48,8 @@ pub enum HighWaterError {
 /// `rescind-high-water 1 <incarnation> <seq, 20 digits> <tag> <checksum>` and blanks up to the line's end.
 #[derive(Debug)]
 pub(crate) struct HighWaterFile {
-    file: File,
+    /// `None` before the first mark: the file is made with it, so that an empty one is never ours.
+    file: Option<File>,
     path: PathBuf,
     next_line: u64,
 }
@@ -57,59 +58,72 @@ const LINE: usize = 128;
 const MAGIC: &str = "rescind-high-water 1";
 
 impl HighWaterFile {
-    /// Opens or makes the file (mode 0600) and reads the newer of its lines.
+    /// Opens the file where it is, and reads the newer of its lines.
     ///
     /// # Errors
-    /// [`HighWaterError`]; nothing is overwritten then.
+    /// [`HighWaterError`]; nothing is overwritten then. An empty file is damaged, for a missing one means "no mark".
     pub(crate) fn open(path: &Path) -> Result<(Self, Option<HighWater>), HighWaterError> {
-        let failed = |source| HighWaterError::Io { path: path.to_owned(), source };
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = options.open(path).map_err(failed)?;
-        let length = file.metadata().map_err(failed)?.len();
+        let path = path.to_owned();
+        let file = match OpenOptions::new().read(true).write(true).open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok((Self { file: None, path, next_line: 1 }, None));
+            }
+            Err(source) => return Err(HighWaterError::Io { path, source }),
+        };
         let mut lines: [Option<HighWater>; 2] = [None, None];
         for (line, at) in lines.iter_mut().zip([0, LINE as u64]) {
             let mut bytes = [0; LINE];
             *line = file.read_exact_at(&mut bytes, at).ok().and_then(|()| parse(&bytes));
         }
         let (newest, next_line) = match lines {
-            [None, None] if length == 0 => (None, 0),
-            [None, None] => return Err(HighWaterError::Damaged { path: path.to_owned() }),
             // Positions only grow, by a new incarnation too: the higher one is the newer.
-            [Some(first), second] if second.is_none_or(|second| first.seq >= second.seq) => (Some(first), 1),
-            [_, second] => (second, 0),
+            [Some(first), second] if second.is_none_or(|second| first.seq >= second.seq) => (first, 1),
+            [_, Some(second)] => (second, 0),
+            [_, None] => return Err(HighWaterError::Damaged { path }),
         };
-        Ok((Self { file, path: path.to_owned(), next_line }, newest))
+        Ok((Self { file: Some(file), path, next_line }, Some(newest)))
     }
 
-    /// Writes a mark. It survives the death of the process at once, that of the machine once a [`flusher`](Self::flusher) has flushed it.
+    /// Writes a mark. It survives the death of the process at once, that of the machine once the file was flushed.
     ///
     /// # Errors
     /// [`HighWaterError::Io`].
     pub(crate) fn write(&mut self, mark: HighWater) -> Result<(), HighWaterError> {
-        let body = body(mark);
-        let line = format!("{body} {}", checksum(&body));
-        let mut bytes = [b' '; LINE];
-        bytes.iter_mut().zip(line.bytes()).for_each(|(to, from)| *to = from);
-        if let Some(last) = bytes.last_mut() {
-            *last = b'\n';
-        }
-        self.file.write_all_at(&bytes, self.next_line * LINE as u64).map_err(|source| self.failed(source))?;
+        let bytes = line(mark);
+        let Some(file) = &self.file else { return self.create(&bytes).map_err(|source| self.failed(source)) };
+        file.write_all_at(&bytes, self.next_line * LINE as u64).map_err(|source| self.failed(source))?;
         self.next_line = 1 - self.next_line;
         Ok(())
     }
 
-    /// A second handle to the file, to be flushed by another thread.
-    ///
-    /// # Errors
-    /// [`HighWaterError::Io`].
-    pub(crate) fn flusher(&self) -> Result<File, HighWaterError> {
-        self.file.try_clone().map_err(|source| self.failed(source))
+    /// Makes the file with its first line (mode 0600): another name first, so that it is never seen without.
+    fn create(&mut self, bytes: &[u8; LINE]) -> io::Result<()> {
+        let mut draft = self.path.as_os_str().to_owned();
+        draft.push(".new");
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        file.write_all_at(bytes, 0)?;
+        file.sync_all()?;
+        std::fs::rename(&draft, &self.path)?;
+        self.file = Some(file);
+        Ok(())
     }
 
     fn failed(&self, source: io::Error) -> HighWaterError {
         HighWaterError::Io { path: self.path.clone(), source }
     }
+}
+
+fn line(mark: HighWater) -> [u8; LINE] {
+    let body = body(mark);
+    let text = format!("{body} {}", checksum(&body));
+    let mut bytes = [b' '; LINE];
+    bytes.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
+    if let Some(last) = bytes.last_mut() {
+        *last = b'\n';
+    }
+    bytes
 }
 
 fn body(mark: HighWater) -> String {
@@ -175,16 +189,19 @@ mod tests {
         let (mut file, _) = HighWaterFile::open(&path).unwrap();
         file.write(mark(1)).unwrap();
         file.write(mark(2)).unwrap();
-        file.file.write_all_at(b"#", LINE as u64 + 60).unwrap();
-        assert_eq!(reopened(&path), Some(mark(1)));
+        file.write(mark(3)).unwrap();
+        file.file.as_ref().unwrap().write_all_at(b"#", 60).unwrap();
+        assert_eq!(reopened(&path), Some(mark(2)));
     }
 
     #[test]
     fn a_file_of_something_else_is_refused_and_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("high-water");
-        std::fs::write(&path, "shopping list").unwrap();
-        assert!(matches!(HighWaterFile::open(&path), Err(HighWaterError::Damaged { .. })));
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "shopping list");
+        for content in ["shopping list", ""] {
+            std::fs::write(&path, content).unwrap();
+            assert!(matches!(HighWaterFile::open(&path), Err(HighWaterError::Damaged { .. })), "{content:?}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
+        }
     }
 }

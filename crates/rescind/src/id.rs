@@ -15,13 +15,13 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidId {
     /// The text is no UUID in its canonical, hyphenated, lower-case form.
-    #[error("not a UUID in its canonical lower-case form, such as 0198c0de-0000-7000-8000-000000000000")]
+    #[error("is not a UUID in its canonical lower-case form, such as 0198c0de-0000-7000-8000-000000000000")]
     NotUuid,
     /// The text is empty.
-    #[error("empty; a name has at least one character")]
+    #[error("is empty; a name has at least one character")]
     Empty,
     /// The text is longer than a name may be.
-    #[error("longer than 255 bytes")]
+    #[error("is longer than 255 bytes")]
     TooLong,
     /// The text contains a control character.
     #[error("contains a control character")]

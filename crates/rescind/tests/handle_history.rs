@@ -78,6 +78,12 @@ async fn an_empty_store_is_never_nothing_revoked() {
     assert!(again.rescind.stats().applied.get() > entry.seq.get() + Seq::JUMP);
     everyone_signs_in_again(&again, &[&live, &dead]).await;
     let newest = again.login("alice").await;
+
+    // What stands for everything that was lost cannot be lifted: nobody could name what came back.
+    let healing = again.rescind.stats().applied;
+    let text = |text: &str| rescind::log::Text::new(text).unwrap();
+    let lifted = again.rescind.lift(healing, text("oops"), text("operator")).await;
+    assert!(matches!(lifted, Err(Error::Final(_))), "{lifted:?}");
     again.rescind.shutdown().await;
 
     // The mark has moved on: the next start is calm.

@@ -5,10 +5,11 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use rescind::log::Scope;
+use rescind::log::{Scope, ScopeKind};
 use rescind::refresh_token::ClientClass;
+use rescind::session::NewSession;
 use rescind::store::{Operation, Store};
-use rescind::testing::{new_session, subject};
+use rescind::testing::{new_session, sid, subject};
 use rescind::{Error, LogoutScope, Rejection, TokenPair};
 use support::{House, live_sessions, ms, refused, secs, text};
 
@@ -113,6 +114,21 @@ async fn others_ends_more_sessions_than_one_page_holds() {
 }
 
 #[tokio::test]
+async fn dead_sessions_make_no_list_dear_and_hide_none_from_a_logout_of_the_others() {
+    let house = House::new().await;
+    house.store.open(new_session(0, "alice")).await.unwrap();
+    for n in 1..11_000 {
+        house.store.open(NewSession { idle: secs(0), ..new_session(n, "alice") }).await.unwrap();
+    }
+    house.pass(secs(1)).await;
+    let this = house.login("alice").await;
+    let before = house.store.calls(Operation::SessionsOf);
+    assert_eq!(live_sessions(&house, "alice").await, [this.session_id]);
+    assert_eq!(house.store.calls(Operation::SessionsOf) - before, 50);
+    assert_eq!(logout(&house, &this.access_token, LogoutScope::Others).await.ended.last(), Some(&sid(0)));
+}
+
+#[tokio::test]
 async fn a_login_after_everywhere_lives_in_the_same_millisecond() {
     let house = House::new().await;
     let mut before = house.login("alice").await;
@@ -170,9 +186,23 @@ async fn a_session_long_over_has_nothing_to_end_and_no_say() {
 }
 
 #[tokio::test]
+async fn a_token_revoked_by_its_name_ends_its_session_but_not_the_others() {
+    let house = House::new().await;
+    let (stolen, other) = (house.login("alice").await, house.login("alice").await);
+    house.rescind.revoke_presented(&stolen.access_token, text("stolen"), text("operator")).await.unwrap();
+    for scope in [LogoutScope::Others, LogoutScope::All] {
+        let answer = house.rescind.logout(&stolen.access_token, scope, text("thief")).await;
+        assert_eq!(refused(answer), Rejection::Revoked(ScopeKind::Token), "{scope:?}");
+    }
+    assert_eq!((house.lives(&other).await, house.lives(&stolen).await), ((true, true), (false, true)));
+    assert_eq!(logout(&house, &stolen.access_token, LogoutScope::Session).await.ended, [stolen.session_id]);
+    assert_eq!(house.lives(&stolen).await, (false, false));
+}
+
+#[tokio::test]
 async fn a_session_that_the_store_does_not_know_has_nothing_to_end() {
     let house = House::new().await;
-    let answer = house.rescind.end(rescind::testing::sid(9), LogoutScope::All, text("t")).await.unwrap();
+    let answer = house.rescind.end(sid(9), LogoutScope::All, text("t")).await.unwrap();
     assert_eq!((answer.ended, answer.seq), (Vec::new(), None));
 }
 

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rescind::id::KeyId;
-use rescind::log::Scope;
+use rescind::log::{Scope, ScopeKind};
 use rescind::testing::{client, subject};
 use rescind::time::{Clock, Timestamp};
 use rescind::{Error, LogoutScope, OpenSession, Rejection, TokenPair, Verdict};
@@ -245,6 +245,15 @@ impl Run {
         if !with_refresh && self.model.dead_keys.contains(&known.pairs[0].kid) {
             assert!(matches!(answer, Err(Error::Rejected(Rejection::KeyRevoked))));
             return;
+        }
+        let wide = scope != LogoutScope::Session;
+        if !with_refresh && wide && self.model.active(&known.pairs[0].jti) > 0 {
+            let refused = matches!(answer, Err(Error::Rejected(Rejection::Revoked(ScopeKind::Token))));
+            // The view may forget what was revoked once no check needs it.
+            assert!(refused || self.house.clock.wall() >= known.pairs[0].expires);
+            if refused {
+                return;
+            }
         }
         let ended: BTreeSet<_> = answer.unwrap().ended.into_iter().collect();
         let mut expected = BTreeMap::new();

@@ -5,6 +5,7 @@ mod support;
 
 use rescind::log::{Act, Scope, ScopeKind};
 use rescind::position::Seq;
+use rescind::store::{Operation, Store};
 use rescind::testing::{client, jti, sid, subject};
 use rescind::{Error, Kind, NotFound, OpenSession, Rejection, TokenPair};
 use support::{House, opening, refused, revocation, secs, text};
@@ -177,6 +178,51 @@ async fn the_client_of_an_authentic_token_is_told_whatever_its_age() {
     for forged in ["", "rrt_x", "a.b.c", &format!("{head}.AAAA"), &second.refresh_token.to_lowercase()] {
         assert_eq!(house.rescind.client_of(forged).await.unwrap(), None, "{forged}");
     }
+}
+
+#[tokio::test]
+async fn one_token_revoked_again_and_again_writes_one_entry() {
+    let house = House::new().await;
+    let pair = house.login("alice").await;
+    let once = async |token: &str| house.rescind.revoke_once(token, text("revoked"), text("app")).await.unwrap();
+    for (token, lives) in [(&pair.access_token, (false, true)), (&pair.refresh_token, (false, false))] {
+        let entry = once(token).await.unwrap();
+        assert_eq!(house.lives(&pair).await, lives);
+        for _ in 0..3 {
+            assert_eq!(once(token).await, None);
+        }
+        // Once it was lifted there is something to cut off again.
+        house.rescind.lift(entry.seq, text("a mistake"), text("operator")).await.unwrap();
+        assert!(once(token).await.is_some());
+    }
+    assert_eq!(house.rescind.stats().applied, Seq::new(6));
+}
+
+#[tokio::test]
+async fn what_a_wider_cut_off_covers_is_revoked_by_its_own_name_since_that_may_be_lifted() {
+    let house = House::new().await;
+    let pair = house.login("alice").await;
+    let wide = house.revoke(Scope::Subject(subject("alice"))).await;
+    for token in [&pair.access_token, &pair.refresh_token] {
+        assert!(house.rescind.revoke_once(token, text("revoked"), text("app")).await.unwrap().is_some());
+    }
+    house.rescind.lift(wide.seq, text("a mistake"), text("operator")).await.unwrap();
+    assert_eq!(house.lives(&pair).await, (false, false));
+}
+
+#[tokio::test]
+async fn of_a_token_that_passes_nowhere_any_more_nothing_is_left_to_revoke() {
+    let house = House::set(|settings| settings.idle = secs(3600)).await;
+    let pair = house.login("alice").await;
+    let once = async |token: &str| house.rescind.revoke_once(token, text("revoked"), text("app")).await.unwrap();
+    house.pass(secs(24 * 3600)).await;
+    assert_eq!(once(&pair.access_token).await, None);
+    assert_eq!(once(&pair.refresh_token).await, None, "long over");
+    house.clock.advance(secs(60 * 24 * 3600));
+    let now = house.store.health().await.unwrap().now;
+    assert_eq!(house.store.sweep(now, 10).await.unwrap().sessions, 1);
+    assert_eq!(once(&pair.refresh_token).await, None, "swept");
+    assert_eq!(house.store.calls(Operation::Append), 0);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use rescind::log::{Scope, ScopeKind};
 use serde_json::Value;
 
@@ -13,33 +13,20 @@ use super::target::Target;
 use super::{revoke_file, session_pages};
 use crate::wire::{EntryJson, InspectionJson, SessionJson, StateJson};
 
-/// What can be revoked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
-    /// One access token, by its jti or its text; a refresh token ends its session
-    Token,
-    /// One sign-in on one device, by its session id or its refresh token
-    Session,
-    /// Everything of one user
-    Subject,
-    /// Everything that was issued to one application
-    Client,
-    /// Everything that one signing key signed; the key leaves the JWKS
-    Key,
-    /// Everything of everyone
-    All,
+/// What can be revoked, with what it means to an operator.
+fn kinds() -> impl TypedValueParser<Value = ScopeKind> {
+    let values = ScopeKind::EVERY.map(|kind| PossibleValue::new(kind.as_str()).help(meaning(kind)));
+    PossibleValuesParser::new(values).try_map(|word| ScopeKind::parse(&word).ok_or("unknown kind"))
 }
 
-impl Kind {
-    const fn scope_kind(self) -> ScopeKind {
-        match self {
-            Self::Token => ScopeKind::Token,
-            Self::Session => ScopeKind::Session,
-            Self::Subject => ScopeKind::Subject,
-            Self::Client => ScopeKind::Client,
-            Self::Key => ScopeKind::Key,
-            Self::All => ScopeKind::All,
-        }
+const fn meaning(kind: ScopeKind) -> &'static str {
+    match kind {
+        ScopeKind::Token => "One access token, by its jti or its text; a refresh token ends its session",
+        ScopeKind::Session => "One sign-in on one device, by its session id or its refresh token",
+        ScopeKind::Subject => "Everything of one user",
+        ScopeKind::Client => "Everything that was issued to one application",
+        ScopeKind::Key => "Everything that one signing key signed; the key leaves the JWKS",
+        ScopeKind::All => "Everything of everyone",
     }
 }
 
@@ -56,8 +43,8 @@ Whatever is issued afterwards is good: a user who is signed out everywhere can s
 Revoking twice is harmless, so that a run that broke off can be repeated.")]
 pub(crate) struct Args {
     /// What to revoke
-    #[arg(value_enum)]
-    kind: Kind,
+    #[arg(value_parser = kinds())]
+    kind: ScopeKind,
     /// Which one: an id or a token; `-` reads it from standard input, so that it stays out of the shell's history
     #[arg(allow_hyphen_values = true)]
     id: Option<String>,
@@ -109,7 +96,7 @@ impl Order {
 /// Runs the command.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     rescind::log::Text::new(&args.reason).map_err(|error| Failure::Usage(format!("--reason {error}")))?;
-    let kind = args.kind.scope_kind();
+    let kind = args.kind;
     let wait = if args.wait { Wait::Everywhere } else { Wait::Here };
     let order = Order { reason: args.reason.clone(), wait };
     let mut out = args.connection.out();
@@ -149,8 +136,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 
 fn target(args: &Args) -> Result<Target, Failure> {
     let id = match (&args.id, args.kind) {
-        (None, Kind::All) => String::new(),
-        (Some(_), Kind::All) => return Err(Failure::Usage("`revoke all` takes no id".to_owned())),
+        (None, ScopeKind::All) => String::new(),
+        (Some(_), ScopeKind::All) => return Err(Failure::Usage("`revoke all` takes no id".to_owned())),
         (Some(id), _) if id == "-" => super::first_line_of_stdin()?,
         (Some(id), _) => id.clone(),
         (None, _) => {
@@ -159,7 +146,7 @@ fn target(args: &Args) -> Result<Target, Failure> {
             ));
         }
     };
-    Target::parse(args.kind.scope_kind(), &id).map_err(Failure::Usage)
+    Target::parse(args.kind, &id).map_err(Failure::Usage)
 }
 
 /// Says what a revocation would end. Reads only.

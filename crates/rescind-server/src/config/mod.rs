@@ -6,8 +6,9 @@ mod settings;
 mod span;
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rescind::OnStale;
@@ -68,6 +69,8 @@ pub(crate) struct Config {
     pub(crate) algorithm: Algorithm,
     pub(crate) engine: rescind::Settings,
     pub(crate) limits: Limits,
+    /// In canonical form: none is an IPv4 address inside of an IPv6 one.
+    pub(crate) trusted_proxies: Arc<[IpAddr]>,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
     pub(crate) clients: Clients,
@@ -77,10 +80,14 @@ pub(crate) struct Config {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) connections: u32,
+    pub(crate) connections_per_address: u32,
     pub(crate) head_timeout: Duration,
     pub(crate) body_timeout: Duration,
+    pub(crate) write_timeout: Duration,
     pub(crate) drain_timeout: Duration,
+    /// From one address.
     pub(crate) failures_per_user: u32,
+    pub(crate) failures_per_user_in_all: u32,
     pub(crate) failures_per_address: u32,
 }
 
@@ -156,15 +163,22 @@ impl Config {
             algorithm: algorithm(settings.algorithm.as_deref())?,
             engine: engine(&settings)?,
             limits: limits(&settings)?,
+            trusted_proxies: settings.trusted_proxies.iter().flatten().map(IpAddr::to_canonical).collect(),
             log: settings.log.clone().unwrap_or_else(|| "info".to_owned()),
             log_format: log_format(settings.log_format.as_deref(), stage)?,
             clients: Clients::read(settings.clients)?,
         })
     }
 
-    /// Whether the demo page and the demo user are there.
+    /// Whether the demo page is there, and the demo user may sign in.
     pub(crate) fn dev(&self) -> bool {
         self.stage == Stage::Dev
+    }
+
+    /// Whether a proxy must be in front, which alone can speak TLS, but none is named: all clients then look like one.
+    pub(crate) fn proxy_is_unnamed(&self) -> bool {
+        let tls = self.issuer.as_deref().is_some_and(|issuer| issuer.starts_with("https:"));
+        tls && self.trusted_proxies.is_empty()
     }
 }
 
@@ -247,19 +261,27 @@ fn engine(settings: &Settings) -> Result<rescind::Settings, ConfigError> {
 
 fn limits(settings: &Settings) -> Result<Limits, ConfigError> {
     let span = |set: Option<Span>, default: u64| set.map_or(Duration::from_secs(default), |span| span.0);
+    let connections = settings.max_connections.unwrap_or(4096);
     let limits = Limits {
-        connections: settings.max_connections.unwrap_or(4096),
+        connections,
+        // A quarter is left to everybody else, whatever one address does.
+        connections_per_address: settings.max_connections_per_address.unwrap_or(connections - connections / 4),
         head_timeout: span(settings.head_timeout, 15),
         body_timeout: span(settings.body_timeout, 15),
+        write_timeout: span(settings.write_timeout, 15),
         drain_timeout: span(settings.drain_timeout, 10),
         failures_per_user: settings.sign_in_failures_per_user.unwrap_or(10),
+        failures_per_user_in_all: settings.sign_in_failures_per_user_in_all.unwrap_or(100),
         failures_per_address: settings.sign_in_failures_per_address.unwrap_or(50),
     };
     for (setting, zero) in [
         ("max_connections", limits.connections == 0),
+        ("max_connections_per_address", limits.connections_per_address == 0),
         ("head_timeout", limits.head_timeout.is_zero()),
         ("body_timeout", limits.body_timeout.is_zero()),
+        ("write_timeout", limits.write_timeout.is_zero()),
         ("sign_in_failures_per_user", limits.failures_per_user == 0),
+        ("sign_in_failures_per_user_in_all", limits.failures_per_user_in_all == 0),
         ("sign_in_failures_per_address", limits.failures_per_address == 0),
     ] {
         if zero {

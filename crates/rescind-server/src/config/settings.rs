@@ -1,7 +1,7 @@
 //! What an operator may set, each by a flag, by `RESCIND_…` in the environment, or in the TOML file under the same name
 //! with underscores. One struct is read from all three, so that they cannot drift apart. Nothing is decided here.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -17,7 +17,7 @@ pub(crate) struct Settings {
     /// Try it out: data in ./rescind-data, user demo with password demo, the demo page. Loopback only
     #[arg(long, env = "RESCIND_DEV", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", value_parser = BoolishValueParser::new())]
     pub(crate) dev: Option<bool>,
-    /// Refuse every setting that is only fit for trying out
+    /// Refuse every setting that is only fit for trying out, and a store with the user of --dev
     #[arg(long, env = "RESCIND_PRODUCTION", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", value_parser = BoolishValueParser::new())]
     pub(crate) production: Option<bool>,
     /// The issuer's URL in every token [default: http:// and the listener]
@@ -68,18 +68,30 @@ pub(crate) struct Settings {
     /// Connections at once on each listener; more wait in the kernel's queue [default: 4096]
     #[arg(long, env = "RESCIND_MAX_CONNECTIONS", value_name = "N")]
     pub(crate) max_connections: Option<u32>,
+    /// Connections at once of one address that is no trusted proxy [default: three quarters of all]
+    #[arg(long, env = "RESCIND_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N")]
+    pub(crate) max_connections_per_address: Option<u32>,
     /// A request's head must be complete in this time; an idle connection is closed after it [default: 15s]
     #[arg(long, env = "RESCIND_HEAD_TIMEOUT", value_name = "SPAN")]
     pub(crate) head_timeout: Option<Span>,
     /// A request's body must be complete in this time [default: 15s]
     #[arg(long, env = "RESCIND_BODY_TIMEOUT", value_name = "SPAN")]
     pub(crate) body_timeout: Option<Span>,
+    /// A client that takes nothing of its answer for this time loses its connection [default: 15s]
+    #[arg(long, env = "RESCIND_WRITE_TIMEOUT", value_name = "SPAN")]
+    pub(crate) write_timeout: Option<Span>,
     /// When told to stop, requests under way have this long to end [default: 10s]
     #[arg(long, env = "RESCIND_DRAIN_TIMEOUT", value_name = "SPAN")]
     pub(crate) drain_timeout: Option<Span>,
-    /// Failed sign-ins per user name in five minutes before 429 [default: 10]
+    /// The proxies in front, whose X-Forwarded-For says who the client is; separated by commas [default: none]
+    #[arg(long, env = "RESCIND_TRUSTED_PROXIES", value_name = "IP,…", value_delimiter = ',')]
+    pub(crate) trusted_proxies: Option<Vec<IpAddr>>,
+    /// Failed sign-ins per user name from one client address in five minutes before 429 [default: 10]
     #[arg(long, env = "RESCIND_SIGN_IN_FAILURES_PER_USER", value_name = "N")]
     pub(crate) sign_in_failures_per_user: Option<u32>,
+    /// Failed sign-ins per user name from all addresses in five minutes before 429 [default: 100]
+    #[arg(long, env = "RESCIND_SIGN_IN_FAILURES_PER_USER_IN_ALL", value_name = "N")]
+    pub(crate) sign_in_failures_per_user_in_all: Option<u32>,
     /// Failed sign-ins per client address in five minutes before 429 [default: 50]
     #[arg(long, env = "RESCIND_SIGN_IN_FAILURES_PER_ADDRESS", value_name = "N")]
     pub(crate) sign_in_failures_per_address: Option<u32>,
@@ -102,7 +114,8 @@ impl Settings {
             ($($name:ident)*) => { Self { $($name: self.$name.or(file.$name),)* clients: file.clients } };
         }
         first_set!(dev production issuer audience data store listen admin_listen algorithm access_lifetime leeway
-            session_idle session_absolute grace staleness_bound on_stale token_cache_mib max_connections head_timeout
-            body_timeout drain_timeout sign_in_failures_per_user sign_in_failures_per_address log log_format)
+            session_idle session_absolute grace staleness_bound on_stale token_cache_mib max_connections max_connections_per_address head_timeout
+            body_timeout write_timeout drain_timeout trusted_proxies sign_in_failures_per_user sign_in_failures_per_user_in_all
+            sign_in_failures_per_address log log_format)
     }
 }

@@ -24,6 +24,16 @@ fn an_unknown_key_of_the_file_is_named() {
 }
 
 #[test]
+fn proxies_are_named_by_address() {
+    let file: Settings = toml::from_str("trusted_proxies = ['10.0.0.1', '::ffff:10.0.0.2']").unwrap();
+    let config = Config::resolve(file).unwrap();
+    assert_eq!(*config.trusted_proxies, [IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])]);
+    assert!(toml::from_str::<Settings>("trusted_proxies = ['10.0.0.0/8']").is_err());
+    let tls = Settings { issuer: Some("https://id.example".into()), ..Settings::default() };
+    assert!(Config::resolve(tls).unwrap().proxy_is_unnamed());
+}
+
+#[test]
 fn dev_listens_on_loopback_only() {
     for (listen, admin) in [("0.0.0.0:7000", "127.0.0.1:7001"), ("127.0.0.1:7000", "[::]:7001")] {
         let settings = Settings {

@@ -8,6 +8,7 @@ use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
@@ -105,6 +106,20 @@ pub(crate) fn kind(headers: &HeaderMap) -> Result<Option<Kind>, Failure> {
     } else {
         Err(Failure::invalid_request("Content-Type must be application/json or application/x-www-form-urlencoded"))
     }
+}
+
+/// Reads a request whose body must be a form.
+///
+/// # Errors
+/// 400 for another body; as [`read`].
+pub(crate) async fn form(request: Request, app: &App) -> Result<(Parts, Form), Failure> {
+    let (parts, content) = request.into_parts();
+    let kind = kind(&parts.headers)?;
+    let bytes = read(content, app).await?;
+    if kind != Some(Kind::Form) {
+        return Err(Failure::invalid_request("send a form: application/x-www-form-urlencoded"));
+    }
+    Ok((parts, Form::parse(&bytes)?))
 }
 
 /// Reads a JSON object as `T` says it. An array is refused first: it would pass for a struct with its members' values.

@@ -3,14 +3,15 @@
 
 use axum::extract::FromRequestParts;
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::COOKIE;
 use http::request::Parts;
 use rescind::Live;
 use rescind::rejection::Rejection;
-use rescind_axum::{Refusal, bearer_token};
+use rescind_axum::{Malformed, bearer_token};
 
 use super::cookies;
 use super::error::{Answer, Failure};
+use super::staleness;
 use crate::app::App;
 
 /// Where a token was found.
@@ -29,29 +30,11 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
-        // The common case first: the text of a good token needs no second look at its characters.
-        let lone = lone_bearer(&parts.headers);
-        let mut refused = None;
-        if let Some(token) = lone {
-            match app.rescind.check(token).await {
-                Ok(live) => return Ok(Self(live)),
-                Err(error) => refused = Some(error),
-            }
-        }
         let (token, _) = presented(&parts.headers)?.ok_or_else(|| Failure::rejected(Rejection::Missing))?;
-        match refused.filter(|_| lone == Some(token)) {
-            Some(error) => Err(error.into()),
-            None => Ok(Self(app.rescind.check(token).await?)),
-        }
+        let live = app.rescind.check(token).await?;
+        staleness::note(app, &parts.extensions, live.staleness());
+        Ok(Self(live))
     }
-}
-
-/// The text behind `Bearer `, where it is the one credential; whether it is one token is not looked at.
-fn lone_bearer(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
-    let token = value.as_bytes().strip_prefix(b"Bearer ")?;
-    if headers.contains_key(COOKIE) { None } else { std::str::from_utf8(token).ok() }
 }
 
 /// The token of the header, or of the access cookie.
@@ -78,9 +61,5 @@ pub(crate) fn presented(headers: &HeaderMap) -> Answer<Option<(&str, Means)>> {
 /// # Errors
 /// 400 where the header is repeated or malformed.
 pub(crate) fn bearer(headers: &HeaderMap) -> Answer<Option<&str>> {
-    bearer_token(headers).map_err(|refusal| match refusal {
-        Refusal::Malformed(problem) => Failure::malformed(problem),
-        Refusal::Rejected(rejection) => Failure::rejected(rejection),
-        Refusal::Unavailable { source, .. } => source.into(),
-    })
+    bearer_token(headers).map_err(|Malformed(problem)| Failure::malformed(problem))
 }

@@ -52,7 +52,7 @@ impl Client {
             (Some(client), None) if !client.confidential() => Ok(Self::Public(client.id.clone())),
             (None, None) => ClientId::new(&id)
                 .map(Self::Public)
-                .map_err(|error| Failure::invalid_request(format!("client_id is {error}"))),
+                .map_err(|error| Failure::invalid_request(format!("client_id {error}"))),
             _ => Err(failed()),
         }
     }

@@ -250,6 +250,7 @@ impl From<Error> for Failure {
             }
             Error::Invalid(invalid) => invalid.into(),
             Error::NotFound(what) => Self::not_found(what.to_string()),
+            final_one @ Error::Final(_) => Self::conflict(final_one.to_string(), None),
             Error::Conflict { newest } => {
                 let newest = newest.as_deref().map(newest_json);
                 Self::conflict("the position is not the newest on its scope, or is no cut-off", newest)

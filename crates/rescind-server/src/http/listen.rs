@@ -1,9 +1,9 @@
 //! One listener: its accept loop, its connections, and how both end. Owns every limit below HTTP: connections at once,
-//! how long a request's head may take (408), how large it may be (431), how long a connection may idle. Knows no route.
+//! how long a request's head may take (408), how large it may be (431), how long a connection may idle or leave its answers unread. Knows no route.
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::Service;
 use tracing::{debug, warn};
 
+use super::places::Places;
 use super::record::Record;
+use super::stall::Stalling;
 use crate::config::Limits;
 
 /// A request's head: a token of 16 KiB, cookies of the same size, and room for the rest.
@@ -33,7 +35,14 @@ const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-type: applicat
 {\"error\":\"request_timeout\",\"error_description\":\"the head was not complete in time   \"}";
 
 /// Serves `router` on `listener` until `stop` turns true, then lets requests under way end, within the drain time.
-pub(crate) async fn serve(listener: TcpListener, router: Router, limits: Limits, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    proxies: Arc<[IpAddr]>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let places = Places::new(limits.connections_per_address, proxies);
     let slots = Arc::new(Semaphore::new(limits.connections as usize));
     loop {
         let accepted = tokio::select! {
@@ -43,10 +52,15 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, limits: Limits,
         };
         match accepted {
             Ok((stream, peer, slot)) => {
+                let Some(place) = places.take(peer.ip()) else {
+                    debug!(%peer, "a connection was closed: its address holds too many");
+                    metrics::counter!("rescind_connections_refused_total").increment(1);
+                    continue;
+                };
                 let connection = Connection { router: router.clone(), peer, limits, stop: stop.clone() };
                 tokio::spawn(async move {
                     connection.run(stream).await;
-                    drop(slot);
+                    drop((place, slot));
                 });
             }
             Err(error) if is_one_connections_matter(&error) => debug!(%error, "a connection ended before it began"),
@@ -105,7 +119,7 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(limits.head_timeout)
             .max_buf_size(HEAD_LIMIT)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Stalling::new(stream, limits.write_timeout)), service);
         let mut stopping = false;
         let ended = loop {
             tokio::select! {
@@ -120,6 +134,9 @@ impl Connection {
         let mut stream = parts.io.into_inner();
         if let Err(error) = ended {
             debug!(%error, %peer, "a connection ended early");
+            if stream.has_stalled() {
+                return abandon(&stream.into_inner());
+            }
             // With nothing read it was only idle: closing says enough.
             if error.is_timeout() && !parts.read_buf.is_empty() && stream.write_all(TOO_SLOW).await.is_err() {
                 return;
@@ -129,8 +146,15 @@ impl Connection {
     }
 }
 
+/// Closes without a word, and the kernel forgets what was not read: the client would let it lie for minutes.
+fn abandon(stream: &TcpStream) {
+    if let Err(error) = stream.set_zero_linger() {
+        debug!(%error, "SO_LINGER was not set");
+    }
+}
+
 /// Closes so that the client can read the last answer: unread input would turn the close into a reset that discards it.
-async fn close(mut stream: TcpStream) {
+async fn close(mut stream: Stalling<TcpStream>) {
     if stream.shutdown().await.is_ok() {
         let (limit, time) = LINGER;
         let mut rest = (&mut stream).take(limit);

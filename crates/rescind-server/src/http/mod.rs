@@ -6,9 +6,14 @@ pub(crate) mod caller;
 pub(crate) mod client;
 pub(crate) mod cookies;
 pub(crate) mod error;
+pub(crate) mod forwarded;
 pub(crate) mod listen;
+mod places;
 pub(crate) mod public;
 pub(crate) mod record;
+pub(crate) mod segment;
+pub(crate) mod staleness;
+mod stall;
 pub(crate) mod token_pair;
 
 use self::error::Failure;

@@ -23,6 +23,8 @@ const NAME_LIMIT: usize = 128;
 const PASSWORD_LIMIT: usize = 1024;
 /// A new password has at least this many characters (NIST SP 800-63B §3.1.1.2).
 const PASSWORD_LEAST: usize = 8;
+/// The name and the password of the user of `--dev`.
+const DEMO: &str = "demo";
 /// How often a compare-and-set is tried again.
 const TRIES: usize = 8;
 
@@ -32,6 +34,16 @@ pub(crate) struct Users {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     passwords: Passwords,
+    demo: Demo,
+}
+
+/// What becomes of the user whose password is known to all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Demo {
+    /// `--dev`: may sign in.
+    Welcome,
+    /// Is as if disabled, until it gets a password of its own.
+    ShutOut,
 }
 
 /// A user.
@@ -73,20 +85,30 @@ pub(crate) enum UserError {
     Store(#[from] StoreError),
 }
 
+/// Who made a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Operator,
+    Dev,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Row {
     username: String,
     /// PHC string of Argon2id.
     password: String,
     disabled: bool,
+    /// Made by `--dev`, with the password that everybody knows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    demo: bool,
     /// **Units:** seconds since the epoch.
     created_at: u64,
 }
 
 impl Users {
     /// The users in this store.
-    pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, passwords: Passwords::new() }
+    pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, demo: Demo) -> Self {
+        Self { store, clock, passwords: Passwords::new(), demo }
     }
 
     /// Adds a user.
@@ -97,7 +119,7 @@ impl Users {
         if password.chars().count() < PASSWORD_LEAST {
             return Err(UserError::Invalid("password has fewer than 8 characters"));
         }
-        self.add_unchecked(name, password).await
+        self.insert(name, password, Origin::Operator).await
     }
 
     /// Adds the user of `--dev` where it is missing.
@@ -105,13 +127,21 @@ impl Users {
     /// # Errors
     /// As [`add`](Self::add), but one that exists is left as it is.
     pub(crate) async fn add_demo(&self) -> Result<(), UserError> {
-        match self.add_unchecked("demo", Zeroizing::new("demo".to_owned())).await {
+        match self.insert(DEMO, Zeroizing::new(DEMO.to_owned()), Origin::Dev).await {
             Ok(_) | Err(UserError::Taken) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    async fn add_unchecked(&self, name: &str, password: Zeroizing<String>) -> Result<User, UserError> {
+    /// Whether the user of `--dev` is in the store, with its first password and not disabled.
+    ///
+    /// # Errors
+    /// [`UserError::Store`].
+    pub(crate) async fn has_demo(&self) -> Result<bool, UserError> {
+        Ok(self.row(&checked_name(DEMO)?).await?.is_some_and(|(row, _)| row.demo && !row.disabled))
+    }
+
+    async fn insert(&self, name: &str, password: Zeroizing<String>, origin: Origin) -> Result<User, UserError> {
         let subject = checked_name(name)?;
         if password.len() > PASSWORD_LIMIT {
             return Err(UserError::Invalid("password is longer than 1024 bytes"));
@@ -123,10 +153,11 @@ impl Users {
             username: name.to_owned(),
             password: self.passwords.hash(password).await?,
             disabled: false,
+            demo: origin == Origin::Dev,
             created_at: self.clock.wall().as_secs(),
         };
         match self.put(&subject, 0, &row).await? {
-            Put::Written(version) => Ok(user(&subject, &row, version)),
+            Put::Written(version) => Ok(self.user(&subject, &row, version)),
             Put::Stale => Err(UserError::Taken),
         }
     }
@@ -151,9 +182,13 @@ impl Users {
             row.disabled = change.disabled.unwrap_or(row.disabled);
             if let Some(hash) = &hash {
                 row.password.clone_from(hash);
+                row.demo = false;
+            }
+            if change.disabled == Some(false) && self.shuts_out(&row) {
+                return Err(UserError::Invalid("the user of --dev signs in only with a new password; set one"));
             }
             if let Put::Written(version) = self.put(subject, version, &row).await? {
-                return Ok(user(subject, &row, version));
+                return Ok(self.user(subject, &row, version));
             }
         }
         Err(UserError::Busy)
@@ -164,7 +199,7 @@ impl Users {
     /// # Errors
     /// [`UserError::Store`].
     pub(crate) async fn find(&self, subject: &Subject) -> Result<Option<User>, UserError> {
-        Ok(self.row(subject).await?.map(|(row, version)| user(subject, &row, version)))
+        Ok(self.row(subject).await?.map(|(row, version)| self.user(subject, &row, version)))
     }
 
     /// Whether the user is as it was read: neither password nor disabling has been written since.
@@ -181,7 +216,8 @@ impl Users {
     /// [`UserError::Store`].
     pub(crate) async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<User>, UserError> {
         let records = self.store.records(RecordKind::USERS, after, limit).await?;
-        records.into_iter().map(|(id, record)| Ok(user(&subject_of(&id)?, &row_of(&record)?, record.version))).collect()
+        let read = |(id, record): (String, Record)| Ok(self.user(&subject_of(&id)?, &row_of(&record)?, record.version));
+        records.into_iter().map(read).collect()
     }
 
     /// The user of this name with this password, who may sign in; `None` for any other.
@@ -200,11 +236,20 @@ impl Users {
             if password.len() > PASSWORD_LIMIT { (Zeroizing::default(), false) } else { (password, true) };
         let matches = self.passwords.verify(password, known.as_ref().map(|(_, row, _)| row.password.clone())).await?;
         match known {
-            Some((subject, row, version)) if matches && fits && !row.disabled => {
-                Ok(Some(user(&subject, &row, version)))
+            Some((subject, row, version)) if matches && fits => {
+                Ok(Some(self.user(&subject, &row, version)).filter(|user| !user.disabled))
             }
             _ => Ok(None),
         }
+    }
+
+    fn user(&self, subject: &Subject, row: &Row, version: u64) -> User {
+        let created_at = Timestamp::from_secs(row.created_at);
+        User { subject: subject.clone(), disabled: row.disabled || self.shuts_out(row), created_at, version }
+    }
+
+    fn shuts_out(&self, row: &Row) -> bool {
+        row.demo && self.demo == Demo::ShutOut
     }
 
     async fn row(&self, subject: &Subject) -> Result<Option<(Row, u64)>, UserError> {
@@ -235,11 +280,6 @@ fn checked_name(name: &str) -> Result<Subject, UserError> {
         return Err(UserError::Invalid("username begins or ends with a blank"));
     }
     Subject::new(name).map_err(|_| UserError::Invalid("username is empty or has a control character"))
-}
-
-fn user(subject: &Subject, row: &Row, version: u64) -> User {
-    let created_at = Timestamp::from_secs(row.created_at);
-    User { subject: subject.clone(), disabled: row.disabled, created_at, version }
 }
 
 fn subject_of(id: &str) -> Result<Subject, StoreError> {

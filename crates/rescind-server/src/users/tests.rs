@@ -7,7 +7,8 @@ use rescind::time::SystemClock;
 use super::*;
 
 fn users() -> Users {
-    Users::new(Arc::new(MemoryStore::new(Arc::new(SystemClock), &SystemRandom).unwrap()), Arc::new(SystemClock))
+    let store = Arc::new(MemoryStore::new(Arc::new(SystemClock), &SystemRandom).unwrap());
+    Users::new(store, Arc::new(SystemClock), Demo::ShutOut)
 }
 
 fn secret(text: &str) -> Zeroizing<String> {
@@ -50,7 +51,7 @@ async fn names_and_passwords_are_bounded() {
 #[tokio::test]
 async fn a_stored_password_is_a_salted_argon2id_hash() {
     let store = Arc::new(MemoryStore::new(Arc::new(SystemClock), &SystemRandom).unwrap());
-    let users = Users::new(store.clone(), Arc::new(SystemClock));
+    let users = Users::new(store.clone(), Arc::new(SystemClock), Demo::ShutOut);
     users.add("alice", secret("correct horse")).await.unwrap();
     let record = store.record(RecordKind::USERS, "alice").await.unwrap().unwrap();
     let text = String::from_utf8(record.body).unwrap();

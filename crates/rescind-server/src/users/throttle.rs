@@ -1,129 +1,142 @@
-//! Limits failed sign-ins per user name and per client address. Owns the counts, which are bounded in memory by
-//! forgetting the names and addresses that have recovered; knows no password. A success costs nothing.
+//! Limits failed sign-ins: per user name from one client address, per client address, and, more generously, per user name
+//! from everywhere, so that nobody is locked out by a few failures of somebody elsewhere. An attempt takes its allowance before the password is
+//! looked at, so that many at once get no more than one after the other; whoever was no guesser gets it back. Owns the
+//! counts, which are bounded in memory by forgetting the names and addresses that have recovered; knows no password.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
-use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use governor::clock::{Clock, DefaultClock};
-use governor::nanos::Nanos;
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use rescind::time::{BootTime, Clock};
 
 use crate::config::Limits;
+use crate::customer;
 
 /// In how long a used-up allowance is whole again.
 const WINDOW: Duration = Duration::from_mins(5);
-/// After how many failures what has recovered is forgotten.
+/// After how many attempts what has recovered is forgotten.
 const TIDY_EVERY: u32 = 1024;
-
-type Instant = <DefaultClock as Clock>::Instant;
 
 /// The counts.
 pub(crate) struct Throttle {
-    users: DefaultKeyedRateLimiter<Key>,
-    addresses: DefaultKeyedRateLimiter<Key>,
-    clock: DefaultClock,
-    shut: Mutex<Shut>,
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+    counts: Mutex<Counts>,
 }
 
-/// Who used the allowance up, and until when nothing of theirs is looked at.
+/// When each allowance will be whole again; one that is not here is whole.
 #[derive(Default)]
-struct Shut {
-    until: HashMap<Key, Instant>,
-    failures: u32,
+struct Counts {
+    whole: HashMap<Key, BootTime>,
+    attempts: u32,
 }
 
 /// A name by the first 16 bytes of its SHA-256 (bounded for any name), or an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
-    User([u8; 16]),
+    Pair([u8; 16], IpAddr),
     Address(IpAddr),
+    User([u8; 16]),
 }
 
 /// Whose attempt it is.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Attempt {
-    user: Key,
-    address: Key,
-}
+pub(crate) struct Attempt([Key; 3]);
 
 impl Attempt {
-    /// An attempt on this name from this address. IPv6 counts by /64, which is what one customer gets.
+    /// An attempt on this name from this address.
     pub(crate) fn new(name: &str, address: IpAddr) -> Self {
         let mut user = [0; 16];
         for (to, from) in user.iter_mut().zip(digest(&SHA256, name.as_bytes()).as_ref()) {
             *to = *from;
         }
-        let address = match address.to_canonical() {
-            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-            v4 @ IpAddr::V4(_) => v4,
-        };
-        Self { user: Key::User(user), address: Key::Address(address) }
+        let address = customer::of(address);
+        Self([Key::Pair(user, address), Key::Address(address), Key::User(user)])
     }
 }
 
 impl Throttle {
     /// Counts by these limits.
-    pub(crate) fn new(limits: &Limits) -> Self {
-        Self {
-            users: RateLimiter::keyed(quota(limits.failures_per_user)),
-            addresses: RateLimiter::keyed(quota(limits.failures_per_address)),
-            clock: DefaultClock::default(),
-            shut: Mutex::default(),
-        }
+    pub(crate) fn new(limits: Limits, clock: Arc<dyn Clock>) -> Self {
+        Self { limits, clock, counts: Mutex::default() }
     }
 
-    /// Whether the attempt may be looked at.
+    /// Takes the allowance of an attempt: from each of its counts, or from none.
     ///
     /// # Errors
-    /// How long to wait, where the name or the address has failed too often.
+    /// How long to wait, where one of them is used up.
     pub(crate) fn admit(&self, attempt: Attempt) -> Result<(), Duration> {
-        let now = self.clock.now();
-        let shut = self.shut.lock().unwrap_or_else(PoisonError::into_inner);
-        let wait = |key| shut.until.get(&key).map_or(Duration::ZERO, |until| until.duration_since(now));
-        let wait = wait(attempt.user).max(wait(attempt.address));
-        if wait.is_zero() { Ok(()) } else { Err(wait) }
+        let now = self.clock.boot();
+        let mut counts = self.counts();
+        let taken = attempt.0.map(|key| {
+            let whole = counts.whole.get(&key).copied().unwrap_or_default().max(now);
+            (key, plus(whole, self.share(key)))
+        });
+        let latest = taken.iter().map(|(_, whole)| whole.since(now)).max().unwrap_or_default();
+        if latest > WINDOW {
+            return Err(latest.saturating_sub(WINDOW));
+        }
+        counts.whole.extend(taken);
+        counts.attempts = counts.attempts.wrapping_add(1);
+        if counts.attempts.is_multiple_of(TIDY_EVERY) {
+            counts.whole.retain(|_, whole| *whole > now);
+            counts.whole.shrink_to_fit();
+        }
+        Ok(())
     }
 
-    /// Counts a failure. The allowance is used up by the last one that fits, not by the first one too many.
-    pub(crate) fn failed(&self, attempt: Attempt) {
-        let now = self.clock.now();
-        let mut shut = self.shut.lock().unwrap_or_else(PoisonError::into_inner);
-        for (limiter, key) in [(&self.users, attempt.user), (&self.addresses, attempt.address)] {
-            if let Err(refused) = limiter.check_key(&key) {
-                shut.until.insert(key, now + Nanos::from(refused.wait_time_from(now)));
+    /// Gives the allowance back: the password was right, or was not looked at.
+    pub(crate) fn give_back(&self, attempt: Attempt) {
+        let mut counts = self.counts();
+        for key in attempt.0 {
+            if let Some(whole) = counts.whole.get_mut(&key) {
+                *whole = minus(*whole, self.share(key));
             }
         }
-        shut.failures = shut.failures.wrapping_add(1);
-        if shut.failures.is_multiple_of(TIDY_EVERY) {
-            shut.until.retain(|_, until| *until > now);
-            for limiter in [&self.users, &self.addresses] {
-                limiter.retain_recent();
-                limiter.shrink_to_fit();
-            }
-        }
+    }
+
+    /// How long it takes until one attempt is forgotten.
+    fn share(&self, key: Key) -> Duration {
+        let most = match key {
+            Key::Pair(..) => self.limits.failures_per_user,
+            Key::Address(_) => self.limits.failures_per_address,
+            Key::User(_) => self.limits.failures_per_user_in_all,
+        };
+        WINDOW / most.max(1)
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// `check_key` lets `burst` through and refuses the next: one less, so that the last allowed failure shuts the door.
-fn quota(failures: u32) -> Quota {
-    let burst = NonZeroU32::new(failures.saturating_sub(1)).unwrap_or(NonZeroU32::MIN);
-    let period = WINDOW / failures.max(1);
-    Quota::with_period(period).unwrap_or(Quota::per_second(burst)).allow_burst(burst)
+fn plus(time: BootTime, span: Duration) -> BootTime {
+    BootTime::from_millis(time.as_millis().saturating_add(millis(span)))
+}
+
+fn minus(time: BootTime, span: Duration) -> BootTime {
+    BootTime::from_millis(time.as_millis().saturating_sub(millis(span)))
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use rescind::testing::ManualClock;
+
     use super::*;
 
-    fn throttle(user: u32, address: u32) -> Throttle {
+    fn throttle(user: u32, address: u32) -> (Throttle, Arc<ManualClock>) {
         let mut limits = crate::config::Config::resolve(crate::config::Settings::default()).unwrap().limits;
         limits.failures_per_user = user;
+        limits.failures_per_user_in_all = 2 * user;
         limits.failures_per_address = address;
-        Throttle::new(&limits)
+        let clock = Arc::new(ManualClock::default());
+        (Throttle::new(limits, clock.clone()), clock)
     }
 
     fn from(name: &str, last: u8) -> Attempt {
@@ -132,22 +145,56 @@ mod tests {
 
     #[test]
     fn a_name_is_shut_by_its_last_allowed_failure_and_no_other_name_with_it() {
-        let throttle = throttle(3, 100);
+        let (throttle, _) = throttle(3, 100);
         for _ in 0..3 {
             assert_eq!(throttle.admit(from("alice", 1)), Ok(()));
-            throttle.failed(from("alice", 1));
         }
-        assert!(throttle.admit(from("alice", 2)).is_err());
+        assert_eq!(throttle.admit(from("alice", 1)), Err(WINDOW / 3));
         assert_eq!(throttle.admit(from("bob", 1)), Ok(()));
+        assert_eq!(throttle.admit(from("alice", 2)), Ok(()), "elsewhere the name is as good as before");
+    }
+
+    #[test]
+    fn a_name_is_shut_everywhere_by_many_failures_from_many_addresses() {
+        let (throttle, _) = throttle(3, 100);
+        for address in 0..6 {
+            assert_eq!(throttle.admit(from("alice", address)), Ok(()));
+        }
+        assert_eq!(throttle.admit(from("alice", 7)), Err(WINDOW / 6));
+        assert_eq!(throttle.admit(from("bob", 7)), Ok(()));
     }
 
     #[test]
     fn an_address_is_shut_for_every_name() {
-        let throttle = throttle(100, 4);
+        let (throttle, _) = throttle(100, 4);
         for name in ["a", "b", "c", "d"] {
-            throttle.failed(from(name, 1));
+            assert_eq!(throttle.admit(from(name, 1)), Ok(()));
         }
         assert!(throttle.admit(from("e", 1)).is_err());
         assert_eq!(throttle.admit(from("e", 2)), Ok(()));
+    }
+
+    #[test]
+    fn what_is_given_back_was_never_taken() {
+        let (throttle, _) = throttle(1, 1);
+        for _ in 0..10 {
+            assert_eq!(throttle.admit(from("alice", 1)), Ok(()));
+            throttle.give_back(from("alice", 1));
+        }
+    }
+
+    #[test]
+    fn being_refused_costs_nothing_and_waiting_as_long_as_was_said_helps() {
+        let (throttle, clock) = throttle(2, 100);
+        for _ in 0..2 {
+            assert_eq!(throttle.admit(from("alice", 1)), Ok(()));
+        }
+        for _ in 0..200 {
+            assert_eq!(throttle.admit(from("alice", 1)), Err(WINDOW / 2));
+        }
+        clock.advance(WINDOW / 2);
+        assert_eq!(throttle.admit(from("alice", 1)), Ok(()));
+        assert!(throttle.admit(from("alice", 1)).is_err());
+        assert_eq!(throttle.admit(from("bob", 1)), Ok(()));
     }
 }

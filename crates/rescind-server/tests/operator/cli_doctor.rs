@@ -109,3 +109,20 @@ fn looking_changes_nothing() {
     doctor(scratch.path().to_str().unwrap(), &[]);
     assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn a_root_secret_in_the_environment_takes_the_place_of_its_file() {
+    let scratch = tempfile::tempdir().unwrap();
+    chmod(scratch.path(), 0o700);
+    std::fs::write(scratch.path().join("rescind.db"), "x").unwrap();
+    let root_key = |secret: Option<&str>| {
+        let data = scratch.path().to_str().unwrap();
+        let mut command = rescind(&["doctor", "--data", data, "--server", "http://127.0.0.1:1"]);
+        let out = run(command.envs(secret.map(|secret| ("RESCIND_ROOT_SECRET", secret))), "").out;
+        out.lines().find(|line| line.contains("  root.key ")).unwrap().to_owned()
+    };
+    assert!(root_key(Some(&"5a".repeat(32))).starts_with("ok"));
+    let bad = root_key(Some("no-secret"));
+    assert!(bad.starts_with("FAIL") && !bad.contains("no-secret"), "{bad}");
+    assert!(root_key(None).starts_with("FAIL"));
+}

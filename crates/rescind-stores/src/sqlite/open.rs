@@ -17,6 +17,7 @@ use super::schema;
 
 /// Up to so many pages (64 MB) are all looked at when a database is opened.
 const QUICK_PAGES: i64 = 16_384;
+
 /// How long a write waits for somebody else's, such as an operator's `sqlite3`.
 ///
 /// Reads wait behind it, the feed's too, and a read that comes back says what was so when it was asked: a view is up to two

@@ -135,15 +135,15 @@ impl Builder {
         check_issuer(&self.issuer)?;
         self.settings.validate()?;
         let high_water = self.high_water.as_deref().map(HighWaterFile::open).transpose()?;
-        let flusher = high_water.as_ref().map(|(file, _)| file.flusher()).transpose()?;
-        let own = Lifetimes { access: self.settings.max_access_lifetime, session: self.settings.absolute };
-        let largest = shared::register(&*store, &self.issuer, own).await?;
-        let max_lifetime = largest.access;
         let mac_key =
             aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, root.refresh_mac_key(REFRESH_KEY).as_bytes());
         let (clock, random) = (Arc::clone(&self.clock), Arc::clone(&self.random));
         let ring = KeptRing::load_or_create(Arc::clone(&store), clock, random, root, self.algorithm).await?;
         let ring = Arc::new(ring);
+        // The ring first: where the root secret does not belong to the store, nothing is written.
+        let own = Lifetimes { access: self.settings.max_access_lifetime, session: self.settings.absolute };
+        let largest = shared::register(&*store, &self.issuer, own).await?;
+        let max_lifetime = largest.access;
 
         let longest = self.foreign.iter().map(|foreign| foreign.expectations().longest_life()).max();
         let retention = self.settings.access_retention(max_lifetime).max(longest.unwrap_or_default());
@@ -173,7 +173,7 @@ impl Builder {
             cache: TokenCache::new(self.settings.cache_bytes),
             ring,
             counters: Counters::default(),
-            upkeep: Upkeep::new(flusher, store.health().await?, self.clock.boot()),
+            upkeep: Upkeep::new(self.high_water, store.health().await?, self.clock.boot()),
             audience: self.audience,
             settings: self.settings,
             clock: self.clock,

@@ -28,9 +28,31 @@ impl Weighed for Known {
     }
 }
 
-/// The claims of an application that adds none.
+/// The claims of an application that adds none, or of a handler that reads none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NoClaims;
+
+/// What can be read of an application's own claims: any type that serde reads, and [`NoClaims`].
+pub trait ReadClaims: Sized {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// [`Rejection::BadJson`] where they do not fit the type.
+    fn read(token: &Verified) -> Result<Self, Rejection>;
+}
+
+impl<C: DeserializeOwned> ReadClaims for C {
+    fn read(token: &Verified) -> Result<Self, Rejection> {
+        token.claims()
+    }
+}
+
+impl ReadClaims for NoClaims {
+    /// **Cost:** none; the payload is not parsed.
+    fn read(_: &Verified) -> Result<Self, Rejection> {
+        Ok(Self)
+    }
+}
 
 /// An access token that is good: verified, and not revoked as far as the policy asks. Handlers are given this only.
 #[derive(Clone)]
@@ -79,8 +101,8 @@ impl Live {
     ///
     /// # Errors
     /// [`Rejection::BadJson`] where they do not fit it.
-    pub fn with_claims<C: DeserializeOwned>(self) -> Result<Live<C>, Rejection> {
-        let claims = self.known.verified.claims()?;
+    pub fn with_claims<C: ReadClaims>(self) -> Result<Live<C>, Rejection> {
+        let claims = C::read(&self.known.verified)?;
         Ok(Live { known: self.known, claims, staleness: self.staleness })
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
+    ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
         /// Counters of one handle since its start.
         #[derive(Debug, Default)]
         pub(crate) struct Counters {
@@ -16,6 +16,13 @@ macro_rules! counters {
             $($(#[$doc])* pub $name: u64,)*
         }
 
+        impl Counts {
+            /// Every counter with the name that it has in metrics and statistics.
+            pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+                [$(($word, self.$name),)*].into_iter()
+            }
+        }
+
         impl Counters {
             pub(crate) fn read(&self) -> Counts {
                 Counts { $($name: self.$name.read(),)* }
@@ -26,35 +33,35 @@ macro_rules! counters {
 
 counters! {
     /// Sessions opened.
-    opened,
+    opened = "sessions_opened",
     /// Refresh tokens rotated.
-    rotated,
+    rotated = "refresh_rotated",
     /// Refresh tokens answered again within grace.
-    retried,
+    retried = "refresh_retried",
     /// Refresh tokens of clients that do not rotate.
-    kept,
+    kept = "refresh_kept",
     /// Spent refresh tokens that came outside of grace; each ended its session.
-    reused,
+    reused = "refresh_reused",
     /// Refresh tokens ahead of their session's row: the store lost an acknowledged rotation. An alarm.
-    ahead,
+    ahead = "refresh_ahead",
     /// Refresh tokens refused for any other reason.
-    refresh_refused,
+    refresh_refused = "refresh_refused",
     /// Cut-offs appended.
-    revoked,
+    revoked = "revoked",
     /// Lifts appended.
-    lifted,
+    lifted = "lifted",
     /// Checks that skipped the signature.
-    cache_hits,
+    cache_hits = "cache_hits",
     /// Checks that verified the signature.
-    cache_misses,
+    cache_misses = "cache_misses",
     /// Access tokens refused.
-    check_refused,
+    check_refused = "checks_refused",
     /// Checks not answered because the view was stale.
-    check_stale,
+    check_stale = "checks_unanswered_stale",
     /// Checks answered from a stale view because the policy allows it.
-    check_allowed_stale,
+    check_allowed_stale = "checks_allowed_stale",
     /// Rows swept.
-    swept,
+    swept = "rows_swept",
 }
 
 /// One number that only grows.

@@ -46,6 +46,9 @@ pub enum Error {
     /// What was named does not exist.
     #[error(transparent)]
     NotFound(#[from] NotFound),
+    /// A lift of a cut-off that stands for good.
+    #[error("this cut-off cannot be lifted: {0}")]
+    Final(&'static str),
     /// A lift of a cut-off that is not its scope's newest entry.
     #[error("{}", conflict(.newest.as_deref()))]
     Conflict {

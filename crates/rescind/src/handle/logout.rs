@@ -1,12 +1,12 @@
 //! Logging out: here, the others, everywhere. Owns which sessions end; how a cut-off is made is `revoke`'s matter.
 
 use super::error::Error;
+use super::presented::Presented;
 use super::{Inner, Rescind};
 use crate::id::SessionId;
 use crate::log::{Act, NewEntry, Scope, Text};
 use crate::position::Seq;
-use crate::refresh_token::looks_like_refresh_token;
-use crate::rejection::{Claim, Rejection};
+use crate::rejection::Rejection;
 use crate::session::{Loaded, Session};
 use crate::store::Page;
 use crate::time::Timestamp;
@@ -57,9 +57,20 @@ impl Rescind {
     /// The second time there is nothing to end, and the answer says so.
     ///
     /// # Errors
-    /// [`Error::Rejected`] where the token is not authentic, [`Error::Store`] where nothing is known to have ended.
+    /// [`Error::Rejected`] where the token is not authentic, or was revoked by its own name and the scope is wider than
+    /// its session; [`Error::Store`] or [`Error::Stale`] where nothing is known to have ended.
     pub async fn logout(&self, presented: &str, scope: LogoutScope, actor: Text) -> Result<LoggedOut, Error> {
-        let sid = self.0.session_of(presented)?;
+        let sid = match self.0.presented(presented)? {
+            Presented::Refresh(sid) => sid,
+            Presented::Own(token) => {
+                if scope != LogoutScope::Session {
+                    self.0.refuse_cut_off(&token).await?;
+                }
+                token.sid()
+            }
+            // Its session is the foreign issuer's.
+            Presented::Foreign(_) => return Err(Rejection::UnknownKey.into()),
+        };
         self.end(sid, scope, actor).await
     }
 
@@ -88,10 +99,15 @@ pub(super) fn is_live(loaded: &Loaded) -> bool {
 }
 
 impl Inner {
-    /// Whether a token of the session may still pass. An access token may outlive its session's idle time, and with
-    /// leeway its absolute end.
+    /// Whether a token of the session may still pass.
     fn may_act(&self, loaded: &Loaded) -> bool {
-        loaded.cut_off.is_none() && loaded.now < loaded.session.ends_at().plus(self.retention)
+        loaded.cut_off.is_none() && !self.passes_no_more(loaded)
+    }
+
+    /// Whether no token of the session can pass any more, whatever the log says. An access token may outlive its
+    /// session's idle time, and with leeway its absolute end.
+    pub(super) fn passes_no_more(&self, loaded: &Loaded) -> bool {
+        loaded.now >= loaded.session.ends_at().plus(self.retention)
     }
 
     async fn end_one(&self, loaded: &Loaded, actor: Text) -> Result<LoggedOut, Error> {
@@ -99,6 +115,8 @@ impl Inner {
         Ok(LoggedOut { ended: vec![loaded.session.id], seq: Some(entry.seq) })
     }
 
+    /// Reads all of the subject's sessions that are not swept, dead ones too: where it stopped early, one that lives
+    /// would be left.
     async fn end_others(&self, this: &Session, actor: Text) -> Result<LoggedOut, Error> {
         let (mut ended, mut seq) = (Vec::new(), None);
         let mut after = None;
@@ -144,29 +162,6 @@ impl Inner {
             reason: Text::known(reason),
             actor,
             remember_until: self.remember_session(session, now),
-        }
-    }
-
-    /// The session that an authentic token belongs to, whatever its age and whatever was revoked.
-    pub(super) fn session_of(&self, presented: &str) -> Result<SessionId, Rejection> {
-        if looks_like_refresh_token(presented) {
-            return self.refresh_tokens.read(presented).map(|claims| claims.session);
-        }
-        self.verify_whatever_its_age(presented).map(|verified| verified.sid())
-    }
-
-    /// What revoking an authentic token cuts off.
-    pub(super) fn scope_of(&self, presented: &str) -> Result<Scope, Rejection> {
-        if looks_like_refresh_token(presented) {
-            return self.refresh_tokens.read(presented).map(|claims| Scope::session(claims.session));
-        }
-        match self.verify_whatever_its_age(presented) {
-            Ok(verified) => Ok(Scope::token(verified.jti())),
-            Err(Rejection::UnknownKey) => {
-                let token = self.verify_foreign(presented)?.0.token().cloned();
-                token.map(Scope::Token).ok_or(Rejection::MissingClaim(Claim::Jti))
-            }
-            Err(other) => Err(other),
         }
     }
 }

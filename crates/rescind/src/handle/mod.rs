@@ -11,6 +11,7 @@ mod inspect;
 mod keys;
 mod logout;
 mod open;
+mod presented;
 mod refresh;
 mod revoke;
 mod ring;
@@ -29,7 +30,7 @@ use tokio::time::timeout;
 
 pub use self::builder::Builder;
 use self::check::Known;
-pub use self::check::{Live, NoClaims, Policy};
+pub use self::check::{Live, NoClaims, Policy, ReadClaims};
 use self::counters::Counters;
 pub use self::counters::Counts;
 pub use self::error::{BoxError, BuildError, Error, Invalid, NotFound};

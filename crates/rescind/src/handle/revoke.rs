@@ -14,7 +14,7 @@ use crate::refresh_token::looks_like_refresh_token;
 use crate::session::Session;
 use crate::store::{Appended, Feed, StoreError, StoreErrorKind};
 use crate::time::Timestamp;
-use crate::view::CLOCK_MARGIN;
+use crate::view::{CLOCK_MARGIN, HISTORY_LOST};
 
 /// A cut-off to be made.
 #[derive(Debug, Clone)]
@@ -67,7 +67,7 @@ impl Rescind {
     /// # Errors
     /// [`Error::Rejected`] where the token is not authentic; else as [`revoke`](Self::revoke).
     pub async fn revoke_presented(&self, token: &str, reason: Text, actor: Text) -> Result<Entry, Error> {
-        let scope = self.0.scope_of(token)?;
+        let scope = self.0.presented(token)?.scope()?;
         self.revoke(Revoke { scope, reason, actor }).await
     }
 
@@ -86,13 +86,36 @@ impl Rescind {
         Ok(self.0.verify_whatever_its_age(token).ok().map(|verified| verified.client().clone()))
     }
 
+    /// Does as [`revoke_presented`](Self::revoke_presented), and writes nothing where that would change nothing: `None`
+    /// where the token's own cut-off is there already, its session is unknown, or it passes nowhere any more. For
+    /// callers who must not make the log grow with one token.
+    ///
+    /// **Cost:** a read of the store, and an append where there is something to cut off.
+    ///
+    /// # Errors
+    /// As [`revoke_presented`](Self::revoke_presented).
+    pub async fn revoke_once(&self, token: &str, reason: Text, actor: Text) -> Result<Option<Entry>, Error> {
+        let presented = self.0.presented(token)?;
+        let scope = presented.scope()?;
+        if self.0.nothing_left_of(&presented).await? {
+            return Ok(None);
+        }
+        match self.revoke(Revoke { scope, reason, actor }).await {
+            // Swept in between.
+            Err(Error::NotFound(NotFound::Session(_))) => Ok(None),
+            done => done.map(Some),
+        }
+    }
+
     /// Lifts the cut-off at `seq`, which must be its scope's newest entry: all earlier cut-offs on the scope end.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where there is no such entry, [`Error::Conflict`] where it is not the newest or is a lift.
+    /// [`Error::NotFound`] where there is no such entry, [`Error::Conflict`] where it is not the newest or is a lift,
+    /// [`Error::Final`] where it stands for good.
     pub async fn lift(&self, seq: Seq, reason: Text, actor: Text) -> Result<Entry, Error> {
         self.to_the_end(move |inner| async move {
             let lifted = inner.entry(seq).await?.ok_or(NotFound::Entry(seq))?;
+            may_be_lifted(&lifted)?;
             let act = Act::Lift { of: seq };
             let Entry { scope, remember_until, .. } = lifted;
             let entry = inner.append_one(NewEntry { scope, act, reason, actor, remember_until }).await?;
@@ -167,6 +190,16 @@ impl Inner {
             Feed::Gone(_) => None,
         })
     }
+}
+
+/// One cut-off stands for good: to lift it would bring back what was revoked and cannot be named any more.
+fn may_be_lifted(entry: &Entry) -> Result<(), Error> {
+    if entry.reason.as_str() == HISTORY_LOST {
+        return Err(Error::Final(
+            "it stands for the revocations that the store has lost, which nobody can name any more",
+        ));
+    }
+    Ok(())
 }
 
 /// How long a cut-off on a wide scope is remembered: no session that it covers, and no token of one, lives longer.

@@ -106,6 +106,7 @@ impl Settings {
         let second = Duration::from_secs(1);
         let rules = [
             (self.access_lifetime >= second, "access_lifetime", "must be at least 1 s"),
+            (self.access_lifetime <= self.absolute, "access_lifetime", "must be at most the absolute session lifetime"),
             (self.access_jitter <= 50, "access_jitter", "must be 0 to 50 percent"),
             (
                 self.max_access_lifetime >= self.access_lifetime,

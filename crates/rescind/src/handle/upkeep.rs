@@ -2,6 +2,8 @@
 //! watching the store's health. Owns the tasks and their rhythm.
 
 use std::fs::File;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -14,26 +16,29 @@ use crate::store::{Head, StoreError};
 use crate::time::{BootTime, Timestamp};
 use crate::view::{Follower, Now};
 
-const BEAT: Duration = Duration::from_secs(1);
+/// How soon a store that can no longer write is told from one that can.
+const BEAT: Duration = Duration::from_millis(250);
+/// Every so many beats the high-water file is flushed.
+const FLUSH_BEATS: u64 = 4;
 /// Every so many beats the key ring is read again.
-const RING_BEATS: u64 = 5;
+const RING_BEATS: u64 = 20;
 /// Every so many beats, a multiple of the ring's, ended sessions and forgotten entries are swept.
-const SWEEP_BEATS: u64 = 30;
+const SWEEP_BEATS: u64 = 120;
 /// At most this many rows a step, so that no request waits long behind one.
 const SWEEP_STEP: usize = 500;
 
 /// The state of what goes on beside requests.
 #[derive(Debug)]
 pub(super) struct Upkeep {
-    flusher: Option<Arc<File>>,
+    high_water: Option<PathBuf>,
     health: Mutex<Result<Head, String>>,
     /// Since when the wall clock has gone along with the clock that never steps.
     steady_since: Mutex<(BootTime, u64)>,
 }
 
 impl Upkeep {
-    pub(super) fn new(flusher: Option<File>, health: Head, now: BootTime) -> Self {
-        Self { flusher: flusher.map(Arc::new), health: Mutex::new(Ok(health)), steady_since: Mutex::new((now, 0)) }
+    pub(super) fn new(high_water: Option<PathBuf>, health: Head, now: BootTime) -> Self {
+        Self { high_water, health: Mutex::new(Ok(health)), steady_since: Mutex::new((now, 0)) }
     }
 
     /// What the store last said of itself.
@@ -70,7 +75,9 @@ impl Inner {
 
     async fn on_beat(&self, beat: u64) {
         self.upkeep.note_health(self.store.health().await);
-        self.flush_high_water().await;
+        if beat.is_multiple_of(FLUSH_BEATS) {
+            self.flush_high_water().await;
+        }
         if !beat.is_multiple_of(RING_BEATS) || self.trust_store().await.is_err() {
             return;
         }
@@ -101,10 +108,13 @@ impl Inner {
     }
 
     pub(super) async fn flush_high_water(&self) {
-        let Some(file) = self.upkeep.flusher.clone() else { return };
-        let flushed = tokio::task::spawn_blocking(move || file.sync_data()).await;
-        if let Ok(Err(error)) = flushed {
-            tracing::error!(%error, "the high-water file cannot be flushed");
+        let Some(path) = self.upkeep.high_water.clone() else { return };
+        let flushed = tokio::task::spawn_blocking(move || File::open(path).and_then(|file| file.sync_data())).await;
+        match flushed {
+            Ok(Err(error)) if error.kind() != ErrorKind::NotFound => {
+                tracing::error!(%error, "the high-water file cannot be flushed");
+            }
+            _ => {}
         }
     }
 }

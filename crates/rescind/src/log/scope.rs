@@ -158,7 +158,7 @@ pub enum InvalidScope {
     #[error("unknown scope kind; one of token, session, subject, client, key, all")]
     Kind,
     /// The id does not fit the kind.
-    #[error("the {0} id is {1}")]
+    #[error("the {0} id {1}")]
     Id(ScopeKind, InvalidId),
     /// `all` takes no id.
     #[error("scope all takes no id")]

@@ -10,6 +10,9 @@ use crate::random::{Random, RandomFailed};
 use crate::store::{Feed, Head, Snapshot, Store, StoreError};
 use crate::time::Timestamp;
 
+/// The reason of the cut-off that stands for everything that a store has lost.
+pub(crate) const HISTORY_LOST: &str = "history_lost";
+
 /// How a store's answer fits what a node has already seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fit {
@@ -100,7 +103,7 @@ pub(super) async fn heal(
     let everything = NewEntry {
         scope: Scope::All,
         act: Act::CutOff,
-        reason: Text::known("history_lost"),
+        reason: Text::known(HISTORY_LOST),
         actor: Text::known("rescind"),
         remember_until,
     };

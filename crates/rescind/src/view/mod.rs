@@ -20,7 +20,7 @@ use self::freshness::Mark;
 pub(crate) use self::freshness::{CLOCK_MARGIN, STEP_TOLERANCE};
 pub use self::freshness::{Freshness, Now};
 pub use self::heal::HealError;
-pub(crate) use self::heal::Renew;
+pub(crate) use self::heal::{HISTORY_LOST, Renew};
 use self::layers::{Change, Key, Layers, Name, Names};
 pub(crate) use self::progress::Progress;
 use self::timeline::Timeline;

@@ -18,6 +18,7 @@ pub(super) fn look(file: Option<&Path>, data: Option<&Path>) -> (Vec<Finding>, O
             let from = file.map_or_else(|| "environment and defaults".to_owned(), |file| file.display().to_string());
             let mut findings = vec![Finding::ok(PART, format!("{from}; data in {}", config.data.display()))];
             findings.extend(exposed(&config));
+            findings.extend(unnamed_proxy(&config));
             (findings, Some(config))
         }
         Err(problem) => {
@@ -53,6 +54,16 @@ fn exposed(config: &Config) -> Option<Finding> {
             PART,
             format!("admin_listen {} is reachable from other machines, in plain http", config.admin_listen),
             "listen on 127.0.0.1 and tunnel to it, or keep the address on a network of its own",
+        )
+    })
+}
+
+fn unnamed_proxy(config: &Config) -> Option<Finding> {
+    config.proxy_is_unnamed().then(|| {
+        Finding::warn(
+            PART,
+            "the issuer is https://, but no proxy is named: failed sign-ins of all its clients count as one client's",
+            "name the TLS proxy's address with trusted_proxies",
         )
     })
 }

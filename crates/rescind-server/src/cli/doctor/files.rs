@@ -5,7 +5,10 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use rescind::keys::RootSecret;
+
 use super::Finding;
+use crate::environment::ROOT_SECRET;
 
 /// A file that only the server's user may read.
 struct Secret {
@@ -19,7 +22,8 @@ struct Secret {
 const SECRETS: [Secret; 3] = [
     Secret {
         name: "root.key",
-        lost: "restore it from your backup: without it every token and the stored signing keys are lost",
+        lost: "restore it from your backup: without it every token and the stored signing keys are lost; where the server \
+               takes RESCIND_ROOT_SECRET instead, set it for the doctor, too",
         exposed: "if others had accounts here, take it for stolen: make a new one, everyone signs in again",
     },
     Secret {
@@ -36,7 +40,8 @@ const SECRETS: [Secret; 3] = [
 ];
 
 /// Looks at the directory and at each file. A database that is there shows that the server has run before.
-pub(super) fn look(data: &Path, database: Option<&Path>) -> Vec<Finding> {
+/// `given` is the root secret from the environment, which takes the place of its file.
+pub(super) fn look(data: &Path, database: Option<&Path>, given: Result<Option<RootSecret>, String>) -> Vec<Finding> {
     let here = data.display();
     let meta = match fs::metadata(data) {
         Ok(meta) if meta.is_dir() => meta,
@@ -58,7 +63,13 @@ pub(super) fn look(data: &Path, database: Option<&Path>) -> Vec<Finding> {
     };
     let mut findings = vec![directory(data, &meta)];
     let started = database.is_some_and(Path::exists);
-    findings.extend(SECRETS.iter().map(|secret| file(&data.join(secret.name), secret, started)));
+    let [root_key, others @ ..] = &SECRETS;
+    findings.push(match given {
+        Ok(None) => file(&data.join(root_key.name), root_key, started),
+        Ok(Some(_)) => Finding::ok(root_key.name, format!("not needed: {ROOT_SECRET} is set")),
+        Err(problem) => Finding::fail(root_key.name, problem, format!("correct it, or unset {ROOT_SECRET}")),
+    });
+    findings.extend(others.iter().map(|secret| file(&data.join(secret.name), secret, started)));
     findings
 }
 
@@ -116,7 +127,7 @@ mod tests {
 
     fn levels(data: &Path) -> Vec<(&'static str, Level)> {
         let database = data.join("rescind.db");
-        look(data, Some(&database)).into_iter().map(|finding| (finding.part, finding.level)).collect()
+        look(data, Some(&database), Ok(None)).into_iter().map(|finding| (finding.part, finding.level)).collect()
     }
 
     fn write(path: &Path, text: &str, mode: u32) {

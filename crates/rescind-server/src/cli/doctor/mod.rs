@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::client::Connection;
 use super::failure::Failure;
 use super::output::{Format, Out, Paint, count, printable};
+use crate::environment;
 
 /// Check the installation, with or without a running server; each finding names its remedy.
 #[derive(Debug, clap::Args)]
@@ -67,7 +68,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let mut out = args.connection.out();
     let (mut findings, config) = configuration::look(args.config.as_deref(), args.connection.data());
     let found = configuration::Found::new(config, args.connection.data());
-    findings.extend(files::look(&found.data, found.store.as_deref()));
+    findings.extend(files::look(&found.data, found.store.as_deref(), environment::root_secret()));
     findings.extend(database::look(&found.data, found.store.as_deref()));
     findings.extend(clock::look(&found.data));
     findings.extend(server::look(&args.connection.or(&found.data, found.admin_listen)).await);

@@ -62,6 +62,13 @@ fn judge(base: &str, stats: &Value) -> Vec<Finding> {
             ));
         }
     }
+    if stats.get("demo_user").and_then(Value::as_bool) == Some(true) {
+        findings.push(Finding::warn(
+            "users",
+            "user demo of `rescind serve --dev` is there, whose password is known to all; without --dev it is refused",
+            "serve others from a --data of their own, or run `rescind users disable demo`",
+        ));
+    }
     findings.extend(alarms(stats));
     findings
 }

@@ -1,6 +1,5 @@
 //! Builds the server from its configuration and runs it: data directory, listeners, store, engine, users, routers.
 
-use std::env::VarError;
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,20 +14,18 @@ use rescind::{BoxError, Rescind};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing::info;
-use zeroize::Zeroizing;
+use tracing::{info, warn};
 
 use super::stop;
 use crate::app::{App, Parts};
-use crate::config::Config;
+use crate::config::{Config, Stage};
 use crate::data_dir::{AdminToken, DataDir};
+use crate::environment;
 use crate::http::{admin, listen, public};
 use crate::logs;
 use crate::store;
-use crate::users::{Throttle, Users};
+use crate::users::{Demo, Throttle, Users};
 
-/// The root secret in place of `root.key`: 64 hexadecimal digits, also after `rescind-root-v1:`, or base64 of 32 bytes. Never a flag: others see those.
-const ROOT_SECRET: &str = "RESCIND_ROOT_SECRET";
 /// SIGXFSZ. By itself it ends the process; where somebody listens, the write fails instead and is answered with 503.
 const FILE_TOO_LARGE: SignalKind = SignalKind::from_raw(25);
 /// Connections that the system holds until they are taken. A burst above it would wait for its clients' next try.
@@ -48,6 +45,7 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     let given = given_root_secret(&data)?;
     // Before the listeners: a second process is told of the data directory, whatever its addresses.
     let store = store::open(&config.store).await?;
+    let users = users(&config, &store).await?;
     let root = match given {
         Some(root) => root,
         None => new_root_secret(&data, &*store).await?,
@@ -56,7 +54,6 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     let listener = bind(config.listen, "listen")?;
     let admin_listener = bind(config.admin_listen, "admin_listen")?;
     let (address, admin_address) = (listener.local_addr()?, admin_listener.local_addr()?);
-    let users = Users::new(Arc::clone(&store), Arc::new(SystemClock));
     let issuer = config.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
     let audience = config.audience.clone().unwrap_or_else(|| issuer.clone());
     let rescind = Rescind::builder(issuer, audience)
@@ -74,7 +71,7 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     }
     let metrics = logs::metrics()?;
     let limits = config.limits;
-    let throttle = Throttle::new(&limits);
+    let throttle = Throttle::new(limits, Arc::new(SystemClock));
     let app =
         App::new(Parts { rescind, config, users, throttle, admin_token, metrics, draining: AtomicBool::new(false) });
     // Before anybody learns where the server is: whoever is told may stop it at once.
@@ -82,33 +79,45 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     crate::admin_address::publish(&app.config.data, admin_address)?;
     announce(&app, address, admin_address)?;
 
+    let proxies = Arc::clone(&app.config.trusted_proxies);
     let (stop, stopped) = watch::channel(false);
     let upkeep = tokio::spawn(upkeep(app.clone()));
-    let public = tokio::spawn(listen::serve(listener, public::routes(app.clone()), limits, stopped.clone()));
-    let admin = tokio::spawn(listen::serve(admin_listener, admin::router(app.clone()), limits, stopped));
-    signals.told().await;
+    let public =
+        tokio::spawn(listen::serve(listener, public::routes(app.clone()), limits, proxies.clone(), stopped.clone()));
+    let admin = tokio::spawn(listen::serve(admin_listener, admin::router(app.clone()), limits, proxies, stopped));
+    let damage = tokio::select! {
+        () = signals.told() => None,
+        // What is damaged does not mend by itself, and a view that follows nothing answers nothing.
+        damage = app.rescind.damaged() => Some(damage),
+    };
     stop::in_order(&app, &stop, [public, admin]).await;
     upkeep.abort();
     info!("stopped");
-    Ok(())
+    damage.map_or(Ok(()), |damage| Err(damage.into()))
+}
+
+/// Asked before anything is made: with `--production`, a user whose password is known to all is a mistake of the past.
+async fn users(config: &Config, store: &Arc<dyn Store>) -> Result<Users, BoxError> {
+    let demo = if config.dev() { Demo::Welcome } else { Demo::ShutOut };
+    let users = Users::new(Arc::clone(store), Arc::new(SystemClock), demo);
+    if config.stage == Stage::Production && users.has_demo().await? {
+        return Err(
+            "setting production: the store holds user demo of --dev, whose password is known to all; name another \
+             --data, or start once without --production and run `rescind users disable demo`"
+                .into(),
+        );
+    }
+    Ok(users)
 }
 
 /// From the environment where an orchestrator gives it there, else from its file; `None` where there is neither.
 fn given_root_secret(data: &DataDir) -> Result<Option<RootSecret>, BoxError> {
-    let wrong = |error: &RootSecretError| {
-        let remedy = "correct it, or unset it to use root.key in the data directory";
-        BoxError::from(format!("{ROOT_SECRET}: {error}; {remedy}"))
-    };
-    match std::env::var(ROOT_SECRET).map(Zeroizing::new) {
-        Ok(text) => match RootSecret::from_text(&text) {
-            Ok(root) => Ok(Some(root)),
-            Err(error) => Err(wrong(&error)),
-        },
-        Err(VarError::NotUnicode(_)) => Err(wrong(&RootSecretError::Text)),
-        Err(VarError::NotPresent) => match RootSecret::load(data.root_key()) {
-            Err(RootSecretError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
-            loaded => Ok(loaded.map(Some)?),
-        },
+    if let Some(secret) = environment::root_secret()? {
+        return Ok(Some(secret));
+    }
+    match RootSecret::load(data.root_key()) {
+        Err(RootSecretError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+        loaded => Ok(loaded.map(Some)?),
     }
 }
 
@@ -147,6 +156,11 @@ fn announce(app: &App, address: SocketAddr, admin: SocketAddr) -> std::io::Resul
         )?;
     }
     out.flush()?;
+    if app.config.proxy_is_unnamed() {
+        warn!(
+            "the issuer is https://, but trusted_proxies names no proxy: failed sign-ins of all clients count as one's"
+        );
+    }
     info!(%address, %admin, issuer = app.rescind.issuer(), "listening");
     Ok(())
 }

@@ -6,6 +6,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use rescind_axum::{Malformed, bearer_token};
 use tracing::warn;
 
 use crate::app::App;
@@ -36,23 +37,16 @@ pub(super) async fn require(State(app): State<App>, request: Request, next: Next
 enum Presented<'a> {
     Nothing,
     Token(&'a str),
-    /// Another scheme, or the header twice.
+    /// Another scheme, the header twice, or not exactly one token in it.
     Other,
 }
 
 fn presented(headers: &HeaderMap) -> Presented<'_> {
-    let mut all = headers.get_all(AUTHORIZATION).iter();
-    match (all.next(), all.next()) {
-        (None, _) => Presented::Nothing,
-        (Some(one), None) => bearer(one).map_or(Presented::Other, Presented::Token),
-        (Some(_), Some(_)) => Presented::Other,
+    match bearer_token(headers) {
+        Ok(Some(token)) => Presented::Token(token),
+        Ok(None) if !headers.contains_key(AUTHORIZATION) => Presented::Nothing,
+        Ok(None) | Err(Malformed(_)) => Presented::Other,
     }
-}
-
-/// RFC 9110 §11.1: the scheme's case does not matter.
-fn bearer(header: &HeaderValue) -> Option<&str> {
-    let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 fn refusal(challenge: &'static str, description: &'static str) -> Response {
@@ -80,7 +74,9 @@ mod tests {
     fn one_bearer_token_is_read_and_nothing_else() {
         assert_eq!(token_of(&["Bearer abc"]).as_deref(), Some("abc"));
         assert_eq!(token_of(&["bearer abc"]).as_deref(), Some("abc"));
-        for other in [&[][..], &["Basic abc"], &["abc"], &["Bearer abc", "Bearer abc"], &["Bearer"]] {
+        for other in
+            [&[][..], &["Basic abc"], &["abc"], &["Bearer abc", "Bearer abc"], &["Bearer"], &["Bearer abc def"]]
+        {
             assert_eq!(token_of(other), None, "{other:?}");
         }
     }

@@ -9,11 +9,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::info;
 
-use super::query::{Query, Segment};
+use super::query::Query;
 use super::{actor, reason};
 use crate::app::App;
 use crate::http::body::OptionalJson;
 use crate::http::error::{Answer, Failure};
+use crate::http::segment::Segment;
 use crate::wire::{EntryJson, KeyJson, KeysJson};
 
 /// Lists the keys.
@@ -49,7 +50,7 @@ pub(super) async fn rotate(State(app): State<App>, query: Query, _: OptionalJson
 /// Refuses whatever a key signed, and takes it out of the JWKS.
 pub(super) async fn revoke(State(app): State<App>, Segment(kid): Segment, query: Query) -> Answer<Json<EntryJson>> {
     let [given] = query.only(["reason"])?;
-    let kid = KeyId::new(&kid).map_err(|error| Failure::invalid_request(format!("the key id is {error}")))?;
+    let kid = KeyId::new(&kid).map_err(|error| Failure::invalid_request(format!("the key id {error}")))?;
     let entry = app.rescind.revoke_key(&kid, reason(given.as_deref().or(Some("key revoked")))?, actor()?).await?;
     info!(seq = entry.seq.get(), %kid, "key revoked");
     Ok(Json(EntryJson::from(&entry)))

@@ -1,27 +1,12 @@
-//! What stands in the URL of an admin request: path segments and query parameters, each with an error that names it.
+//! What stands in the query of an admin request: its parameters, each with an error that names it.
 //! Owns the reading; knows no route.
 
 use std::str::FromStr;
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::FromRequestParts;
 use http::request::Parts;
 
 use crate::http::error::Failure;
-
-/// The path's one variable segment, decoded.
-#[derive(Debug)]
-pub(super) struct Segment(pub(super) String);
-
-impl<S: Send + Sync> FromRequestParts<S> for Segment {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        let path: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, state).await;
-        path.map(|Path(text)| Self(text))
-            .map_err(|_| Failure::invalid_request("the path is not UTF-8 in percent-encoding"))
-    }
-}
 
 /// The query's parameters.
 #[derive(Debug)]

@@ -12,11 +12,12 @@ use rescind::{Error, Revoke};
 use serde::Deserialize;
 use tracing::info;
 
-use super::query::{Query, Segment, limit, number};
+use super::query::{Query, limit, number};
 use super::{actor, reason};
 use crate::app::App;
 use crate::http::body::StrictJson;
 use crate::http::error::{Answer, Failure};
+use crate::http::segment::Segment;
 use crate::wire::{EntryJson, LogJson, ScopeJson, object};
 
 #[derive(Deserialize)]

@@ -15,11 +15,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tracing::info;
 
-use super::query::{Query, Segment, limit};
+use super::query::{Query, limit};
 use crate::app::App;
 use crate::config::{Clients, Registered};
 use crate::http::body::StrictJson;
 use crate::http::error::{Answer, Failure};
+use crate::http::segment::Segment;
 use crate::http::token_pair;
 use crate::wire::{SessionJson, SessionsJson, StateJson, WhyJson};
 
@@ -92,7 +93,7 @@ pub(super) async fn list(State(app): State<App>, query: Query) -> Answer<Json<Se
 pub(super) async fn show(State(app): State<App>, Segment(sid): Segment, query: Query) -> Answer<Json<SessionJson>> {
     let [] = query.only([])?;
     let unknown = || Failure::not_found("no such session; it was never opened, or was swept long after its end");
-    let sid: SessionId = sid.parse().map_err(|error| Failure::invalid_request(format!("the session id is {error}")))?;
+    let sid: SessionId = sid.parse().map_err(|error| Failure::invalid_request(format!("the session id {error}")))?;
     let loaded = app.rescind.session(sid).await?.ok_or_else(unknown)?;
     Ok(Json(shown(&app.rescind, &mut Reasons::default(), &loaded).await?))
 }
@@ -142,5 +143,5 @@ async fn reason(rescind: &Rescind, reasons: &mut Reasons, cut_off: &CutOff) -> A
 }
 
 fn named<T>(member: &str, read: Result<T, rescind::id::InvalidId>) -> Result<T, Failure> {
-    read.map_err(|error| Failure::invalid_request(format!("{member} is {error}")))
+    read.map_err(|error| Failure::invalid_request(format!("{member} {error}")))
 }

@@ -13,11 +13,12 @@ use serde_json::{Value, json};
 use tracing::info;
 use zeroize::Zeroizing;
 
-use super::query::{Query, Segment, limit};
+use super::query::{Query, limit};
 use super::{actor, reason};
 use crate::app::App;
 use crate::http::body::StrictJson;
 use crate::http::error::{Answer, Failure};
+use crate::http::segment::Segment;
 use crate::users::{Change, User};
 use crate::wire::{UserJson, UsersJson};
 
@@ -64,8 +65,7 @@ pub(super) async fn change(
     StrictJson(request): StrictJson<ChangeRequest>,
 ) -> Answer<Json<Value>> {
     let [] = query.only([])?;
-    let subject =
-        Subject::new(&sub).map_err(|error| Failure::invalid_request(format!("the user's name is {error}")))?;
+    let subject = Subject::new(&sub).map_err(|error| Failure::invalid_request(format!("the user's name {error}")))?;
     let why = match (request.disabled, &request.password) {
         (None, None) => return Err(Failure::invalid_request("nothing to change; give disabled, password, or both")),
         (Some(true), _) => Some("user_disabled"),

@@ -10,26 +10,24 @@ use rescind::{Introspection, Live};
 use serde_json::{Map, Value, json};
 
 use crate::app::App;
-use crate::http::body::{self, Form, Kind};
+use crate::http::body::{self, Form};
 use crate::http::caller;
 use crate::http::client::Client;
 use crate::http::error::{Answer, Failure, TriedHeader};
+use crate::http::staleness;
 use crate::http::token_pair;
 
 /// Says what a token is worth now.
 pub(super) async fn submit(State(app): State<App>, request: Request) -> Answer {
-    let (parts, content) = request.into_parts();
-    let kind = body::kind(&parts.headers)?;
-    let bytes = body::read(content, &app).await?;
-    if kind != Some(Kind::Form) {
-        return Err(Failure::invalid_request("send a form: application/x-www-form-urlencoded"));
-    }
-    let form = Form::parse(&bytes)?;
+    let (parts, form) = body::form(request, &app).await?;
     authorize(&app, &parts.headers, &form)?;
     let body = match app.rescind.introspect(form.require("token")?).await? {
         // §2.2: nothing else, whatever the reason.
         Introspection::Inactive => json!({ "active": false }),
-        Introspection::Access(live) => access(&live)?,
+        Introspection::Access(live) => {
+            staleness::note(&app, &parts.extensions, live.staleness());
+            access(&live)?
+        }
         Introspection::Refresh(session) => refresh(&app, &session),
     };
     let mut response: Response = Json(body).into_response();

@@ -1,7 +1,7 @@
 //! `GET /login`, `POST /login`: the sign-in page, and the sign-in by form (cookies) or JSON (token pair). Owns who is
 //! let try, and that a wrong name and a wrong password look and last the same. Knows no hash.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequest, Request, State};
 use axum::response::{IntoResponse, Redirect};
@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::http::body::{self, Form, Kind, StrictJson};
 use crate::http::cookies;
 use crate::http::error::{Answer, Failure};
+use crate::http::forwarded;
 use crate::http::token_pair;
 use crate::pages::LoginPage;
 use crate::users::{Attempt, UserError};
@@ -48,18 +49,19 @@ pub(super) async fn submit(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Answer {
+    let client = forwarded::client(peer.ip(), request.headers(), &app.config.trusted_proxies);
     match body::kind(request.headers())? {
         Some(Kind::Json) => {
             let agent = device(request.headers());
             let StrictJson(sign_in) = StrictJson::from_request(request, &app).await?;
-            open(&app, peer, sign_in, agent).await.map(|pair| token_pair::in_body(&pair))
+            open(&app, client, sign_in, agent).await.map(|pair| token_pair::in_body(&pair))
         }
-        Some(Kind::Form) => by_form(&app, peer, request).await,
+        Some(Kind::Form) => by_form(&app, client, request).await,
         None => Err(Failure::invalid_request("Content-Type is missing; send application/json or a form")),
     }
 }
 
-async fn by_form(app: &App, peer: SocketAddr, request: Request) -> Answer {
+async fn by_form(app: &App, from: IpAddr, request: Request) -> Answer {
     let (parts, content) = request.into_parts();
     let form = Form::parse(&body::read(content, app).await?)?;
     let username = form.get("username").unwrap_or("").to_owned();
@@ -69,7 +71,7 @@ async fn by_form(app: &App, peer: SocketAddr, request: Request) -> Answer {
         client_id: None,
         device: None,
     };
-    match open(app, peer, sign_in, device(&parts.headers)).await {
+    match open(app, from, sign_in, device(&parts.headers)).await {
         Ok(pair) => {
             end_former(app, &parts.headers).await;
             let mut response = Redirect::to("/").into_response();
@@ -100,18 +102,22 @@ async fn end_former(app: &App, headers: &HeaderMap) {
     }
 }
 
-async fn open(app: &App, peer: SocketAddr, sign_in: SignIn, agent: Option<String>) -> Answer<TokenPair> {
+async fn open(app: &App, from: IpAddr, sign_in: SignIn, agent: Option<String>) -> Answer<TokenPair> {
     let client = client(app, sign_in.client_id.as_deref())?;
-    let attempt = Attempt::new(&sign_in.username, peer.ip());
+    let attempt = Attempt::new(&sign_in.username, from);
     app.throttle.admit(attempt).map_err(|wait| {
-        warn!(%peer, "sign-in refused: too many failures for the name or the address");
+        warn!(client = %from, "sign-in refused: too many failures for the name or the address, or tries at once");
         metrics::counter!("rescind_sign_ins_total", "result" => "throttled").increment(1);
         Failure::too_many("too many failed sign-ins; wait", wait)
     })?;
-    let Some(user) = app.users.verify(&sign_in.username, sign_in.password).await? else {
-        app.throttle.failed(attempt);
+    let verified = app.users.verify(&sign_in.username, sign_in.password).await;
+    // A success costs nothing, and neither does a password that was not looked at. One whose caller went away does.
+    if !matches!(verified, Ok(None)) {
+        app.throttle.give_back(attempt);
+    }
+    let Some(user) = verified? else {
         // The name may be a password that was typed into the wrong field, so it is not logged.
-        warn!(%peer, "sign-in failed");
+        warn!(client = %from, "sign-in failed");
         metrics::counter!("rescind_sign_ins_total", "result" => "failed").increment(1);
         return Err(wrong_credentials());
     };
@@ -137,7 +143,7 @@ async fn open(app: &App, peer: SocketAddr, sign_in: SignIn, agent: Option<String
         app.rescind.revoke(revoke).await?;
         return Err(wrong_credentials());
     }
-    info!(%peer, session = %pair.session_id, "signed in");
+    info!(client = %from, session = %pair.session_id, "signed in");
     metrics::counter!("rescind_sign_ins_total", "result" => "opened").increment(1);
     Ok(pair)
 }
@@ -148,7 +154,7 @@ fn client(app: &App, named: Option<&str>) -> Answer<ClientId> {
     if app.config.clients.find(id).is_some_and(crate::config::Registered::confidential) {
         return Err(Failure::invalid_request("client_id names a client with a secret; it signs users in by itself"));
     }
-    ClientId::new(id).map_err(|error| Failure::invalid_request(format!("client_id is {error}")))
+    ClientId::new(id).map_err(|error| Failure::invalid_request(format!("client_id {error}")))
 }
 
 /// One answer for an unknown name, a wrong password and a disabled user.

@@ -1,10 +1,11 @@
 //! `POST /logout`: ends the caller's session, the others, or all, through the log; the answer comes when that is durable.
-//! Takes either token: an access token (an expired one too), a refresh token, or the cookies, which are always cleared.
+//! Takes either token: an access token (an expired one too), a refresh token, or the cookies, which are cleared where
+//! their session does not go on.
 
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use rescind::position::Seq;
 use rescind::rejection::Rejection;
 use rescind::{Error, LoggedOut, LogoutScope};
@@ -31,17 +32,22 @@ pub(super) async fn submit(State(app): State<App>, request: Request) -> Response
     let by_cookie = [cookies::ACCESS, cookies::REFRESH]
         .into_iter()
         .any(|name| matches!(cookies::find(request.headers(), name), Ok(Some(_)) | Err(_)));
-    let mut response = log_out(&app, request).await.unwrap_or_else(IntoResponse::into_response);
-    // Also where the token is dead already: a browser has no other way to lose it. Not where the log was not
-    // written: the tokens may still live, and the user must be able to try again.
-    if by_cookie && !response.status().is_server_error() {
+    let outcome = log_out(&app, request).await;
+    // Also where the token is dead already: a browser has no other way to lose it. Not where the request could not be
+    // read or the log was not written: the session lives, and the user must be able to try again.
+    let over = match &outcome {
+        Ok((scope, _)) => *scope != LogoutScope::Others,
+        Err(failure) => failure.status() == StatusCode::UNAUTHORIZED,
+    };
+    let mut response = outcome.map_or_else(IntoResponse::into_response, |(_, response)| response);
+    if by_cookie && over {
         cookies::clear(response.headers_mut());
     }
     token_pair::never_stored(&mut response);
     response
 }
 
-async fn log_out(app: &App, request: Request) -> Answer {
+async fn log_out(app: &App, request: Request) -> Answer<(LogoutScope, Response)> {
     let (parts, content) = request.into_parts();
     let kind = body::kind(&parts.headers)?;
     let bytes = body::read(content, app).await?;
@@ -60,10 +66,12 @@ async fn log_out(app: &App, request: Request) -> Answer {
     let LoggedOut { ended, seq } = end(app, &tokens, scope).await?;
     let (ended, seq) = (ended.len(), seq.map(Seq::get));
     info!(scope = scope.as_str(), ended, seq, "logged out");
-    if kind == Some(Kind::Form) && tokens.by_cookie {
-        return Ok(Redirect::to("/").into_response());
-    }
-    Ok(Json(json!({ "ended": ended, "scope": scope.as_str(), "seq": seq })).into_response())
+    let response = if kind == Some(Kind::Form) && tokens.by_cookie {
+        Redirect::to("/").into_response()
+    } else {
+        Json(json!({ "ended": ended, "scope": scope.as_str(), "seq": seq })).into_response()
+    };
+    Ok((scope, response))
 }
 
 /// The tokens of one place, in the order in which they are tried.

@@ -9,9 +9,6 @@ use rescind::Live;
 
 use crate::http::caller::Caller;
 
-/// Says how old the view was that an answer comes from, where the operator lets a stale one answer.
-const STALENESS: &str = "rescind-staleness-ms";
-
 /// The payload of a token, shared with the cache of verified tokens.
 struct Payload(Live);
 
@@ -23,13 +20,9 @@ impl AsRef<[u8]> for Payload {
 
 /// **Cost:** one check; no store access, no copy of the payload.
 pub(super) async fn claims(Caller(live): Caller) -> Response {
-    let staleness = live.staleness();
     let mut response = Response::new(Body::from(Bytes::from_owner(Payload(live))));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(staleness) = staleness {
-        headers.insert(STALENESS, HeaderValue::from(u64::try_from(staleness.as_millis()).unwrap_or(u64::MAX)));
-    }
     response
 }

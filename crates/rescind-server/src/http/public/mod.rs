@@ -18,6 +18,7 @@ use rescind::log::Text;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use super::error::{Answer, Failure};
+use super::staleness;
 use crate::app::App;
 
 /// The public routes.
@@ -46,8 +47,7 @@ pub(crate) fn routes(app: App) -> Router {
     if let Some(path) = metadata::path_of(app.rescind.issuer()) {
         router = router.route(&path, get(metadata::server));
     }
-    router
-        .merge(changes)
+    staleness::marking(router.merge(changes), app.rescind.settings().on_stale)
         .fallback(super::no_such_route)
         .method_not_allowed_fallback(super::no_such_method)
         .with_state(app)

@@ -3,31 +3,24 @@
 
 use axum::extract::{Request, State};
 use http::StatusCode;
-use rescind::{Error, NotFound};
+use rescind::Error;
 use tracing::info;
 
 use crate::app::App;
-use crate::http::body::{self, Form, Kind};
+use crate::http::body;
 use crate::http::client::Client;
 use crate::http::error::{Answer, Failure, TriedHeader};
 
 /// Revokes the presented token. `token_type_hint` is not needed: the two kinds look different (§2.1).
 pub(super) async fn submit(State(app): State<App>, request: Request) -> Answer<StatusCode> {
-    let (parts, content) = request.into_parts();
-    let kind = body::kind(&parts.headers)?;
-    let bytes = body::read(content, &app).await?;
-    if kind != Some(Kind::Form) {
-        return Err(Failure::invalid_request("send a form: application/x-www-form-urlencoded"));
-    }
-    let form = Form::parse(&bytes)?;
+    let (parts, form) = body::form(request, &app).await?;
     // §2.1: the client first, then the token.
     let client = Client::of(&parts.headers, &form, &app.config.clients)?;
     let token = form.require("token")?;
     check_owner(&app, token, &client).await?;
     let (reason, actor) = (super::actor("revoked by its holder")?, super::actor("oauth/revoke")?);
-    match app.rescind.revoke_presented(token, reason, actor).await {
-        // Also where the session is so old that it is forgotten.
-        Ok(_) | Err(Error::NotFound(NotFound::Session(_))) => Ok(StatusCode::OK),
+    match app.rescind.revoke_once(token, reason, actor).await {
+        Ok(_) => Ok(StatusCode::OK),
         // §2.2: an invalid token is as good as revoked, and the answer does not tell the two apart.
         Err(Error::Rejected(rejection)) => {
             info!(reason = rejection.reason(), "nothing to revoke");

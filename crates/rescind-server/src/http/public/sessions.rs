@@ -1,7 +1,7 @@
 //! `GET /sessions`, `DELETE /sessions/{sid}`: the caller's own sessions. Somebody else's and an unknown one look alike.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use rescind::id::SessionId;
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::http::caller::Caller;
 use crate::http::error::{Answer, Failure};
+use crate::http::segment::Segment;
 
 /// A list has at most so many.
 const MOST: usize = 500;
@@ -24,7 +25,7 @@ pub(super) async fn list(State(app): State<App>, Caller(live): Caller) -> Answer
 }
 
 /// Ends one of the caller's sessions; one that is dead already stays so.
-pub(super) async fn end(State(app): State<App>, Caller(live): Caller, Path(sid): Path<String>) -> Answer {
+pub(super) async fn end(State(app): State<App>, Caller(live): Caller, Segment(sid): Segment) -> Answer {
     let unknown = || Failure::not_found("no such session");
     let sid: SessionId = sid.parse().map_err(|_| unknown())?;
     let row = app.rescind.session(sid).await?;
