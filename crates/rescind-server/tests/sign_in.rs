@@ -140,7 +140,7 @@ fn a_sign_in_body_is_read_strictly() {
         (r#"{"username":"demo","password":"demo","username":"x"}"#, "username"),
         (r#"{"username":"demo","password":7}"#, "string"),
         (r#"{"username":"demo","password":"demo"} x"#, "JSON"),
-        ("[]", "expected"),
+        ("[]", "no JSON object"),
         ("", "JSON"),
     ] {
         let reply = server.send("POST", "/login", &[("content-type", JSON)], body);
