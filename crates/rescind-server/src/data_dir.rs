@@ -13,6 +13,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rescind::random::{Random, SystemRandom};
 use zeroize::Zeroizing;
 
+/// The remedy where a file cannot be made.
+const WRITABLE: &str =
+    "the data directory must have room and be writable for the server's user; or choose another with --data";
+
 /// The data directory.
 #[derive(Debug, Clone)]
 pub(crate) struct DataDir(PathBuf);
@@ -108,8 +112,11 @@ impl AdminToken {
     /// [`FileError`] where the file is missing, cannot be read, is open to others, or holds no token.
     pub(crate) fn load(path: &Path) -> Result<Self, FileError> {
         refuse_open_to_others(path)?;
-        let text = Zeroizing::new(fs::read_to_string(path).map_err(|error| FileError::new(path, error.to_string()))?);
-        let token = text.trim_end_matches('\n');
+        let bytes = fs::read(path).map(Zeroizing::new).map_err(|error| {
+            FileError::new(path, format!("cannot be read: {error}; the server's user must own it, with mode 0600"))
+        })?;
+        // What is no text is no token either, and gets the same remedy.
+        let token = std::str::from_utf8(&bytes).unwrap_or_default().trim_end_matches('\n');
         if URL_SAFE_NO_PAD.decode(token).map(|bytes| bytes.len()) != Ok(32) {
             let remedy = "holds no admin token (43 characters); restore it, or delete it and start the server, which makes a new one";
             return Err(FileError::new(path, remedy));
@@ -122,7 +129,7 @@ impl AdminToken {
         SystemRandom.fill(bytes.as_mut_slice()).map_err(|error| FileError::new(path, error.to_string()))?;
         let token = Self(Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice())));
         write_once(path, token.0.as_bytes())
-            .map_err(|error| FileError::new(path, format!("cannot be written: {error}")))?;
+            .map_err(|error| FileError::new(path, format!("cannot be written: {error}; {WRITABLE}")))?;
         Ok(token)
     }
 
@@ -195,6 +202,16 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         assert!(AdminToken::load_or_create(&path).unwrap_err().to_string().contains("43 characters"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "short\n");
+        fs::write(&path, [0xff; 43]).unwrap();
+        assert!(AdminToken::load_or_create(&path).unwrap_err().to_string().contains("43 characters"));
+        assert_eq!(fs::read(&path).unwrap(), [0xff; 43]);
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_written_names_the_remedy() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("missing/admin-token");
+        assert!(AdminToken::load_or_create(&path).unwrap_err().to_string().contains("--data"));
     }
 
     #[test]

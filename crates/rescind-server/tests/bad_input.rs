@@ -143,6 +143,8 @@ fn bodies_of_the_wrong_type_or_shape_are_named() {
         ("/oauth/revoke", FORM, "token_type_hint=access_token"),
         ("/oauth/revoke", FORM, "token=a&token=b"),
         ("/logout", JSON, "{"),
+        ("/logout", JSON, r#"["all",null]"#),
+        ("/login", JSON, r#"["demo","demo"]"#),
         ("/logout", JSON, r#"{"scope":1}"#),
         ("/login", FORM, "username=a&username=b&password=c"),
     ] {

@@ -98,6 +98,40 @@ fn another_root_secret_than_the_stores_is_refused() {
 }
 
 #[test]
+fn a_missing_root_secret_is_not_replaced_where_the_store_has_keys() {
+    let home = used();
+    let data = home.path().join("data");
+    let (root, token) = (data.join("root.key"), data.join("admin-token"));
+    fs::rename(&root, home.path().join("kept")).unwrap();
+    fs::remove_file(&token).unwrap();
+    let (code, _, err) = serve_to_the_end(home.path(), &["--dev"]);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(
+        err.contains("data/root.key: is missing") && err.contains("put it back") && err.contains("--data"),
+        "{err}"
+    );
+    assert!(!root.exists() && !token.exists(), "nothing was made");
+    fs::rename(home.path().join("kept"), &root).unwrap();
+    assert_eq!(Server::dev_in(&home, &[]).get("/livez", None).status, 200);
+}
+
+#[test]
+fn a_wrong_root_secret_in_the_environment_names_what_the_help_names() {
+    let rescind = |argument: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rescind"));
+        let output = command.args(["serve", argument]).env("RESCIND_ROOT_SECRET", "hunter2").output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let home = home();
+    let (help, err) = (rescind("--help"), rescind(&format!("--data={}", home.path().join("data").display())));
+    for form in ["64 hexadecimal digits", "rescind-root-v1:", "base64 of 32 bytes"] {
+        assert!(help.contains(form) && err.contains(form), "{form}: {help}\n{err}");
+    }
+    assert!(err.contains("RESCIND_ROOT_SECRET") && err.contains("unset it") && !err.contains("hunter2"), "{err}");
+}
+
+#[test]
 fn a_database_of_a_newer_version_is_refused() {
     let home = used();
     let path = home.path().join("data/rescind.db");

@@ -35,6 +35,9 @@ fn a_disk_that_fills_up_stops_writes_and_no_checks() {
     assert_eq!(server.form("/oauth/revoke", &format!("token={}", last.access)).status, 503);
     assert_eq!((server.me(&first), server.me(&last)), (200, 200), "nothing was revoked, and nothing says so");
     wait_until("the server is not ready", || server.get("/readyz", None).status == 503);
+    let parts = server.get("/readyz?verbose", None).json()["parts"].clone();
+    assert_eq!(parts["store"]["text"], "not healthy; the log says more");
+    assert!(server.log().contains("rescind.db"), "the log does");
     let home = Arc::clone(&server.home);
     server.stop();
     let server = Server::dev_in(&home, &["--issuer", "http://127.0.0.1:1"]);

@@ -3,6 +3,7 @@
 mod support;
 
 use std::io::Read;
+use std::net::TcpStream;
 
 use support::{Connection, FORM, Server, client_request};
 
@@ -64,6 +65,23 @@ fn a_body_above_64_kib_is_413_whether_its_length_is_told_or_not() {
 }
 
 #[test]
+fn a_body_that_is_said_to_be_too_long_is_refused_before_it_is_sent() {
+    let server = Server::dev(&[]);
+    for path in ["/login", "/oauth/token", "/oauth/revoke", "/oauth/introspect", "/logout"] {
+        for expect in ["", "expect: 100-continue\r\n"] {
+            let mut connection = Connection::open(server.public);
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {FORM}\r\ncontent-length: 65537\r\n{expect}\r\n"
+            );
+            connection.write(head.as_bytes()).unwrap();
+            let reply = connection.read().unwrap().unwrap();
+            assert_eq!((reply.status, reply.error().as_str()), (413, "payload_too_large"), "{path} {expect}");
+            assert_eq!(reply.header("connection"), "close");
+        }
+    }
+}
+
+#[test]
 fn a_head_above_64_kib_is_431() {
     let server = Server::dev(&[]);
     let mut connection = Connection::open(server.public);
@@ -86,6 +104,14 @@ fn connections_above_the_cap_wait_for_one_to_end() {
     drop(held);
     third.0.set_read_timeout(Some(support::DEADLINE)).unwrap();
     assert_eq!(third.read().unwrap().unwrap().status, 200);
+}
+
+#[test]
+fn a_burst_of_connections_waits_in_the_queue() {
+    let server = Server::dev(&["--max-connections", "1"]);
+    // Above the 128 that is the usual length of the queue, and below the system's own limit for it.
+    let burst: Vec<_> = (0..300).map(|_| TcpStream::connect_timeout(&server.public, support::DEADLINE)).collect();
+    assert!(burst.iter().all(Result::is_ok), "{} are refused", burst.iter().filter(|one| one.is_err()).count());
 }
 
 #[test]

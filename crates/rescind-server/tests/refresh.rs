@@ -97,7 +97,7 @@ fn a_refresh_request_is_read_strictly() {
         (format!("grant_type=refresh_token&refresh_token={token}&client_id=other"), "invalid_grant"),
         (format!("grant_type=refresh_token&refresh_token={}", pair.access), "invalid_grant"),
         ("grant_type=refresh_token&refresh_token=rrt_AAAA".to_owned(), "invalid_grant"),
-        ("grant_type=refresh_token&refresh_token=%ff".to_owned(), "invalid_grant"),
+        ("grant_type=refresh_token&refresh_token=%ff".to_owned(), "invalid_request"),
     ] {
         let reply = server.form("/oauth/token", &body);
         assert_eq!((reply.status, reply.error().as_str()), (400, error), "{body}");

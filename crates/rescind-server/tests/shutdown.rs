@@ -7,17 +7,17 @@ use support::{Connection, FORM, Server, home, wait_until};
 
 #[test]
 fn readiness_goes_before_the_doors_are_closed() {
-    let mut server = Server::start(&home(), &[]);
-    let mut connection = Connection::open(server.public);
-    server.signal(Signal::TERM);
-    let mut seen = false;
-    wait_until("a new connection is told that the server is not ready", || {
-        connection.write(&support::client_request("GET", "/readyz", &[], b"")).unwrap();
-        seen = connection.read().unwrap().unwrap().status == 503;
-        seen
-    });
-    assert_eq!(server.get("/livez", None).status, 200, "it still serves");
-    assert_eq!(server.wait().code(), Some(0));
+    for args in [&[][..], &["--dev"]] {
+        let mut server = Server::start(&home(), args);
+        let mut connection = Connection::open(server.public);
+        server.signal(Signal::TERM);
+        wait_until("a new connection is told that the server is not ready", || {
+            connection.write(&support::client_request("GET", "/readyz", &[], b"")).unwrap();
+            connection.read().unwrap().unwrap().status == 503
+        });
+        assert_eq!(server.get("/livez", None).status, 200, "it still serves");
+        assert_eq!(server.wait().code(), Some(0));
+    }
 }
 
 #[test]

@@ -196,13 +196,13 @@ fn a_confidential_clients_refresh_token_is_good_only_with_its_proof() {
     };
     let first = of_the_backend(&server, "strict");
     for (more, error) in
-        [("", "invalid_grant"), ("&client_id=other", "invalid_grant"), ("&client_id=backend", "invalid_client")]
+        [("", "invalid_client"), ("&client_id=other", "invalid_grant"), ("&client_id=backend", "invalid_client")]
     {
         assert_eq!(send(None, &first.refresh, more).error(), error, "{more}");
     }
     let second = send(Some(&proof), &first.refresh, "").pair();
     // Spent, but a stranger presents it: no reuse, or whoever finds an old token could end the session.
-    assert_eq!(send(None, &first.refresh, "").error(), "invalid_grant");
+    assert_eq!(send(None, &first.refresh, "").error(), "invalid_client");
     assert_eq!(server.me(&second), 200);
     assert_eq!(send(Some(&proof), &first.refresh, "").error(), "invalid_grant");
     assert_eq!(server.me(&second), 401, "its own client's replay is one");

@@ -16,7 +16,7 @@ use crate::logs;
 /// Every setting may be given as a flag, in the environment, or in the file; flags win, then the environment.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "RESCIND_ROOT_SECRET in the environment (64 hexadecimal digits) takes the place of DATA/root.key."
+    after_help = "RESCIND_ROOT_SECRET in the environment (64 hexadecimal digits, also after rescind-root-v1: as in the file, or base64 of 32 bytes) takes the place of DATA/root.key."
 )]
 pub(crate) struct ServeArgs {
     /// The TOML file with settings: the flags' names with underscores, and `[[clients]]`

@@ -1,8 +1,9 @@
-//! Bodies of requests, read strictly: at most 64 KiB in a bounded time, the right content type, no member or parameter
-//! twice, none that is unknown. RFC 6749 §3.2 for forms. Knows no route.
+//! Bodies of requests, read strictly: at most 64 KiB in a bounded time, the right content type, an object where there is
+//! JSON, no member or parameter twice, none that is unknown. RFC 6749 §3.2 for forms. Knows no route.
 
 use std::collections::BTreeMap;
 
+use axum::body::HttpBody;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -10,6 +11,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use super::error::Failure;
 use crate::app::App;
@@ -64,15 +66,20 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalJson<T> {
     }
 }
 
-/// Reads a whole body.
+/// Reads a whole body. One that is said to be too long is refused from the request's head, so that no client that asks
+/// first (RFC 9110 §10.1.1: `Expect: 100-continue`) is told to send it.
 ///
 /// # Errors
 /// 413 above 64 KiB, 408 where it is not complete in time, 400 where it breaks off.
 pub(crate) async fn read(body: axum::body::Body, app: &App) -> Result<Bytes, Failure> {
+    let too_large = || Failure::too_large("a body has at most 64 KiB");
+    if body.size_hint().lower() > BODY_LIMIT as u64 {
+        return Err(too_large());
+    }
     let collected = tokio::time::timeout(app.config.limits.body_timeout, Limited::new(body, BODY_LIMIT).collect());
     match collected.await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Failure::too_large("a body has at most 64 KiB")),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Failure::invalid_request("the body broke off or is not framed as HTTP asks")),
         Err(_) => Err(Failure::timeout("the body was not complete in time")),
     }
@@ -115,11 +122,15 @@ pub(crate) async fn form(request: Request, app: &App) -> Result<(Parts, Form), F
     Ok((parts, Form::parse(&bytes)?))
 }
 
-/// Reads JSON as `T` says it.
+/// Reads a JSON object as `T` says it. An array is refused first: it would pass for a struct with its members' values.
 ///
 /// # Errors
 /// 400 that names the member and the place.
 pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    // RFC 8259 §2: blanks may stand in front.
+    if bytes.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) != Some(&b'{') {
+        return Err(Failure::invalid_request("the body is no JSON object"));
+    }
     serde_json::from_slice(bytes).map_err(|error| Failure::invalid_request(describe(&error)))
 }
 
@@ -140,8 +151,11 @@ impl Form {
     /// # Errors
     /// 400 for a repeated parameter (RFC 6749 §3.2) or a text that is no UTF-8.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Failure> {
-        let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(bytes)
-            .map_err(|_| Failure::invalid_request("the form is not application/x-www-form-urlencoded in UTF-8"))?;
+        let wrong = || Failure::invalid_request("the form is not application/x-www-form-urlencoded in UTF-8");
+        if !is_text_when_decoded(bytes) {
+            return Err(wrong());
+        }
+        let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(bytes).map_err(|_| wrong())?;
         let mut parameters = BTreeMap::new();
         for (name, value) in pairs {
             if parameters.contains_key(&name) {
@@ -176,6 +190,23 @@ impl Form {
     }
 }
 
+/// Whether a form is UTF-8 behind its `%`. The reader of forms would put a replacement where it is not.
+fn is_text_when_decoded(bytes: &[u8]) -> bool {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let mut decoded = Zeroizing::new(Vec::with_capacity(bytes.len()));
+    let mut rest = bytes;
+    while let [first, after @ ..] = rest {
+        let escaped = match rest {
+            [b'%', high, low, after @ ..] => digit(*high).zip(digit(*low)).map(|(high, low)| (high << 4 | low, after)),
+            _ => None,
+        };
+        let (byte, after) = escaped.unwrap_or((u32::from(*first), after));
+        decoded.push(u8::try_from(byte).unwrap_or_default());
+        rest = after;
+    }
+    std::str::from_utf8(&decoded).is_ok()
+}
+
 /// A JSON object of texts without a repeated member.
 struct UniqueTexts(BTreeMap<String, String>);
 
@@ -208,10 +239,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_no_object_is_refused_and_blanks_before_one_are_not() {
+        type Members = BTreeMap<String, String>;
+        assert!(json::<Members>(b" \r\n\t{\"a\":\"1\"}").is_ok());
+        for other in [&b"[]"[..], b"null", b"\"{}\"", b"", b" ", b"1", b"\x0c{}"] {
+            assert!(json::<Members>(other).is_err(), "{other:?}");
+        }
+    }
+
+    #[test]
     fn a_repeated_parameter_is_refused() {
         assert!(Form::parse(b"a=1&b=2&a=1").is_err());
         assert!(Form::from_json(br#"{"a":"1","a":"1"}"#).is_err());
         assert_eq!(Form::parse(b"a=1&b=").unwrap().get("b"), None);
+    }
+
+    #[test]
+    fn a_form_that_is_no_text_is_refused() {
+        for bytes in [&b"a=%ff%fe"[..], b"%c3=1", b"a=%c3&b=%a4", b"a=\xff"] {
+            assert!(Form::parse(bytes).is_err(), "{bytes:?}");
+        }
+        for (bytes, value) in
+            [(&b"a=%C3%a4"[..], "\u{e4}"), (b"a=100%", "100%"), (b"a=%zz", "%zz"), (b"a=%EF%BF%BD", "\u{fffd}")]
+        {
+            assert_eq!(Form::parse(bytes).unwrap().get("a"), Some(value));
+        }
     }
 
     #[test]

@@ -42,6 +42,12 @@ fn a_wrong_body_is_refused_by_name() {
             "token id",
         ),
         (post, "/admin/v1/revocations", json!({"scope": {"kind": "all", "of": 1}}), 400, "of"),
+        (post, "/admin/v1/revocations", json!({"scope": ["subject", "a"], "reason": "x"}), 400, "expected an object"),
+        (post, "/admin/v1/revocations", json!({"scope": "all"}), 400, "expected an object"),
+        (post, "/admin/v1/revocations", json!([{"kind": "all"}, null, "x"]), 400, "no JSON object"),
+        (post, "/admin/v1/users", json!(["mallory", "password1234"]), 400, "no JSON object"),
+        (patch, "/admin/v1/users/demo", json!([true, null]), 400, "no JSON object"),
+        (post, "/admin/v1/keys/rotate", json!([]), 400, "no JSON object"),
         (post, "/admin/v1/revocations", json!({"scope": {"kind": "all"}, "reason": ""}), 400, "reason"),
         (post, "/admin/v1/revocations", json!({"scope": {"kind": "all"}, "reason": "x".repeat(201)}), 400, "reason"),
         (post, "/admin/v1/revocations", json!({"scope": {"kind": "all"}, "why": "x"}), 400, "why"),
@@ -70,6 +76,7 @@ fn a_wrong_body_is_refused_by_name() {
         assert_eq!(found, status, "{method} {path} {body}: {answer}");
         assert!(said.contains(word), "{method} {path} {body}: {answer} does not name {word}");
         assert!(answer["error"].is_string(), "{answer}");
+        assert!(!said.contains("Json") && !said.contains("Request"), "{answer} names a type of the inside");
     }
     assert_eq!(server.get("/admin/v1/revocations").1["head"], 0, "nothing was revoked");
     assert!(server.sign_in("demo", "demo").is_ok(), "nobody was disabled");

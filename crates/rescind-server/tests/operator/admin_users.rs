@@ -35,13 +35,19 @@ fn a_disabled_user_is_out_at_once_and_an_enabled_one_starts_anew() {
 }
 
 #[test]
-fn a_lifted_cut_off_does_not_let_a_disabled_user_refresh() {
+fn a_disabled_users_cut_off_is_lifted_only_after_enabling() {
     let server = Running::start();
     server.post("/admin/v1/users", json!({"username": "alice", "password": PASSWORD}));
     let pair = server.sign_in("alice", PASSWORD).unwrap();
     change(&server, "alice", json!({"disabled": true}));
-    server.ask("DELETE", "/admin/v1/revocations/1", None);
-    assert_eq!(server.refresh(&pair.refresh).unwrap_err(), 400);
+    let (status, answer) = server.ask("DELETE", "/admin/v1/revocations/1", None);
+    assert_eq!((status, &answer["error"]), (409, &json!("conflict")));
+    assert!(answer["error_description"].as_str().unwrap().contains("rescind users enable alice"), "{answer}");
+    assert!(server.is_dead(&pair), "nothing was lifted");
+    assert_eq!(server.get("/admin/v1/revocations").1["head"], 1);
+    change(&server, "alice", json!({"disabled": false}));
+    assert_eq!(server.ask("DELETE", "/admin/v1/revocations/1", None).0, 200);
+    assert_eq!(server.me(&pair.access), 200);
 }
 
 #[test]

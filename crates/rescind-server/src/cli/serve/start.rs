@@ -1,16 +1,18 @@
 //! Builds the server from its configuration and runs it: data directory, listeners, store, engine, users, routers.
 
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use rescind::keys::RootSecret;
+use rescind::keys::{RootSecret, RootSecretError};
 use rescind::random::SystemRandom;
-use rescind::store::Store;
+use rescind::store::{RecordKind, Store};
 use rescind::time::SystemClock;
 use rescind::{BoxError, Rescind};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -24,6 +26,10 @@ use crate::logs;
 use crate::store;
 use crate::users::{Demo, Throttle, Users};
 
+/// SIGXFSZ. By itself it ends the process; where somebody listens, the write fails instead and is answered with 503.
+const FILE_TOO_LARGE: SignalKind = SignalKind::from_raw(25);
+/// Connections that the system holds until they are taken. A burst above it would wait for its clients' next try.
+const QUEUE: u32 = 1024;
 /// How often the metrics' recorder tidies up.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -32,15 +38,21 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// # Errors
 /// Whatever keeps it from starting, with the remedy. Nothing that was there is overwritten.
 pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
+    // Held to the end. Before the first write: one above the limit of a file's size is to fail, not to end the process.
+    let _survived = signal(FILE_TOO_LARGE)?;
     let data = DataDir::at(&config.data);
     data.create()?;
-    let root = root_secret(&data)?;
-    let admin_token = AdminToken::load_or_create(&data.admin_token())?;
+    let given = given_root_secret(&data)?;
     // Before the listeners: a second process is told of the data directory, whatever its addresses.
     let store = store::open(&config.store).await?;
     let users = users(&config, &store).await?;
-    let listener = bind(config.listen, "listen").await?;
-    let admin_listener = bind(config.admin_listen, "admin_listen").await?;
+    let root = match given {
+        Some(root) => root,
+        None => new_root_secret(&data, &*store).await?,
+    };
+    let admin_token = AdminToken::load_or_create(&data.admin_token())?;
+    let listener = bind(config.listen, "listen")?;
+    let admin_listener = bind(config.admin_listen, "admin_listen")?;
     let (address, admin_address) = (listener.local_addr()?, admin_listener.local_addr()?);
     let issuer = config.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
     let audience = config.audience.clone().unwrap_or_else(|| issuer.clone());
@@ -98,22 +110,42 @@ async fn users(config: &Config, store: &Arc<dyn Store>) -> Result<Users, BoxErro
     Ok(users)
 }
 
-/// From the environment where an orchestrator gives it there, else from its file.
-fn root_secret(data: &DataDir) -> Result<RootSecret, BoxError> {
-    match environment::root_secret()? {
-        Some(secret) => Ok(secret),
-        None => Ok(RootSecret::load_or_create(data.root_key(), &SystemRandom)?),
+/// From the environment where an orchestrator gives it there, else from its file; `None` where there is neither.
+fn given_root_secret(data: &DataDir) -> Result<Option<RootSecret>, BoxError> {
+    if let Some(secret) = environment::root_secret()? {
+        return Ok(Some(secret));
+    }
+    match RootSecret::load(data.root_key()) {
+        Err(RootSecretError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+        loaded => Ok(loaded.map(Some)?),
     }
 }
 
-async fn bind(address: std::net::SocketAddr, setting: &'static str) -> Result<TcpListener, BoxError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| format!("setting {setting}: cannot listen on {address}: {error}").into())
+/// Makes the root secret's file, unless the store has keys already: they are sealed with the one that is missing.
+async fn new_root_secret(data: &DataDir, store: &dyn Store) -> Result<RootSecret, BoxError> {
+    let path = data.root_key();
+    if store.records(RecordKind::KEYS, None, 1).await?.is_empty() {
+        return Ok(RootSecret::load_or_create(path, &SystemRandom)?);
+    }
+    let problem = "is missing, and the database has keys that only this root secret opens";
+    let remedy = "put it back from where you keep it, or start with another data directory (--data)";
+    Err(format!("{}: {problem}; {remedy}", path.display()).into())
+}
+
+fn bind(address: SocketAddr, setting: &'static str) -> Result<TcpListener, BoxError> {
+    listening(address).map_err(|error| format!("setting {setting}: cannot listen on {address}: {error}").into())
+}
+
+fn listening(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart need not wait until the connections of the last run are forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE)
 }
 
 /// Standard output is for whoever started it: where the server is. The public URL stands first and alone on its line.
-fn announce(app: &App, address: std::net::SocketAddr, admin: std::net::SocketAddr) -> std::io::Result<()> {
+fn announce(app: &App, address: SocketAddr, admin: SocketAddr) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "http://{address}")?;
     writeln!(out, "admin http://{admin}")?;

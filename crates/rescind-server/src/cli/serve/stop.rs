@@ -10,8 +10,10 @@ use tracing::{info, warn};
 
 use crate::app::App;
 
-/// Between "not ready" and closed doors: the time in which a load balancer looks. Nobody balances a trial run.
+/// Between "not ready" and closed doors: the time in which a load balancer looks.
 const LEAD: Duration = Duration::from_secs(1);
+/// The same in a trial run, which somebody waits for.
+const DEV_LEAD: Duration = Duration::from_millis(300);
 
 /// The signals that tell the process to stop. From its making on they no longer end the process by themselves.
 pub(super) struct Signals {
@@ -41,9 +43,8 @@ impl Signals {
 pub(super) async fn in_order(app: &App, stop: &watch::Sender<bool>, listeners: [JoinHandle<()>; 2]) {
     info!("told to stop: no longer ready");
     app.drain();
-    if !app.config.dev() {
-        tokio::time::sleep(LEAD.min(app.config.limits.drain_timeout)).await;
-    }
+    let lead = if app.config.dev() { DEV_LEAD } else { LEAD };
+    tokio::time::sleep(lead.min(app.config.limits.drain_timeout)).await;
     stop.send_replace(true);
     for listener in listeners {
         if let Err(error) = listener.await {

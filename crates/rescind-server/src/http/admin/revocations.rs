@@ -18,11 +18,12 @@ use crate::app::App;
 use crate::http::body::StrictJson;
 use crate::http::error::{Answer, Failure};
 use crate::http::segment::Segment;
-use crate::wire::{EntryJson, LogJson, ScopeJson};
+use crate::wire::{EntryJson, LogJson, ScopeJson, object};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RevokeRequest {
+    #[serde(default, deserialize_with = "object")]
     scope: Option<ScopeJson>,
     token: Option<String>,
     reason: Option<String>,
@@ -112,6 +113,7 @@ async fn entries_after(store: &dyn Store, after: Seq, limit: usize) -> Result<(H
 pub(super) async fn lift(State(app): State<App>, Segment(seq): Segment, query: Query) -> Answer<Json<EntryJson>> {
     let [given] = query.only(["reason"])?;
     let seq = seq.parse().map_err(|_| Failure::invalid_request("the position is not a number"))?;
+    refuse_for_disabled(&app, seq).await?;
     let lift = app.rescind.lift(Seq::new(seq), reason(given.as_deref())?, actor()?).await;
     match lift {
         Ok(entry) => {
@@ -121,6 +123,18 @@ pub(super) async fn lift(State(app): State<App>, Segment(seq): Segment, query: Q
         Err(Error::Conflict { newest: Some(newest) }) => Err(conflict(seq, &newest)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// A disabled user's cut-off is not lifted: the tokens from before would be good again, although the user is locked out.
+/// Whoever is disabled after this look gets a later cut-off, which is in the way of the lift or ends everything anew.
+async fn refuse_for_disabled(app: &App, seq: u64) -> Answer<()> {
+    let (_, entries) = entries_after(&**app.rescind.store(), Seq::new(seq.saturating_sub(1)), 1).await?;
+    let Some(Entry { scope: Scope::Subject(subject), seq: found, .. }) = entries.first() else { return Ok(()) };
+    if found.get() != seq || !app.users.find(subject).await?.is_some_and(|user| user.disabled) {
+        return Ok(());
+    }
+    let problem = format!("{subject} is disabled; enable the user first: rescind users enable {subject}");
+    Err(Failure::conflict(problem, None))
 }
 
 fn conflict(seq: u64, newest: &Entry) -> Failure {

@@ -19,6 +19,9 @@ pub(super) async fn live() -> Response {
     response
 }
 
+/// What a part that is not well says to everybody. The log has more: paths and addresses are nobody's here.
+const UNWELL: &str = "not healthy; the log says more";
+
 /// 200 where requests can be served whole, else 503; `?verbose` lists the parts.
 pub(super) async fn ready(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
     let engine = app.rescind.readiness();
@@ -30,7 +33,7 @@ pub(super) async fn ready(State(app): State<App>, RawQuery(query): RawQuery) -> 
             .parts
             .into_iter()
             .map(|(name, state)| {
-                let (ok, text) = state.map_or_else(|problem| (false, problem), |text| (true, text));
+                let (ok, text) = state.map_or_else(|_| (false, UNWELL.to_owned()), |text| (true, text));
                 (name.to_owned(), json!({ "ok": ok, "text": text }))
             })
             .collect();

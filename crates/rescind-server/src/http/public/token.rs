@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::http::body::{self, Form, Kind};
 use crate::http::client::Client;
 use crate::http::cookies;
-use crate::http::error::{Answer, Failure};
+use crate::http::error::{Answer, Failure, TriedHeader};
 use crate::http::token_pair;
 
 /// Answers a grant: `refresh_token` is the one there is.
@@ -30,9 +30,13 @@ pub(super) async fn submit(State(app): State<App>, request: Request) -> Answer {
         let problem = "the grant type is not refresh_token";
         return Err(Failure::new(StatusCode::BAD_REQUEST, "unsupported_grant_type", problem));
     }
-    let client = client(&app, &Client::of(&parts.headers, &form, &app.config.clients)?)?;
-    let refresh = Refresh { client, scope: form.get("scope").map(str::to_owned) };
-    match (form.get("refresh_token"), cookies::find(&parts.headers, cookies::REFRESH)?) {
+    let client = Client::of(&parts.headers, &form, &app.config.clients)?;
+    let (in_body, in_cookie) = (form.get("refresh_token"), cookies::find(&parts.headers, cookies::REFRESH)?);
+    if client == Client::Unnamed {
+        refuse_unproven(&app, in_body.or(in_cookie)).await?;
+    }
+    let refresh = Refresh { client: client_id(&app, &client)?, scope: form.get("scope").map(str::to_owned) };
+    match (in_body, in_cookie) {
         (Some(_), Some(_)) => {
             Err(Failure::invalid_request("a refresh token came in the body and in a cookie; send one of them"))
         }
@@ -56,9 +60,19 @@ async fn refreshed(app: &App, token: &str, refresh: Refresh) -> Answer<rescind::
     })
 }
 
+/// RFC 6749 §5.2: a confidential client that proves nothing is `invalid_client`; its token is not at fault.
+async fn refuse_unproven(app: &App, token: Option<&str>) -> Answer<()> {
+    let Some(token) = token.filter(|_| app.config.clients.any_confidential()) else { return Ok(()) };
+    let owner = app.rescind.client_of(token).await?;
+    match owner.and_then(|owner| app.config.clients.find(owner.as_str())) {
+        Some(owner) if owner.confidential() => Err(Failure::invalid_client(TriedHeader::No)),
+        _ => Ok(()),
+    }
+}
+
 /// RFC 6749 §6: a confidential client proves itself. Where there are any, a request that names no client is the
 /// sign-in page's, so that nobody gets around the proof by leaving the name out.
-fn client(app: &App, client: &Client) -> Answer<Option<ClientId>> {
+fn client_id(app: &App, client: &Client) -> Answer<Option<ClientId>> {
     match client.id() {
         Some(id) => Ok(Some(id.clone())),
         None if app.config.clients.any_confidential() => {
