@@ -31,13 +31,14 @@ fn a_session_says_its_state_and_why() {
         json!({"scope": {"kind": "session", "id": first.session}, "reason": "lost phone"}),
     );
     let (_, listed) = server.get("/admin/v1/sessions?subject=alice");
-    assert_eq!(listed["sessions"].as_array().unwrap().len(), 2);
-    // By its id: the two may be of one millisecond, and then no order is promised.
-    let shown = |id: &str| listed["sessions"].as_array().unwrap().iter().find(|one| one["session_id"] == id).unwrap();
-    assert_eq!(shown(&second.session)["state"], "live");
-    let first = shown(&first.session);
-    assert_eq!((&first["state"], &first["why"]["reason"]), (&json!("revoked"), &json!("lost phone")));
-    assert_eq!((&first["why"]["kind"], &first["why"]["seq"]), (&json!("session"), &entry["seq"]));
+    let sessions = listed["sessions"].as_array().unwrap();
+    assert_eq!(sessions.len(), 2);
+    // By name: those of one millisecond stand in any order.
+    let of = |sid: &str| sessions.iter().find(|session| session["session_id"] == sid).unwrap();
+    assert_eq!(of(&second.session)["state"], "live");
+    let ended = of(&first.session);
+    assert_eq!((&ended["state"], &ended["why"]["reason"]), (&json!("revoked"), &json!("lost phone")));
+    assert_eq!((&ended["why"]["kind"], &ended["why"]["seq"]), (&json!("session"), &entry["seq"]));
 }
 
 #[test]

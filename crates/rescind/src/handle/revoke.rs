@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::error::{Error, NotFound};
+use super::presented::Presented;
 use super::{Inner, Rescind};
 use crate::id::ClientId;
 use crate::log::{Act, Entry, NewEntry, Scope, SessionRef, Text};
 use crate::position::Seq;
-use crate::refresh_token::looks_like_refresh_token;
 use crate::session::Session;
 use crate::store::{Appended, Feed, StoreError, StoreErrorKind};
 use crate::time::Timestamp;
@@ -79,11 +79,11 @@ impl Rescind {
     /// # Errors
     /// [`Error::Store`]: nothing can be said.
     pub async fn client_of(&self, token: &str) -> Result<Option<ClientId>, Error> {
-        if looks_like_refresh_token(token) {
-            let Ok(claims) = self.0.refresh_tokens.read(token) else { return Ok(None) };
-            return Ok(self.0.store.load(claims.session).await?.map(|loaded| loaded.session.client));
+        match self.0.presented(token) {
+            Ok(Presented::Refresh(sid)) => Ok(self.0.store.load(sid).await?.map(|loaded| loaded.session.client)),
+            Ok(Presented::Own(verified)) => Ok(Some(verified.client().clone())),
+            Ok(Presented::Foreign(_)) | Err(_) => Ok(None),
         }
-        Ok(self.0.verify_whatever_its_age(token).ok().map(|verified| verified.client().clone()))
     }
 
     /// Does as [`revoke_presented`](Self::revoke_presented), and writes nothing where that would change nothing: `None`
