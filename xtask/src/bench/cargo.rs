@@ -7,11 +7,23 @@ use std::process::{Command, Stdio};
 use super::Failed;
 use super::report::Figure;
 
+/// What runs a benchmark.
+#[derive(Clone, Copy)]
+pub(super) enum Harness {
+    /// criterion, which is asked for a line a figure.
+    Criterion,
+    /// The benchmark itself; it takes no options.
+    Own,
+}
+
 /// Runs `cargo bench -p package --bench name`.
-pub(super) fn bench(root: &Path, package: &str, name: &str) -> Result<Vec<Figure>, Failed> {
+pub(super) fn bench(root: &Path, package: &str, name: &str, harness: Harness) -> Result<Vec<Figure>, Failed> {
     let mut cargo = Command::new("cargo");
-    cargo.current_dir(root).args(["bench", "--quiet", "--package", package, "--bench", name, "--"]);
-    let output = cargo.args(["--output-format", "bencher"]).stderr(Stdio::inherit()).output()?;
+    cargo.current_dir(root).args(["bench", "--quiet", "--package", package, "--bench", name]);
+    if let Harness::Criterion = harness {
+        cargo.args(["--", "--output-format", "bencher"]);
+    }
+    let output = cargo.stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
         return Err(format!("`cargo bench -p {package} --bench {name}` failed").into());
     }

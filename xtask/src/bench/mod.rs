@@ -10,15 +10,21 @@ mod report;
 use std::path::Path;
 use std::process::ExitCode;
 
+use self::cargo::Harness;
 use self::report::Report;
 
 /// Benchmarks of the crates: package, name, and what they are about.
-const BENCHES: [(&str, &str, &str); 5] = [
-    ("rescind", "tokens", "Tokens: the bare primitive, the whole check or issue without a cache, and jsonwebtoken"),
-    ("rescind", "check", "The whole check through the handle, a million cut-offs in the view"),
-    ("rescind", "view", "The view"),
-    ("rescind", "view_limits", "The view: memory, and the longest look-up"),
-    ("rescind-stores", "sqlite", "SQLite, each acknowledged after the flush to stable storage"),
+const BENCHES: [(&str, &str, Harness, &str); 5] = [
+    (
+        "rescind",
+        "tokens",
+        Harness::Criterion,
+        "Tokens: the bare primitive, the whole check or issue without a cache, and jsonwebtoken",
+    ),
+    ("rescind", "check", Harness::Criterion, "The whole check through the handle, a million cut-offs in the view"),
+    ("rescind", "view", Harness::Criterion, "The view"),
+    ("rescind", "view_limits", Harness::Own, "The view: memory, and the longest look-up"),
+    ("rescind-stores", "sqlite", Harness::Own, "SQLite, each acknowledged after the flush to stable storage"),
 ];
 
 /// What went wrong with a benchmark, in a sentence.
@@ -46,10 +52,10 @@ pub(crate) fn run(root: &Path, named: &[String]) -> ExitCode {
 fn measure(root: &Path, named: &[String]) -> Result<Report, Failed> {
     let wanted = |name: &str| named.is_empty() || named.iter().any(|one| one == name);
     let mut report = Report::default();
-    for (package, name, about) in BENCHES {
+    for (package, name, harness, about) in BENCHES {
         if wanted(name) {
             eprintln!("measuring {package} {name} …");
-            report.section(about, cargo::bench(root, package, name)?);
+            report.section(about, cargo::bench(root, package, name, harness)?);
         }
     }
     if wanted("http") {
