@@ -28,7 +28,7 @@ impl Goal {
 
     fn text(&self, value: f64) -> String {
         let digits = if value >= 100.0 || value.fract() == 0.0 { 0 } else { 2 };
-        format!("{value:.digits$} {}", self.unit)
+        format!("{value:.digits$} {}", self.unit).trim_end().to_owned()
     }
 }
 
