@@ -1,22 +1,98 @@
-//! Finds the access token in a request's headers: exactly one, in `Authorization: Bearer` (RFC 6750 §2.1). Reads no
-//! query and no body, and does not look into the token.
+//! Finds the access token in a request's headers: exactly one, in `Authorization: Bearer` (RFC 6750 §2.1) or, where the
+//! application says so, in a cookie. Reads no query and no body, and does not look into the token.
 
 use std::fmt;
 
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, COOKIE};
+
+use crate::cookies::{ACCESS, cookie};
 
 /// The request's credentials cannot be read as one token, and why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Malformed(pub &'static str);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Malformed {
+    /// The `Authorization` header is there twice.
+    HeaderTwice,
+    /// The `Authorization` header has bytes outside of ASCII.
+    NotAscii,
+    /// The `Authorization` header holds no token, or more than one.
+    NotOneToken,
+    /// A cookie of ours is there twice: which of two is meant cannot be told.
+    CookieTwice,
+    /// A token is in more than one place (RFC 6750 §2: one method in each request).
+    TwoPlaces,
+}
+
+impl Malformed {
+    /// What is wrong, for the caller. Characters of RFC 6750 §3 only.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::HeaderTwice => "the Authorization header came twice",
+            Self::NotAscii => "the Authorization header is not ASCII",
+            Self::NotOneToken => "the Authorization header holds not exactly one token",
+            Self::CookieTwice => "a cookie came twice",
+            Self::TwoPlaces => "a token came in more than one place; send it in one",
+        }
+    }
+}
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(self.text())
     }
 }
 
 impl std::error::Error for Malformed {}
+
+/// What was there in place of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Missing {
+    /// Neither a header nor a cookie.
+    Everything,
+    /// An `Authorization` header of another scheme.
+    OtherScheme,
+}
+
+/// Where in a request an access token may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum TokensIn {
+    /// In `Authorization: Bearer` alone.
+    #[default]
+    Header,
+    /// In the cookie alone; an `Authorization` header with a bearer token is then one place too many.
+    Cookie,
+    /// In either, but not in both.
+    HeaderOrCookie,
+}
+
+/// Where a token was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Means {
+    /// `Authorization: Bearer`. A page of another site cannot send it on its own.
+    Header,
+    /// A cookie, which a browser sends at anybody's word.
+    Cookie,
+}
+
+/// The one access token of a request, and where it was.
+///
+/// # Errors
+/// The outer [`Malformed`] where no single token can be told; the inner [`Missing`] where there is none.
+pub fn access_token(headers: &HeaderMap, tokens: TokensIn) -> Result<Result<(&str, Means), Missing>, Malformed> {
+    let in_header = bearer_token(headers)?;
+    // Only a request with cookies pays for looking through them.
+    let in_cookie =
+        if tokens == TokensIn::Header || !headers.contains_key(COOKIE) { None } else { cookie(headers, ACCESS)? };
+    match (in_header, in_cookie, tokens) {
+        (Some(_), Some(_), _) | (Some(_), None, TokensIn::Cookie) => Err(Malformed::TwoPlaces),
+        (Some(token), None, _) => Ok(Ok((token, Means::Header))),
+        (None, Some(token), _) => Ok(Ok((token, Means::Cookie))),
+        (None, None, _) if headers.contains_key(AUTHORIZATION) => Ok(Err(Missing::OtherScheme)),
+        (None, None, _) => Ok(Err(Missing::Everything)),
+    }
+}
 
 /// The token of the `Authorization: Bearer` header; `None` where there is no such header, or it is of another scheme.
 ///
@@ -26,11 +102,11 @@ pub fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, Malformed> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(Malformed("the Authorization header came twice"));
+        return Err(Malformed::HeaderTwice);
     }
     // One pass over all bytes without an early end, so that sixteen at a time are looked at: a token has hundreds.
     if value.as_bytes().iter().fold(0, |all, byte| all | byte) >= 0x80 {
-        return Err(Malformed("the Authorization header is not ASCII"));
+        return Err(Malformed::NotAscii);
     }
     let value = std::str::from_utf8(value.as_bytes()).unwrap_or_default();
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
@@ -41,7 +117,7 @@ pub fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, Malformed> {
     let token = token.trim_matches(' ');
     let separated = token.bytes().fold(false, |seen, byte| seen | matches!(byte, b' ' | b',' | b'\t'));
     if token.is_empty() || separated {
-        return Err(Malformed("the Authorization header holds not exactly one token"));
+        return Err(Malformed::NotOneToken);
     }
     Ok(Some(token))
 }
@@ -75,5 +151,30 @@ mod tests {
         {
             assert!(bearer_token(&headers(values)).is_err(), "{values:?}");
         }
+    }
+
+    #[test]
+    fn a_token_is_taken_from_where_it_may_be_and_from_one_place_only() {
+        use Means::{Cookie, Header};
+        use TokensIn::{Cookie as InCookie, Header as InHeader, HeaderOrCookie as Either};
+        let found = |authorization: &[&str], cookies: &[&str], tokens| {
+            let mut headers = headers(authorization);
+            headers.extend(cookies.iter().map(|value| (COOKIE, value.parse().unwrap())));
+            access_token(&headers, tokens).map(|found| found.map(|(token, means)| (token.to_owned(), means)))
+        };
+        let at = |token: &str, means| Ok(Ok((token.to_owned(), means)));
+        let cookie = &["__Host-rescind_access=c"][..];
+        assert_eq!(found(&["Bearer h"], &[], InHeader), at("h", Header));
+        assert_eq!(found(&["Bearer h"], cookie, InHeader), at("h", Header), "a cookie means nothing there");
+        assert_eq!(found(&[], cookie, InHeader), Ok(Err(Missing::Everything)));
+        assert_eq!(found(&[], cookie, InCookie), at("c", Cookie));
+        assert_eq!(found(&["Basic YTpi"], cookie, InCookie), at("c", Cookie));
+        assert_eq!(found(&["Bearer h"], &[], InCookie), Err(Malformed::TwoPlaces));
+        assert_eq!(found(&["Bearer h"], &[], Either), at("h", Header));
+        assert_eq!(found(&[], cookie, Either), at("c", Cookie));
+        assert_eq!(found(&["Bearer h"], cookie, Either), Err(Malformed::TwoPlaces));
+        assert_eq!(found(&["Basic YTpi"], &[], Either), Ok(Err(Missing::OtherScheme)));
+        let twice = &["__Host-rescind_access=a; __Host-rescind_access=b"][..];
+        assert_eq!(found(&[], twice, Either), Err(Malformed::CookieTwice));
     }
 }

@@ -1,4 +1,5 @@
-//! Rescind for axum: a handler that takes [`Live`] runs only for a request whose access token is good and not revoked.
+//! Rescind for axum and tower: a handler that takes [`Live`] runs only for a request whose access token is good and not
+//! revoked.
 //!
 //! A request's way: `bearer` finds the one token → [`rescind::Rescind::check`] → [`Live`], or [`Refusal`], which
 //! answers as RFC 6750 §3 asks. The query string is never read for tokens (RFC 6750 §2.3, FAPI 2.0 §5.3.3).
@@ -29,9 +30,17 @@
 //! With a state of your own, say how [`Rescind`](rescind::Rescind) is found in it: `impl FromRef<AppState> for Rescind`.
 
 mod bearer;
+pub mod cookies;
+mod guard;
 mod live;
 mod refusal;
+mod reshape;
+mod staleness;
 
-pub use self::bearer::{Malformed, bearer_token};
-pub use self::live::Live;
+pub use self::bearer::{Malformed, Means, Missing, TokensIn, access_token, bearer_token};
+pub use self::cookies::{Cookies, SameSite};
+pub use self::guard::{Guard, GuardBody, Guarded, InvalidOrigin, admitted};
+pub use self::live::{Live, Unchecked};
 pub use self::refusal::Refusal;
+pub use self::reshape::{Reshape, Reshaped, Reshaping};
+pub use self::staleness::{STALENESS, staleness_value, warn_of_staleness};

@@ -2,7 +2,8 @@
 //!
 //! The engine knows none of the others; stores and the axum face know the engine alone; the server stands on top; xtask
 //! knows nobody. The engine reaches no HTTP and no SQL, and a resource server compiles no SQL. Development dependencies
-//! count among ours (an arrow is an arrow) and not for what is reached, because nobody else compiles them.
+//! count among ours, with an allowance of their own (examples run on real stores), and not for what is reached, because
+//! nobody else compiles them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -21,15 +22,22 @@ const SQL: &[&str] = &["libsqlite3-sys", "redis", "rusqlite", "sqlx", "tokio-pos
 struct Place {
     name: &'static str,
     may_know: &'static [&'static str],
+    /// And which besides in its tests and examples.
+    may_try: &'static [&'static str],
     never_reaches: &'static [&'static [&'static str]],
 }
 
 const PLACES: &[Place] = &[
-    Place { name: "rescind", may_know: &[], never_reaches: &[HTTP, SQL] },
-    Place { name: "rescind-stores", may_know: &["rescind"], never_reaches: &[HTTP] },
-    Place { name: "rescind-axum", may_know: &["rescind"], never_reaches: &[SQL] },
-    Place { name: "rescind-server", may_know: &["rescind", "rescind-axum", "rescind-stores"], never_reaches: &[] },
-    Place { name: "xtask", may_know: &[], never_reaches: &[HTTP, SQL] },
+    Place { name: "rescind", may_know: &[], may_try: &[], never_reaches: &[HTTP, SQL] },
+    Place { name: "rescind-stores", may_know: &["rescind"], may_try: &[], never_reaches: &[HTTP] },
+    Place { name: "rescind-axum", may_know: &["rescind"], may_try: &["rescind-stores"], never_reaches: &[SQL] },
+    Place {
+        name: "rescind-server",
+        may_know: &["rescind", "rescind-axum", "rescind-stores"],
+        may_try: &[],
+        never_reaches: &[],
+    },
+    Place { name: "xtask", may_know: &[], may_try: &[], never_reaches: &[HTTP, SQL] },
 ];
 
 /// A crate of ours as cargo sees it.
@@ -37,8 +45,10 @@ const PLACES: &[Place] = &[
 struct Ours {
     /// Its folder, from the root of the repository.
     folder: String,
-    /// Names of all that it declares, whatever the kind.
+    /// Names of all that it declares, but for development.
     declares: BTreeSet<String>,
+    /// Names of all that it declares for development.
+    tries: BTreeSet<String>,
     /// Names of all that is compiled for it, without development dependencies.
     reaches: BTreeSet<String>,
 }
@@ -58,9 +68,13 @@ impl Crates {
         let mut crates = BTreeMap::new();
         for package in metadata.workspace_packages() {
             let folder = package.manifest_path.parent().map(|folder| folder.strip_prefix(root).unwrap_or(folder));
+            let (tries, declares): (Vec<_>, Vec<_>) =
+                package.dependencies.iter().partition(|dependency| dependency.kind == DependencyKind::Development);
+            let names = |them: Vec<&cargo_metadata::Dependency>| them.iter().map(|it| it.name.clone()).collect();
             let ours = Ours {
                 folder: folder.map(ToString::to_string).unwrap_or_default(),
-                declares: package.dependencies.iter().map(|dependency| dependency.name.clone()).collect(),
+                declares: names(declares),
+                tries: names(tries),
                 reaches: reached_from(&metadata, &package.id),
             };
             crates.insert(package.name.to_string(), ours);
@@ -109,8 +123,12 @@ pub(crate) fn check(tree: &Tree, crates: &Crates) -> Vec<Finding> {
             found.push(Finding::new(RULE, &manifest, 1, what, "give it one in xtask/src/tidy/arrows.rs"));
             continue;
         };
-        let known = crates.0.keys().filter(|other| *other != name && ours.declares.contains(*other));
-        for other in known.filter(|other| !place.may_know.contains(&other.as_str())) {
+        let may_know = |other: &str| place.may_know.contains(&other);
+        let may_try = |other: &str| may_know(other) || place.may_try.contains(&other);
+        let wrong = |other: &&String| {
+            (ours.declares.contains(*other) && !may_know(other)) || (ours.tries.contains(*other) && !may_try(other))
+        };
+        for other in crates.0.keys().filter(|other| *other != name).filter(wrong) {
             let what = format!("`{name}` must not know `{other}`");
             let remedy = "move what it needs down into the engine, or up into the server";
             found.push(Finding::new(RULE, &manifest, line_naming(tree, &manifest, other), what, remedy));
@@ -137,7 +155,8 @@ mod tests {
     fn crates(list: &[(&str, &[&str], &[&str])]) -> Crates {
         let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let ours = |(name, declares, reaches): &(&str, &[&str], &[&str])| {
-            let ours = Ours { folder: format!("crates/{name}"), declares: set(declares), reaches: set(reaches) };
+            let folder = format!("crates/{name}");
+            let ours = Ours { folder, declares: set(declares), tries: BTreeSet::new(), reaches: set(reaches) };
             ((*name).to_owned(), ours)
         };
         Crates(list.iter().map(ours).collect())
@@ -162,6 +181,17 @@ mod tests {
         let found = check(&tree, &wrong);
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].file.as_str(), found[0].line), ("crates/rescind-axum/Cargo.toml", 2));
+    }
+
+    #[test]
+    fn what_only_tests_and_examples_may_know_is_found_where_everybody_would_compile_it() {
+        let mut axum = crates(&[("rescind-stores", &[], &[]), ("rescind-axum", &["rescind"], &[])]);
+        let ours = axum.0.get_mut("rescind-axum").unwrap();
+        ours.tries.insert("rescind-stores".to_owned());
+        assert_eq!(check(&Tree::default(), &axum), []);
+        axum.0.get_mut("rescind-axum").unwrap().tries.insert("rescind-server".to_owned());
+        axum.0.insert("rescind-server".to_owned(), Ours::default());
+        assert_eq!(check(&Tree::default(), &axum).len(), 1);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use http::header::COOKIE;
 use http::request::Parts;
 use rescind::Live;
 use rescind::rejection::Rejection;
-use rescind_axum::{Malformed, bearer_token};
+use rescind_axum::bearer_token;
 
 use super::cookies;
 use super::error::{Answer, Failure};
@@ -61,5 +61,5 @@ pub(crate) fn presented(headers: &HeaderMap) -> Answer<Option<(&str, Means)>> {
 /// # Errors
 /// 400 where the header is repeated or malformed.
 pub(crate) fn bearer(headers: &HeaderMap) -> Answer<Option<&str>> {
-    bearer_token(headers).map_err(|Malformed(problem)| Failure::malformed(problem))
+    bearer_token(headers).map_err(|malformed| Failure::malformed(malformed.text()))
 }

@@ -6,7 +6,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use rescind_axum::{Malformed, bearer_token};
+use rescind_axum::bearer_token;
 use tracing::warn;
 
 use crate::app::App;
@@ -45,7 +45,7 @@ fn presented(headers: &HeaderMap) -> Presented<'_> {
     match bearer_token(headers) {
         Ok(Some(token)) => Presented::Token(token),
         Ok(None) if !headers.contains_key(AUTHORIZATION) => Presented::Nothing,
-        Ok(None) | Err(Malformed(_)) => Presented::Other,
+        Ok(None) | Err(_) => Presented::Other,
     }
 }
 
