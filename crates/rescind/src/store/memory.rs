@@ -14,9 +14,9 @@ use super::{
 use crate::id::{SessionId, Subject};
 use crate::log::{Act, ChainTag, CutOff, Entry, NewEntry, Scope};
 use crate::position::{Generation, Incarnation, Seq};
-use crate::random::{Random, RandomFailed};
+use crate::random::{Random, RandomFailed, SystemRandom};
 use crate::session::{Loaded, NewSession, Session};
-use crate::time::{Clock, Timestamp};
+use crate::time::{Clock, SystemClock, Timestamp};
 
 /// A store in memory. **Not durable**: with the process, every session and every revocation is gone.
 ///
@@ -42,11 +42,19 @@ struct State {
 }
 
 impl MemoryStore {
+    /// Makes an empty store with the machine's clock and randomness.
+    ///
+    /// # Errors
+    /// As [`with`](Self::with).
+    pub fn new() -> Result<Self, RandomFailed> {
+        Self::with(Arc::new(SystemClock), &SystemRandom)
+    }
+
     /// Makes an empty store that tells the time by `clock`.
     ///
     /// # Errors
     /// [`RandomFailed`] where `random` gives no name for the incarnation.
-    pub fn new(clock: Arc<dyn Clock>, random: &dyn Random) -> Result<Self, RandomFailed> {
+    pub fn with(clock: Arc<dyn Clock>, random: &dyn Random) -> Result<Self, RandomFailed> {
         let mut bytes = [0; 16];
         random.fill(&mut bytes)?;
         let incarnation = Incarnation::from_bytes(bytes);

@@ -22,6 +22,8 @@ mod error;
 mod failing;
 mod memory;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 pub use self::error::{StoreError, StoreErrorKind};
@@ -151,6 +153,30 @@ pub trait Store: Send + Sync + 'static {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, Record)>, StoreError>;
+}
+
+/// What can be given to a handle as its store: a store, or one that is shared already.
+pub trait IntoStore {
+    /// The store, shared.
+    fn into_store(self) -> Arc<dyn Store>;
+}
+
+impl<S: Store> IntoStore for S {
+    fn into_store(self) -> Arc<dyn Store> {
+        Arc::new(self)
+    }
+}
+
+impl<S: Store> IntoStore for Arc<S> {
+    fn into_store(self) -> Arc<dyn Store> {
+        self
+    }
+}
+
+impl IntoStore for Arc<dyn Store> {
+    fn into_store(self) -> Arc<dyn Store> {
+        self
+    }
 }
 
 /// What became of a compare-and-set on a session.
