@@ -1,8 +1,6 @@
 //! The extractor in a real router on a real handle: who reaches the handler, and what the others are answered.
 #![expect(clippy::unwrap_used, reason = "tests fail loudly, their helpers too")]
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::routing::get;
@@ -11,10 +9,8 @@ use http::{Request, StatusCode};
 use rescind::id::{ClientId, Subject};
 use rescind::keys::RootSecret;
 use rescind::log::Text;
-use rescind::random::SystemRandom;
 use rescind::refresh_token::ClientClass;
 use rescind::store::MemoryStore;
-use rescind::time::SystemClock;
 use rescind::{LogoutScope, OpenSession, Rescind};
 use rescind_axum::Live;
 use serde::Deserialize;
@@ -26,8 +22,8 @@ struct Mine {
 }
 
 async fn rescind() -> Rescind {
-    let store = MemoryStore::new(Arc::new(SystemClock), &SystemRandom).unwrap();
-    let builder = Rescind::builder("https://id.example", "https://api.example").store(Arc::new(store));
+    let store = MemoryStore::new().unwrap();
+    let builder = Rescind::builder("https://id.example", "https://api.example").store(store);
     builder.root_secret(RootSecret::from_bytes([7; 32])).build().await.unwrap()
 }
 

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use rescind::random::SystemRandom;
 use rescind::store::{MemoryStore, Store};
-use rescind::time::SystemClock;
 use rescind_stores::sqlite::SqliteStore;
 use tracing::warn;
 
@@ -19,7 +17,7 @@ pub(crate) async fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, rescind::BoxE
         StoreUrl::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path).await?)),
         StoreUrl::Memory => {
             warn!("the store is memory: every session and every revocation is gone when the process ends");
-            Ok(Arc::new(MemoryStore::new(Arc::new(SystemClock), &SystemRandom)?))
+            Ok(Arc::new(MemoryStore::new()?))
         }
     }
 }

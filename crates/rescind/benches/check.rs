@@ -35,7 +35,7 @@ impl Random for Counting {
 }
 
 async fn store_with_cut_offs(clock: &Arc<dyn Clock>) -> Result<Arc<dyn Store>, Failed> {
-    let store = MemoryStore::new(Arc::clone(clock), &SystemRandom)?;
+    let store = MemoryStore::with(Arc::clone(clock), &SystemRandom)?;
     let random = Counting(1.into());
     let (now, reason) = (clock.wall(), Text::new("bench")?);
     for _ in 0..CUT_OFFS / 1000 {

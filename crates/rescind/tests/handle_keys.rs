@@ -134,7 +134,7 @@ async fn another_algorithm_at_restart_signs_new_tokens_and_the_old_ones_live() {
 async fn another_root_secret_is_refused_at_start_with_a_remedy() {
     let house = House::new().await;
     let built = Rescind::builder(support::ISSUER, support::AUDIENCE)
-        .store(Arc::clone(&house.store) as _)
+        .store(Arc::clone(&house.store))
         .clock(Arc::clone(&house.clock) as _)
         .random(Arc::new(SeededRandom::new(3)))
         .root_secret(RootSecret::from_bytes([8; 32]))

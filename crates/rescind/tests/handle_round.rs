@@ -101,7 +101,7 @@ async fn an_unused_session_ends_idle_at_the_second_and_a_used_one_goes_on() {
 #[tokio::test]
 async fn iat_is_the_stores_time_and_not_the_signers() {
     let (ours, theirs) = (Arc::new(ManualClock::default()), Arc::new(ManualClock::default()));
-    let memory = MemoryStore::new(Arc::clone(&theirs) as _, &SeededRandom::new(1)).unwrap();
+    let memory = MemoryStore::with(Arc::clone(&theirs) as _, &SeededRandom::new(1)).unwrap();
     let rescind = builder(Arc::new(memory), &ours, 2).build().await.unwrap();
     theirs.step_wall(Timestamp::from_secs(ManualClock::START.as_secs() - 5));
     let pair = rescind.open_session(opening("alice")).await.unwrap();
@@ -240,7 +240,7 @@ async fn a_token_of_another_audience_or_issuer_is_refused_also_where_the_store_a
     let house = House::new().await;
     let same = |issuer: &str, audience: &str| {
         Rescind::builder(issuer, audience)
-            .store(Arc::clone(&house.store) as _)
+            .store(Arc::clone(&house.store))
             .clock(Arc::clone(&house.clock) as _)
             .random(Arc::new(SeededRandom::new(9)))
             .root_secret(rescind::keys::RootSecret::from_bytes(support::ROOT))

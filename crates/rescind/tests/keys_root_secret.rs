@@ -11,11 +11,11 @@ use rescind::random::{Random, RandomFailed, SystemRandom};
 fn the_first_start_makes_a_private_file_and_the_second_reads_it() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("root.key");
-    let made = RootSecret::load_or_create(&path, &SystemRandom).unwrap();
+    let made = RootSecret::load_or_create(&path).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.starts_with("rescind-root-v1:") && text.ends_with('\n') && text.len() == 81, "{text}");
-    let read = RootSecret::load_or_create(&path, &SystemRandom).unwrap();
+    let read = RootSecret::load_or_create(&path).unwrap();
     assert_eq!(read.fingerprint(), made.fingerprint());
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "no draft is left");
 }
@@ -25,7 +25,7 @@ fn processes_that_start_at_once_get_one_secret() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("root.key");
     let all: Vec<String> = std::thread::scope(|scope| {
-        let start = || RootSecret::load_or_create(&path, &SystemRandom).unwrap().fingerprint();
+        let start = || RootSecret::load_or_create(&path).unwrap().fingerprint();
         let threads: Vec<_> = (0..16).map(|_| scope.spawn(start)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
@@ -37,33 +37,33 @@ fn processes_that_start_at_once_get_one_secret() {
 fn a_file_that_is_not_as_it_should_be_is_refused_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("root.key");
-    RootSecret::load_or_create(&path, &SystemRandom).unwrap();
+    RootSecret::load_or_create(&path).unwrap();
     let good = fs::read_to_string(&path).unwrap();
     let hex = good.trim_start_matches("rescind-root-v1:");
     let cut = &good[..good.len() - 2];
     for content in ["", cut, &good[..16], hex, &good.replace('v', "w"), &format!("{good}{good}"), "rescind-root-v1:zz"]
     {
         fs::write(&path, content).unwrap();
-        let error = RootSecret::load_or_create(&path, &SystemRandom).unwrap_err();
+        let error = RootSecret::load_or_create(&path).unwrap_err();
         assert!(matches!(error, RootSecretError::File { .. }), "{content:?}: {error}");
         assert!(error.to_string().contains("root.key"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), content);
     }
     fs::write(&path, [0xff; 81]).unwrap();
-    assert!(matches!(RootSecret::load_or_create(&path, &SystemRandom), Err(RootSecretError::File { .. })));
+    assert!(matches!(RootSecret::load_or_create(&path), Err(RootSecretError::File { .. })));
     fs::write(&path, &good).unwrap();
     for mode in [0o644, 0o640, 0o604, 0o620, 0o601] {
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-        let error = RootSecret::load_or_create(&path, &SystemRandom).unwrap_err();
+        let error = RootSecret::load_or_create(&path).unwrap_err();
         assert!(matches!(error, RootSecretError::Permissions { mode: seen, .. } if seen == mode), "{error}");
         assert!(error.to_string().contains("chmod 600"), "{error}");
     }
     assert!(matches!(
-        RootSecret::load_or_create(directory.path(), &SystemRandom),
+        RootSecret::load_or_create(directory.path()),
         Err(RootSecretError::NotAFile { .. } | RootSecretError::Read { .. })
     ));
     let nowhere = directory.path().join("missing/root.key");
-    let error = RootSecret::load_or_create(&nowhere, &SystemRandom).unwrap_err();
+    let error = RootSecret::load_or_create(&nowhere).unwrap_err();
     assert!(matches!(error, RootSecretError::Create { .. }), "{error}");
 }
 
@@ -77,7 +77,7 @@ fn without_randomness_nothing_is_made() {
     }
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("root.key");
-    assert!(matches!(RootSecret::load_or_create(&path, &Dry), Err(RootSecretError::Random(_))));
+    assert!(matches!(RootSecret::load_or_create_with(&path, &Dry), Err(RootSecretError::Random(_))));
     assert!(!path.exists());
 }
 

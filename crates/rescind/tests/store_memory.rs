@@ -14,7 +14,7 @@ use rescind::time::Clock;
 struct Memory;
 
 fn memory(clock: Arc<dyn Clock>) -> Arc<MemoryStore> {
-    Arc::new(MemoryStore::new(clock, &SystemRandom).unwrap())
+    Arc::new(MemoryStore::with(clock, &SystemRandom).unwrap())
 }
 
 #[async_trait]
@@ -53,7 +53,7 @@ async fn a_failing_store_without_a_script_keeps_the_contract() {
 
 #[test]
 fn a_store_without_randomness_is_not_made() {
-    assert!(MemoryStore::new(Arc::new(ManualClock::default()), &NoRandom).is_err());
+    assert!(MemoryStore::with(Arc::new(ManualClock::default()), &NoRandom).is_err());
 }
 
 #[tokio::test]

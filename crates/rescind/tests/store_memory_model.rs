@@ -154,7 +154,7 @@ struct Run {
 impl Run {
     fn new(life: Duration) -> Self {
         let clock = Arc::new(ManualClock::default());
-        let store = MemoryStore::new(Arc::clone(&clock) as Arc<dyn Clock>, &SeededRandom::new(1)).unwrap();
+        let store = MemoryStore::with(Arc::clone(&clock) as Arc<dyn Clock>, &SeededRandom::new(1)).unwrap();
         Self { clock, store, model: Model::default(), life }
     }
 

@@ -259,7 +259,7 @@ impl Users {
 
     async fn put(&self, subject: &Subject, expected: u64, row: &Row) -> Result<Put, UserError> {
         let body = serde_json::to_vec(row).map_err(|error| corrupt("put_user", error))?;
-        Ok(self.store.put_record(RecordKind::USERS, subject.as_str(), expected, body).await?)
+        Ok(self.store.put_record(RecordKind::USERS, subject.as_str(), expected, body, None).await?)
     }
 }
 

@@ -1,13 +1,12 @@
 //! The users against the reference store.
 
-use rescind::random::SystemRandom;
 use rescind::store::MemoryStore;
 use rescind::time::SystemClock;
 
 use super::*;
 
 fn users() -> Users {
-    let store = Arc::new(MemoryStore::new(Arc::new(SystemClock), &SystemRandom).unwrap());
+    let store = Arc::new(MemoryStore::new().unwrap());
     Users::new(store, Arc::new(SystemClock), Demo::ShutOut)
 }
 
@@ -50,7 +49,7 @@ async fn names_and_passwords_are_bounded() {
 
 #[tokio::test]
 async fn a_stored_password_is_a_salted_argon2id_hash() {
-    let store = Arc::new(MemoryStore::new(Arc::new(SystemClock), &SystemRandom).unwrap());
+    let store = Arc::new(MemoryStore::new().unwrap());
     let users = Users::new(store.clone(), Arc::new(SystemClock), Demo::ShutOut);
     users.add("alice", secret("correct horse")).await.unwrap();
     let record = store.record(RecordKind::USERS, "alice").await.unwrap().unwrap();

@@ -132,9 +132,16 @@ impl Store for SqliteStore {
         self.owner.call("record", Access::Read, move |tx| records::read(tx, kind.0, &id)).await
     }
 
-    async fn put_record(&self, kind: RecordKind, id: &str, expected: u64, body: Vec<u8>) -> Result<Put, StoreError> {
+    async fn put_record(
+        &self,
+        kind: RecordKind,
+        id: &str,
+        expected: u64,
+        body: Vec<u8>,
+        ends: Option<Timestamp>,
+    ) -> Result<Put, StoreError> {
         let id = id.to_owned();
-        let put = move |tx: &transaction::Transaction<'_>| records::put(tx, kind.0, &id, expected, &body);
+        let put = move |tx: &transaction::Transaction<'_>| records::put(tx, kind.0, &id, expected, &body, ends);
         self.owner.call("put_record", Access::Write, put).await
     }
 

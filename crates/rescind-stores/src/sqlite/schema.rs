@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use super::fault::Fault;
 
 /// The step from version `n` to `n + 1` is at `n`.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("migrations/1.sql"), include_str!("migrations/2.sql")];
 
 /// The mark of our files: "Rscd".
 const APPLICATION_ID: i64 = 0x5273_6364;

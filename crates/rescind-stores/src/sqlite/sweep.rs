@@ -14,7 +14,7 @@ const SPARE_PAGES: i64 = 250;
 
 /// Deletes at most `rows` rows that ended before `before`.
 ///
-/// First sessions, then scopes, then the log from the front: so a log row goes only after its scope was forgotten.
+/// Scopes go before the log, and the log from the front: so a log row goes only after its scope was forgotten.
 pub(super) fn sweep(tx: &Transaction<'_>, before: Timestamp, rows: usize) -> Result<Swept, Fault> {
     let before = storable(before);
     let mut swept = Swept::default();
@@ -24,6 +24,12 @@ pub(super) fn sweep(tx: &Transaction<'_>, before: Timestamp, rows: usize) -> Res
              (SELECT sid FROM sessions WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)",
         )?
         .execute((stored(before.as_millis())?, limit(rows)))?;
+    swept.records = tx
+        .statement(
+            "DELETE FROM records WHERE (kind, id) IN \
+             (SELECT kind, id FROM records WHERE ends < ?1 ORDER BY ends LIMIT ?2)",
+        )?
+        .execute((stored(before.as_millis())?, limit(rows.saturating_sub(swept.rows()))))?;
     // The row stays in the log; it is only its scope's state no more.
     swept.scopes = tx
         .statement(

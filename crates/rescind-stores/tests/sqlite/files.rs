@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use rescind::id::SessionId;
-use rescind::log::Scope;
-use rescind::position::Seq;
-use rescind::store::{RecordKind, Store, StoreError, StoreErrorKind};
-use rescind::testing::{cut_off, jti, new_session, sid};
+use rescind::log::{ChainTag, Entry, Scope};
+use rescind::position::{Incarnation, Seq};
+use rescind::store::{Head, Put, Record, RecordKind, Store, StoreError, StoreErrorKind, Swept};
+use rescind::testing::{ManualClock, cut_off, jti, new_session, sid};
 use rescind::time::Timestamp;
 
 use crate::support::{Scratch, skip};
@@ -67,6 +67,48 @@ async fn a_file_of_a_newer_version_is_refused() {
     let scratch = furnished().await;
     scratch.tool().pragma_update(None, "user_version", 99).unwrap();
     refused(&scratch, StoreErrorKind::Newer, &["rescind.db", "layout 99", "newer"]).await;
+}
+
+/// A database as the first released layout made it, with one record, one session's cut-off and its head.
+fn of_the_first_layout(scratch: &Scratch) -> Head {
+    let incarnation = Incarnation::from_bytes([7; 16]);
+    let tool = scratch.tool();
+    tool.execute_batch(include_str!("../../src/sqlite/migrations/1.sql")).unwrap();
+    let genesis = ChainTag::genesis(incarnation);
+    let meta = "INSERT INTO meta (one, incarnation, base_seq, base_tag, probes) VALUES (1, ?1, 0, ?2, 0)";
+    tool.execute(meta, (incarnation.as_bytes(), genesis.as_bytes())).unwrap();
+    let entry = Entry::new(Seq::new(1), ManualClock::START, Timestamp::EPOCH, cut_off(Scope::token(jti(1))));
+    let tag = genesis.next(&entry);
+    let log = "INSERT INTO log (seq, at, newest, kind, id, remember_until, reason, actor, tag) \
+               VALUES (1, ?1, 1, 'token', ?2, ?3, ?4, ?5, ?6)";
+    let millis = |time: Timestamp| i64::try_from(time.as_millis()).unwrap();
+    let (at, until) = (millis(entry.at), millis(entry.remember_until));
+    let row = (at, jti(1).to_string(), until, entry.reason.as_str(), entry.actor.as_str(), tag.as_bytes());
+    tool.execute(log, row).unwrap();
+    tool.execute("INSERT INTO records (kind, id, version, body) VALUES ('users', 'alice', 3, X'00ff')", []).unwrap();
+    tool.pragma_update(None, "application_id", 0x5273_6364).unwrap();
+    tool.pragma_update(None, "user_version", 1).unwrap();
+    Head { incarnation, seq: Seq::new(1), tag, now: ManualClock::START }
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_layout_is_brought_up_to_date_and_keeps_everything() {
+    let scratch = Scratch::new();
+    let head = of_the_first_layout(&scratch);
+    for start in ["migrated", "opened again"] {
+        let store = scratch.open().await.unwrap();
+        assert_eq!(store.health().await.unwrap(), head, "{start}");
+        assert_eq!(store.snapshot(Timestamp::EPOCH).await.unwrap().cut_offs.len(), 1, "{start}");
+        let record = store.record(RecordKind::USERS, "alice").await.unwrap();
+        assert_eq!(record, Some(Record { version: 3, body: vec![0, 255], ends: None }), "{start}");
+    }
+    let layout: i64 = scratch.tool().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    assert_eq!(layout, 2);
+    let store = scratch.open().await.unwrap();
+    let ends = Some(Timestamp::from_millis(5));
+    assert_eq!(store.put_record(RecordKind::USERS, "alice", 3, vec![1], ends).await.unwrap(), Put::Written(4));
+    let swept = store.sweep(Timestamp::from_millis(6), 10).await.unwrap();
+    assert_eq!(swept, Swept { records: 1, ..Swept::default() });
 }
 
 #[tokio::test]
@@ -199,7 +241,7 @@ async fn the_write_ahead_log_stays_bounded() {
     let scratch = Scratch::new();
     let store = scratch.open().await.unwrap();
     for version in 0..100 {
-        store.put_record(RecordKind::USERS, "large", version, vec![7; 1_000_000]).await.unwrap();
+        store.put_record(RecordKind::USERS, "large", version, vec![7; 1_000_000], None).await.unwrap();
     }
     let log = length(&scratch.directory().join("rescind.db-wal"));
     assert!(log < 24_000_000, "100 MB written, {log} bytes of log");

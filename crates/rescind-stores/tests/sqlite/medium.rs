@@ -129,7 +129,7 @@ async fn after_a_checkpoint_that_was_not_flushed_the_handle_acknowledges_nothing
     let body = vec![7; 1_000_000];
     // 16 MB in the log bring a checkpoint on; all that was acknowledged before it stays in the log.
     let mut written = 0;
-    while store.put_record(RecordKind::USERS, &written.to_string(), 0, body.clone()).await.is_ok() {
+    while store.put_record(RecordKind::USERS, &written.to_string(), 0, body.clone(), None).await.is_ok() {
         written += 1;
         assert!(written < 40, "a checkpoint came");
     }
@@ -139,6 +139,6 @@ async fn after_a_checkpoint_that_was_not_flushed_the_handle_acknowledges_nothing
     let store = scratch.open().await.unwrap();
     for n in 0..written {
         let record = store.record(RecordKind::USERS, &n.to_string()).await.unwrap();
-        assert_eq!(record, Some(Record { version: 1, body: body.clone() }));
+        assert_eq!(record, Some(Record { version: 1, body: body.clone(), ends: None }));
     }
 }

@@ -20,7 +20,7 @@ use crate::high_water::HighWaterFile;
 use crate::keys::{Algorithm, RootSecret};
 use crate::random::{Random, SystemRandom};
 use crate::refresh_token::RefreshTokens;
-use crate::store::Store;
+use crate::store::{IntoStore, Store};
 use crate::time::{Clock, SystemClock};
 use crate::view::{Follower, Progress, View};
 
@@ -63,8 +63,10 @@ impl Builder {
     }
 
     /// Where sessions, log and keys live. Required.
-    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
-        self.store = Some(store);
+    ///
+    /// Takes a store, or an [`Arc`] of one that something else uses, too.
+    pub fn store(mut self, store: impl IntoStore) -> Self {
+        self.store = Some(store.into_store());
         self
     }
 

@@ -14,6 +14,7 @@ use crate::access_token::{Unverified, Verified, Weighed};
 use crate::log::{ScopeKind, SessionRef, TokenRef};
 use crate::position::Seq;
 use crate::rejection::Rejection;
+use crate::time::Timestamp;
 use crate::view::{Freshness, Now, Probe, Scopes, View};
 
 /// What is kept of a verified token: itself, and what to ask the view for it.
@@ -60,6 +61,7 @@ pub struct Live<C = NoClaims> {
     known: Arc<Known>,
     claims: C,
     staleness: Option<Duration>,
+    checked_at: Timestamp,
 }
 
 impl<C> Live<C> {
@@ -71,6 +73,26 @@ impl<C> Live<C> {
     /// How old the view was, where it was stale and the policy allows that; `None` where it was fresh.
     pub const fn staleness(&self) -> Option<Duration> {
         self.staleness
+    }
+
+    /// When it was checked, by this node's clock.
+    pub const fn checked_at(&self) -> Timestamp {
+        self.checked_at
+    }
+
+    /// Requires that the user proved who they are no longer ago than `max_age` before the check. An `auth_time` that is
+    /// ahead of this node's clock is fresh.
+    ///
+    /// **Units:** `auth_time` has whole seconds, rounded down, so a sign-in counts as up to one second older than it is.
+    ///
+    /// # Errors
+    /// [`Rejection::NotFresh`]: sign in again.
+    ///
+    /// **Source:** RFC 9470 §3, OpenID Connect Core §3.1.2.1 `max_age`.
+    pub fn require_fresh(&self, max_age: Duration) -> Result<(), Rejection> {
+        // "more than max_age ago" is too old, and max_age itself is not.
+        let age = self.checked_at.since(self.known.verified.auth_time());
+        if age <= max_age { Ok(()) } else { Err(Rejection::NotFresh) }
     }
 
     /// Requires a word of the OAuth scope.
@@ -103,7 +125,7 @@ impl Live {
     /// [`Rejection::BadJson`] where they do not fit it.
     pub fn with_claims<C: ReadClaims>(self) -> Result<Live<C>, Rejection> {
         let claims = C::read(&self.known.verified)?;
-        Ok(Live { known: self.known, claims, staleness: self.staleness })
+        Ok(Live { known: self.known, claims, staleness: self.staleness, checked_at: self.checked_at })
     }
 }
 
@@ -165,7 +187,7 @@ impl Inner {
         {
             return Err(Rejection::AlsoCheck.into());
         }
-        Ok(Live { known, claims: NoClaims, staleness })
+        Ok(Live { known, claims: NoClaims, staleness, checked_at: now.wall })
     }
 
     /// The verified token, from the cache where exactly this text was verified before. Time and key are checked anew.

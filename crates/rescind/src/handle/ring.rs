@@ -62,7 +62,7 @@ impl KeptRing {
                         None => KeyRing::new(&[algorithm], &*random)?,
                     };
                     let document = keys.to_document(&root, &*random)?;
-                    match store.put_record(RecordKind::KEYS, ID, version, document.clone()).await? {
+                    match store.put_record(RecordKind::KEYS, ID, version, document.clone(), None).await? {
                         Put::Written(_) => Ring::new(keys, document),
                         Put::Stale => continue,
                     }
@@ -100,7 +100,9 @@ impl KeptRing {
                 return Ok(());
             };
             let document = keys.to_document(&self.root, &*self.random).map_err(internal)?;
-            if let Put::Written(_) = self.store.put_record(RecordKind::KEYS, ID, version, document.clone()).await? {
+            if let Put::Written(_) =
+                self.store.put_record(RecordKind::KEYS, ID, version, document.clone(), None).await?
+            {
                 self.held.store(Arc::new(Ring::new(keys, document)));
                 return Ok(());
             }

@@ -68,6 +68,50 @@ pub enum Checks {
     RefreshOnly,
 }
 
+impl Checks {
+    /// Reads a list of kinds, as a configuration has it: of `"access"` and `"refresh"`, in any order.
+    ///
+    /// # Errors
+    /// [`InvalidSetting`] where a kind is unknown, and where `"refresh"` is not among them.
+    ///
+    /// ```
+    /// use rescind::Checks;
+    ///
+    /// assert_eq!(Checks::parse(["access", "refresh"]), Ok(Checks::Both));
+    /// assert_eq!(Checks::parse(["refresh"]), Ok(Checks::RefreshOnly));
+    /// assert!(Checks::parse(["access"]).is_err());
+    /// ```
+    pub fn parse<K: AsRef<str>>(kinds: impl IntoIterator<Item = K>) -> Result<Self, InvalidSetting> {
+        let invalid = |problem| Err(InvalidSetting { setting: "checks", problem });
+        let (mut access, mut refresh) = (false, false);
+        for kind in kinds {
+            match kind.as_ref() {
+                "access" => access = true,
+                "refresh" => refresh = true,
+                _ => return invalid("the kinds are \"access\" and \"refresh\""),
+            }
+        }
+        match (access, refresh) {
+            (true, true) => Ok(Self::Both),
+            (false, true) => Ok(Self::RefreshOnly),
+            // A view forgets a cut-off on a session once no access token that it covers is left, since refresh asks the
+            // store. A refresh that did not would mint new ones after that, for a session that was ended.
+            (_, false) => invalid(
+                "\"refresh\" must be among the kinds: a refresh token that is not checked brings ended sessions back, \
+                 and their access tokens with them",
+            ),
+        }
+    }
+
+    /// The kinds that are checked, as [`parse`](Self::parse) reads them.
+    pub const fn kinds(self) -> &'static [&'static str] {
+        match self {
+            Self::Both => &["access", "refresh"],
+            Self::RefreshOnly => &["refresh"],
+        }
+    }
+}
+
 /// What a check does when the view is older than the staleness bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnStale {
@@ -130,6 +174,35 @@ impl Settings {
         match rules.into_iter().find(|(holds, ..)| !holds) {
             Some((_, setting, problem)) => Err(InvalidSetting { setting, problem }),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_checked_kinds_is_read_in_any_order() {
+        for checks in [Checks::Both, Checks::RefreshOnly] {
+            assert_eq!(Checks::parse(checks.kinds()), Ok(checks));
+        }
+        assert_eq!(Checks::parse(vec!["refresh".to_owned(), "access".to_owned()]), Ok(Checks::Both));
+    }
+
+    #[test]
+    fn refresh_tokens_cannot_be_left_unchecked() {
+        for kinds in [&["access"][..], &[], &["access", "access"]] {
+            let error = Checks::parse(kinds).unwrap_err().to_string();
+            assert!(error.starts_with("checks: ") && error.contains("\"refresh\" must be among"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_kind_is_refused_with_the_kinds_that_there_are() {
+        for kind in ["Access", "refresh ", "session", ""] {
+            let error = Checks::parse(["refresh", kind]).unwrap_err().to_string();
+            assert!(error.contains("\"access\" and \"refresh\""), "{error}");
         }
     }
 }

@@ -58,7 +58,7 @@ pub(super) async fn register(store: &dyn Store, issuer: &str, own: Lifetimes) ->
             return Ok(largest);
         }
         let body = serde_json::to_vec(&wanted).map_err(unreadable)?;
-        if let Put::Written(_) = store.put_record(RecordKind::SETTINGS, ID, version, body).await? {
+        if let Put::Written(_) = store.put_record(RecordKind::SETTINGS, ID, version, body, None).await? {
             return Ok(largest);
         }
     }

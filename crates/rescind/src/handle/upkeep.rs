@@ -146,8 +146,8 @@ mod tests {
 
     async fn house() -> (Rescind, Arc<ManualClock>) {
         let clock = Arc::new(ManualClock::default());
-        let store = MemoryStore::new(Arc::clone(&clock) as _, &SeededRandom::new(1)).unwrap();
-        let builder = Rescind::builder("https://login.example", "https://api.example").store(Arc::new(store));
+        let store = MemoryStore::with(Arc::clone(&clock) as _, &SeededRandom::new(1)).unwrap();
+        let builder = Rescind::builder("https://login.example", "https://api.example").store(store);
         let random = Arc::new(SeededRandom::new(2));
         let built = builder.clock(Arc::clone(&clock) as _).random(random).root_secret(RootSecret::from_bytes([7; 32]));
         (built.build().await.unwrap(), clock)

@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
-use crate::random::{Random, RandomFailed};
+use crate::random::{Random, RandomFailed, SystemRandom};
 
 /// What stands before the digits in a root secret's text.
 const PREFIX: &str = "rescind-root-v1:";
@@ -139,6 +139,14 @@ impl RootSecret {
         Ok(secret)
     }
 
+    /// Reads the file, or makes it, mode 0600, with a new secret of the system's randomness where there is none.
+    ///
+    /// # Errors
+    /// As [`load_or_create_with`](Self::load_or_create_with).
+    pub fn load_or_create(path: impl AsRef<Path>) -> Result<Self, RootSecretError> {
+        Self::load_or_create_with(path, &SystemRandom)
+    }
+
     /// Reads the file, or makes it, mode 0600, with a new secret where there is none.
     ///
     /// **Atomicity:** the file appears whole or not at all, and of several processes that make it at once all get the
@@ -146,7 +154,7 @@ impl RootSecret {
     ///
     /// # Errors
     /// [`RootSecretError`]; each names the file and the remedy.
-    pub fn load_or_create(path: impl AsRef<Path>, random: &dyn Random) -> Result<Self, RootSecretError> {
+    pub fn load_or_create_with(path: impl AsRef<Path>, random: &dyn Random) -> Result<Self, RootSecretError> {
         let path = path.as_ref();
         match Self::load(path) {
             Err(RootSecretError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}

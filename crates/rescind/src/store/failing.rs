@@ -257,8 +257,15 @@ impl<S: Store + ?Sized> Store for FailingStore<S> {
         self.run(Operation::Record, self.inner.record(kind, id)).await
     }
 
-    async fn put_record(&self, kind: RecordKind, id: &str, expected: u64, body: Vec<u8>) -> Result<Put, StoreError> {
-        self.run(Operation::PutRecord, self.inner.put_record(kind, id, expected, body)).await
+    async fn put_record(
+        &self,
+        kind: RecordKind,
+        id: &str,
+        expected: u64,
+        body: Vec<u8>,
+        ends: Option<Timestamp>,
+    ) -> Result<Put, StoreError> {
+        self.run(Operation::PutRecord, self.inner.put_record(kind, id, expected, body, ends)).await
     }
 
     async fn records(

@@ -14,9 +14,9 @@ use super::{
 use crate::id::{SessionId, Subject};
 use crate::log::{Act, ChainTag, CutOff, Entry, NewEntry, Scope};
 use crate::position::{Generation, Incarnation, Seq};
-use crate::random::{Random, RandomFailed};
+use crate::random::{Random, RandomFailed, SystemRandom};
 use crate::session::{Loaded, NewSession, Session};
-use crate::time::{Clock, Timestamp};
+use crate::time::{Clock, SystemClock, Timestamp};
 
 /// A store in memory. **Not durable**: with the process, every session and every revocation is gone.
 ///
@@ -42,11 +42,19 @@ struct State {
 }
 
 impl MemoryStore {
+    /// Makes an empty store with the machine's clock and randomness.
+    ///
+    /// # Errors
+    /// As [`with`](Self::with).
+    pub fn new() -> Result<Self, RandomFailed> {
+        Self::with(Arc::new(SystemClock), &SystemRandom)
+    }
+
     /// Makes an empty store that tells the time by `clock`.
     ///
     /// # Errors
     /// [`RandomFailed`] where `random` gives no name for the incarnation.
-    pub fn new(clock: Arc<dyn Clock>, random: &dyn Random) -> Result<Self, RandomFailed> {
+    pub fn with(clock: Arc<dyn Clock>, random: &dyn Random) -> Result<Self, RandomFailed> {
         let mut bytes = [0; 16];
         random.fill(&mut bytes)?;
         let incarnation = Incarnation::from_bytes(bytes);
@@ -213,6 +221,14 @@ impl Store for MemoryStore {
         state.sessions.retain(|id, _| ids.binary_search(id).is_err());
 
         let left = limit.saturating_sub(ids.len());
+        let due = |record: &Record| record.ends.is_some_and(|ends| ends < before);
+        let keys: Vec<_> =
+            state.records.iter().filter(|(_, record)| due(record)).map(|(key, _)| key.clone()).take(left).collect();
+        for key in &keys {
+            state.records.remove(key);
+        }
+
+        let left = left.saturating_sub(keys.len());
         let due = |entry: &Entry| entry.remember_until < before;
         let scopes: Vec<_> =
             state.scopes.values().filter(|entry| due(entry)).take(left).map(|entry| entry.scope.clone()).collect();
@@ -220,7 +236,7 @@ impl Store for MemoryStore {
             state.scopes.remove(scope);
         }
 
-        let mut swept = Swept { sessions: ids.len(), scopes: scopes.len(), entries: 0 };
+        let mut swept = Swept { sessions: ids.len(), scopes: scopes.len(), entries: 0, records: keys.len() };
         // From the front only: a hole in the log would look like lost history.
         while swept.rows() < limit && state.log.front().is_some_and(|(entry, _)| due(entry)) {
             if let Some((entry, tag)) = state.log.pop_front() {
@@ -254,14 +270,21 @@ impl Store for MemoryStore {
         Ok(state.records.get(&(kind.0, id.to_owned())).cloned())
     }
 
-    async fn put_record(&self, kind: RecordKind, id: &str, expected: u64, body: Vec<u8>) -> Result<Put, StoreError> {
+    async fn put_record(
+        &self,
+        kind: RecordKind,
+        id: &str,
+        expected: u64,
+        body: Vec<u8>,
+        ends: Option<Timestamp>,
+    ) -> Result<Put, StoreError> {
         let (mut state, _) = self.lock("put_record")?;
         let key = (kind.0, id.to_owned());
         if state.records.get(&key).map_or(0, |record| record.version) != expected {
             return Ok(Put::Stale);
         }
         let version = expected.saturating_add(1);
-        state.records.insert(key, Record { version, body });
+        state.records.insert(key, Record { version, body, ends });
         Ok(Put::Written(version))
     }
 

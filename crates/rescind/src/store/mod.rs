@@ -22,6 +22,8 @@ mod error;
 mod failing;
 mod memory;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 pub use self::error::{StoreError, StoreErrorKind};
@@ -98,8 +100,9 @@ pub trait Store: Send + Sync + 'static {
     async fn snapshot(&self, since: Timestamp) -> Result<Snapshot, StoreError>;
 
     /// Forgets what ended before `before`: sessions whose `expires_at` is earlier, a scope's newest entry whose
-    /// `remember_until` is earlier, and log entries from the front while their `remember_until` is earlier.
-    /// At most `limit` rows a call; fewer only where nothing more is due. The head and its tag stay.
+    /// `remember_until` is earlier, log entries from the front while their `remember_until` is earlier, and records
+    /// whose `ends` is earlier. At most `limit` rows a call; fewer only where nothing more is due. The head and its
+    /// tag stay.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -118,7 +121,7 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError`].
     async fn reincarnate(&self, lost: Incarnation, new: Incarnation, head: Seq) -> Result<bool, StoreError>;
 
-    /// Reads a record.
+    /// Reads a record. One whose end has passed is still returned until it is swept: whoever reads it judges.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -126,9 +129,19 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes a record where its version still is `expected`; 0 stands for "there is none". The new version is one higher.
     ///
+    /// The end is replaced with the body: `None` keeps the record for good, else [`sweep`](Self::sweep) forgets it
+    /// after `ends`. A swept record is as one that was never written: `expected` 0 makes it again, from version 1.
+    ///
     /// # Errors
     /// [`StoreError`].
-    async fn put_record(&self, kind: RecordKind, id: &str, expected: u64, body: Vec<u8>) -> Result<Put, StoreError>;
+    async fn put_record(
+        &self,
+        kind: RecordKind,
+        id: &str,
+        expected: u64,
+        body: Vec<u8>,
+        ends: Option<Timestamp>,
+    ) -> Result<Put, StoreError>;
 
     /// Lists a kind's records in the order of their ids' bytes, after the id `after`.
     ///
@@ -140,6 +153,30 @@ pub trait Store: Send + Sync + 'static {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, Record)>, StoreError>;
+}
+
+/// What can be given to a handle as its store: a store, or one that is shared already.
+pub trait IntoStore {
+    /// The store, shared.
+    fn into_store(self) -> Arc<dyn Store>;
+}
+
+impl<S: Store> IntoStore for S {
+    fn into_store(self) -> Arc<dyn Store> {
+        Arc::new(self)
+    }
+}
+
+impl<S: Store> IntoStore for Arc<S> {
+    fn into_store(self) -> Arc<dyn Store> {
+        self
+    }
+}
+
+impl IntoStore for Arc<dyn Store> {
+    fn into_store(self) -> Arc<dyn Store> {
+        self
+    }
 }
 
 /// What became of a compare-and-set on a session.
@@ -235,12 +272,14 @@ pub struct Swept {
     pub scopes: usize,
     /// Log entries.
     pub entries: usize,
+    /// Records whose end has passed.
+    pub records: usize,
 }
 
 impl Swept {
     /// All rows together; equal to the limit where more may be due.
     pub const fn rows(self) -> usize {
-        self.sessions + self.scopes + self.entries
+        self.sessions + self.scopes + self.entries + self.records
     }
 }
 
@@ -257,6 +296,10 @@ impl RecordKind {
     pub const USERS: Self = Self("users");
     /// Nodes that share the store. One record a node.
     pub const NODES: Self = Self("nodes");
+    /// Which sessions were opened by which session at a sign-in provider. One record a session there; it ends.
+    pub const PROVIDER_SESSIONS: Self = Self("provider_sessions");
+    /// Names that count once: a logout token's `jti`, a sign-in's `state`. One record a name; it ends.
+    pub const SPENT: Self = Self("spent");
 }
 
 /// A small document under compare-and-set.
@@ -266,6 +309,8 @@ pub struct Record {
     pub version: u64,
     /// The document.
     pub body: Vec<u8>,
+    /// From when on a sweep may forget it; `None` where it stays.
+    pub ends: Option<Timestamp>,
 }
 
 /// What became of writing a record.

@@ -37,7 +37,7 @@ pub(crate) struct House {
 
 /// An empty store that tells the time by `clock`; `seed` decides its incarnation.
 pub(crate) fn new_store(clock: &Arc<ManualClock>, seed: u64) -> Arc<TestStore> {
-    let memory = MemoryStore::new(Arc::clone(clock) as _, &SeededRandom::new(seed)).unwrap();
+    let memory = MemoryStore::with(Arc::clone(clock) as _, &SeededRandom::new(seed)).unwrap();
     Arc::new(FailingStore::new(Arc::new(memory)))
 }
 

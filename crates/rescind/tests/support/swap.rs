@@ -78,8 +78,15 @@ impl Store for SwapStore {
         self.now().record(kind, id).await
     }
 
-    async fn put_record(&self, kind: RecordKind, id: &str, expected: u64, body: Vec<u8>) -> Result<Put, StoreError> {
-        self.now().put_record(kind, id, expected, body).await
+    async fn put_record(
+        &self,
+        kind: RecordKind,
+        id: &str,
+        expected: u64,
+        body: Vec<u8>,
+        ends: Option<Timestamp>,
+    ) -> Result<Put, StoreError> {
+        self.now().put_record(kind, id, expected, body, ends).await
     }
 
     async fn records(

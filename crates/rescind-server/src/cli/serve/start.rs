@@ -7,7 +7,6 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rescind::keys::{RootSecret, RootSecretError};
-use rescind::random::SystemRandom;
 use rescind::store::{RecordKind, Store};
 use rescind::time::SystemClock;
 use rescind::{BoxError, Rescind};
@@ -125,7 +124,7 @@ fn given_root_secret(data: &DataDir) -> Result<Option<RootSecret>, BoxError> {
 async fn new_root_secret(data: &DataDir, store: &dyn Store) -> Result<RootSecret, BoxError> {
     let path = data.root_key();
     if store.records(RecordKind::KEYS, None, 1).await?.is_empty() {
-        return Ok(RootSecret::load_or_create(path, &SystemRandom)?);
+        return Ok(RootSecret::load_or_create(path)?);
     }
     let problem = "is missing, and the database has keys that only this root secret opens";
     let remedy = "put it back from where you keep it, or start with another data directory (--data)";

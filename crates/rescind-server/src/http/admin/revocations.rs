@@ -170,7 +170,7 @@ mod tests {
     #[tokio::test]
     async fn a_log_whose_front_was_swept_is_read_from_what_is_kept() {
         let clock = Arc::new(ManualClock::new(ManualClock::START));
-        let store = MemoryStore::new(clock, &SeededRandom::new(1)).unwrap();
+        let store = MemoryStore::with(clock, &SeededRandom::new(1)).unwrap();
         for number in 0..10 {
             let mut entry = cut_off(Scope::Subject(subject(&format!("u{number}"))));
             let days = if number < 6 { 1 } else { 90 };

@@ -68,7 +68,7 @@ async fn call(store: &Failing, operation: Operation, lost: Incarnation) -> Resul
         Operation::Health => store.health().await.map(drop),
         Operation::Reincarnate => store.reincarnate(lost, incarnation(9), Seq::MAX).await.map(drop),
         Operation::Record => store.record(RecordKind::USERS, "alice").await.map(drop),
-        Operation::PutRecord => store.put_record(RecordKind::USERS, "alice", 1, b"two".to_vec()).await.map(drop),
+        Operation::PutRecord => store.put_record(RecordKind::USERS, "alice", 1, b"two".to_vec(), None).await.map(drop),
         Operation::Records => store.records(RecordKind::USERS, None, 1).await.map(drop),
     }
 }
@@ -77,7 +77,7 @@ async fn call(store: &Failing, operation: Operation, lost: Incarnation) -> Resul
 async fn furnish(stage: &Stage) {
     stage.open(new_session(1, "alice")).await;
     stage.cut(of_subject("carol")).await;
-    stage.store.put_record(RecordKind::USERS, "alice", 0, b"one".to_vec()).await.unwrap();
+    stage.store.put_record(RecordKind::USERS, "alice", 0, b"one".to_vec(), None).await.unwrap();
 }
 
 async fn everything(stage: &Stage) -> impl PartialEq + std::fmt::Debug + use<> {
@@ -137,10 +137,10 @@ async fn a_lost_reply_of_an_append_is_settled_by_reading(stage: Stage) {
 async fn a_lost_reply_of_a_record_is_settled_by_reading(stage: Stage) {
     let store = failing(&stage);
     lose(&store, Operation::PutRecord);
-    assert_unavailable(store.put_record(RecordKind::KEYS, "", 0, b"mine".to_vec()).await);
+    assert_unavailable(store.put_record(RecordKind::KEYS, "", 0, b"mine".to_vec(), None).await);
     let found = store.record(RecordKind::KEYS, "").await.unwrap().expect("it was written");
     assert_eq!((found.version, &found.body[..]), (1, &b"mine"[..]));
-    assert_eq!(store.put_record(RecordKind::KEYS, "", 0, b"mine".to_vec()).await.unwrap(), Put::Stale);
+    assert_eq!(store.put_record(RecordKind::KEYS, "", 0, b"mine".to_vec(), None).await.unwrap(), Put::Stale);
 }
 
 async fn a_lost_reply_of_an_incarnation_is_settled_by_reading(stage: Stage) {

@@ -53,7 +53,7 @@ async fn a_new_incarnation_starts_where_it_is_told(stage: Stage) {
 
 async fn a_new_incarnation_keeps_sessions_and_cut_offs(stage: Stage) {
     let opened = stage.open(new_session(1, "alice")).await;
-    stage.store.put_record(RecordKind::SETTINGS, "", 0, b"x".to_vec()).await.unwrap();
+    stage.store.put_record(RecordKind::SETTINGS, "", 0, b"x".to_vec(), None).await.unwrap();
     let alice = stage.cut(of_subject("alice")).await;
     let bob = stage.cut(of_subject("bob")).await;
     let lifted = stage.lift(of_subject("bob"), bob).await;
@@ -114,7 +114,8 @@ async fn an_acknowledged_write_outlives_the_store(stage: Stage) {
     stage.cut(of_subject("alice")).await;
     let bob = stage.cut(of_subject("bob")).await;
     stage.lift(of_subject("bob"), bob).await;
-    stage.store.put_record(RecordKind::USERS, "alice", 0, vec![0, 255]).await.unwrap();
+    let ends = Timestamp::from_millis(i64::MAX.unsigned_abs());
+    stage.store.put_record(RecordKind::USERS, "alice", 0, vec![0, 255], Some(ends)).await.unwrap();
     let before = (stage.head().await, everything(&stage).await);
     let (stage, durability) = stage.reopen().await;
     match durability {
@@ -125,7 +126,7 @@ async fn an_acknowledged_write_outlives_the_store(stage: Stage) {
             assert_eq!(stage.cut(of_subject("carol")).await, Seq::new(4), "the log goes on");
             stage.log().await;
             let record = stage.store.record(RecordKind::USERS, "alice").await.unwrap();
-            assert_eq!(record, Some(Record { version: 1, body: vec![0, 255] }));
+            assert_eq!(record, Some(Record { version: 1, body: vec![0, 255], ends: Some(ends) }));
         }
         Durability::Forgets => assert_forgotten(&stage, before.0.incarnation).await,
     }

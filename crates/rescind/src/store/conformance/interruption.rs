@@ -93,8 +93,8 @@ async fn a_dropped_record_is_whole_or_absent(stage: Stage) {
     let large = vec![7; 300_000];
     for n in 0..16 {
         let id = format!("node {n}");
-        ask_once(stage.store.put_record(RecordKind::NODES, &id, 0, large.clone()));
-        let put = stage.store.put_record(RecordKind::NODES, &id, 0, b"small".to_vec()).await.unwrap();
+        ask_once(stage.store.put_record(RecordKind::NODES, &id, 0, large.clone(), None));
+        let put = stage.store.put_record(RecordKind::NODES, &id, 0, b"small".to_vec(), None).await.unwrap();
         let record = stage.store.record(RecordKind::NODES, &id).await.unwrap().expect("one of the two is there");
         let expected = if put == Put::Stale { &large[..] } else { b"small" };
         assert_eq!((record.version, &record.body[..]), (1, expected));

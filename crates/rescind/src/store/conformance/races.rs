@@ -180,7 +180,7 @@ async fn of_many_writes_of_one_record_one_wins(stage: Stage) {
     for expected in 0..3 {
         let results = together(&stage, TASKS, move |store: Arc<dyn Store>, n: u64| async move {
             let body = n.to_be_bytes().to_vec();
-            (n, store.put_record(RecordKind::KEYS, "", expected, body).await.unwrap())
+            (n, store.put_record(RecordKind::KEYS, "", expected, body, None).await.unwrap())
         })
         .await;
         let won: Vec<_> = results.into_iter().filter(|(_, put)| *put == Put::Written(expected + 1)).collect();

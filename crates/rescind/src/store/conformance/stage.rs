@@ -116,6 +116,7 @@ impl Stage {
             total.sessions += swept.sessions;
             total.scopes += swept.scopes;
             total.entries += swept.entries;
+            total.records += swept.records;
             if swept.rows() < limit {
                 return total;
             }

@@ -7,7 +7,7 @@ use super::stage::{Stage, assert_chained, of_subject};
 use crate::log::{ChainTag, NewEntry, Scope};
 use crate::position::Seq;
 use crate::session::NewSession;
-use crate::store::Swept;
+use crate::store::{Put, RecordKind, Swept};
 use crate::testing::{ManualClock, cut_off, jti, lift, new_session, sid};
 use crate::time::Timestamp;
 
@@ -20,6 +20,7 @@ cases!(
     head_and_tag_outlive_everything,
     sweeps_in_bounded_steps,
     a_swept_scope_can_be_cut_off_again,
+    forgets_a_record_after_its_end_and_not_at_it,
 );
 
 /// `seconds` after the clock's start.
@@ -38,6 +39,12 @@ fn token(n: u64, seconds: u64) -> NewEntry {
 
 async fn sweep(stage: &Stage, before: Timestamp, limit: usize) -> Swept {
     stage.store.sweep(before, limit).await.unwrap()
+}
+
+/// Writes a record that was not there.
+async fn record(stage: &Stage, kind: RecordKind, id: &str, ends: Option<Timestamp>) {
+    let put = stage.store.put_record(kind, id, 0, vec![1], ends).await.unwrap();
+    assert_eq!(put, Put::Written(1), "{id}");
 }
 
 async fn active(stage: &Stage) -> Vec<Seq> {
@@ -118,7 +125,7 @@ async fn head_and_tag_outlive_everything(stage: Stage) {
     stage.append((1..=5).map(|n| token(n, 10)).collect()).await;
     let head = stage.head().await;
     let swept = sweep(&stage, at(60 * 60 * 24 * 365), 100).await;
-    assert_eq!(swept, Swept { sessions: 1, scopes: 5, entries: 5 });
+    assert_eq!(swept, Swept { sessions: 1, scopes: 5, entries: 5, records: 0 });
     assert_eq!(stage.head().await, head);
     let batch = stage.batch(head.seq, 10).await;
     assert_eq!(
@@ -143,16 +150,17 @@ async fn sweeps_in_bounded_steps(stage: Stage) {
         for n in 1..=5 {
             let life = Duration::from_secs(10);
             stage.open(NewSession { absolute: life, ..new_session(base + n, "alice") }).await;
+            record(&stage, RecordKind::SPENT, &n.to_string(), Some(at(10))).await;
         }
         let kept = stage.append((1..=6).map(|n| token(base + n, if n == 6 { 1 << 30 } else { 10 })).collect()).await;
         assert_eq!(sweep(&stage, at(1_000), 0).await, Swept::default(), "a limit of nothing forgets nothing");
         let total = stage.sweep_all(at(1_000), limit).await;
         assert_eq!(sweep(&stage, at(1_000), 1_000).await, Swept::default(), "below the limit, nothing more was due");
-        assert_eq!(total, Swept { sessions: 5, scopes: 5, entries: 5 }, "in steps of {limit}");
+        assert_eq!(total, Swept { sessions: 5, scopes: 5, entries: 5, records: 5 }, "in steps of {limit}");
         // Makes the entry that was kept due, so that the next round starts with a log of its own.
         let (scope, seq) = (kept[5].scope.clone(), kept[5].seq);
         assert_eq!(active(&stage).await.last(), Some(&seq), "{scope}");
-        assert_eq!(sweep(&stage, at(1 << 31), 10).await, Swept { sessions: 0, scopes: 1, entries: 1 });
+        assert_eq!(sweep(&stage, at(1 << 31), 10).await, Swept { scopes: 1, entries: 1, ..Swept::default() });
         stage.pass(1);
     }
 }
@@ -165,4 +173,26 @@ async fn a_swept_scope_can_be_cut_off_again(stage: Stage) {
     let again = stage.cut(of_subject("alice")).await;
     assert_eq!(again, seq.next());
     assert_eq!(stage.covered(sid(1)).await, Some(again));
+}
+
+async fn forgets_a_record_after_its_end_and_not_at_it(stage: Stage) {
+    record(&stage, RecordKind::SPENT, "late", Some(at(200))).await;
+    record(&stage, RecordKind::SPENT, "due", Some(at(100))).await;
+    record(&stage, RecordKind::PROVIDER_SESSIONS, "due", Some(at(100))).await;
+    record(&stage, RecordKind::SPENT, "never", None).await;
+    record(&stage, RecordKind::USERS, "due", None).await;
+    stage.pass(1_000);
+    assert_eq!(sweep(&stage, at(100), 100).await, Swept::default(), "only `before` decides, not the clock");
+    let just_after = Timestamp::from_millis(at(100).as_millis() + 1);
+    assert_eq!(sweep(&stage, just_after, 1).await, Swept { records: 1, ..Swept::default() }, "in bounded steps");
+    assert_eq!(sweep(&stage, just_after, 100).await, Swept { records: 1, ..Swept::default() }, "of every kind");
+    let far = Timestamp::from_millis(i64::MAX.unsigned_abs());
+    assert_eq!(stage.sweep_all(far, 1).await, Swept { records: 1, ..Swept::default() });
+    let left = [(RecordKind::SPENT, "never"), (RecordKind::USERS, "due")];
+    for (kind, id) in left {
+        let record = stage.store.record(kind, id).await.unwrap();
+        assert_eq!(record.map(|record| record.ends), Some(None), "{kind:?} {id}: what has no end stays");
+    }
+    assert_eq!(stage.store.records(RecordKind::SPENT, None, 10).await.unwrap().len(), 1);
+    assert_eq!(stage.store.records(RecordKind::PROVIDER_SESSIONS, None, 10).await.unwrap(), []);
 }
