@@ -1,6 +1,7 @@
 //! The extractors: a handler is given [`Live`] or does not run. Owns nothing of the check, which is the engine's.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use axum_core::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
@@ -30,6 +31,14 @@ impl<C> Live<C> {
     /// 403 `insufficient_scope`.
     pub fn require_scope(&self, word: &str) -> Result<(), Refusal> {
         Ok(self.0.require_scope(word)?)
+    }
+
+    /// Requires a sign-in that is no older than this, for `?` in a handler that returns a [`Refusal`].
+    ///
+    /// # Errors
+    /// 401 `insufficient_user_authentication` (RFC 9470 §3).
+    pub fn require_fresh(&self, max_age: Duration) -> Result<(), Refusal> {
+        Ok(self.0.require_fresh(max_age)?)
     }
 }
 

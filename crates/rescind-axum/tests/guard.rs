@@ -32,7 +32,7 @@ struct House {
 impl House {
     async fn new(settings: Settings) -> Self {
         let clock = Arc::new(ManualClock::default());
-        let memory = MemoryStore::new(Arc::clone(&clock) as Arc<dyn Clock>, &SystemRandom).unwrap();
+        let memory = MemoryStore::with(Arc::clone(&clock) as Arc<dyn Clock>, &SystemRandom).unwrap();
         let store = Arc::new(FailingStore::new(Arc::new(memory)));
         let builder = Rescind::builder("https://id.example", "https://api.example")
             .store(Arc::clone(&store) as Arc<dyn Store>)

@@ -104,9 +104,11 @@ impl Guard {
         if !self.scopes.iter().all(|word| verified.has_scope(word)) {
             return Err(Rejection::InsufficientScope);
         }
-        let now = self.rescind.clock().wall();
-        match self.max_age {
-            Some(max_age) if now > verified.auth_time().plus(max_age) => Err(Rejection::NotFresh),
+        match (self.max_age, who) {
+            (Some(max_age), Who::Live(live)) => live.require_fresh(max_age),
+            (Some(max_age), _) if self.rescind.clock().wall().since(verified.auth_time()) > max_age => {
+                Err(Rejection::NotFresh)
+            }
             _ => Ok(()),
         }
     }
