@@ -1,0 +1,90 @@
+//! What the example programs share: their command line, where they keep their data, and how they serve. Owns nothing of
+//! tokens; an application has its own in place of this.
+
+use std::error::Error;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Router;
+use clap::Parser;
+use rescind::Rescind;
+use rescind::keys::RootSecret;
+use rescind::store::{MemoryStore, Store};
+use rescind_stores::sqlite::SqliteStore;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What can go wrong in an example, told and ended with.
+pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// The command line of every example.
+#[derive(Debug, Parser)]
+pub struct Options {
+    /// Where to listen [default: 127.0.0.1 and the port of the example's document]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// The folder of keys and database, which outlives a restart [default: a folder of the example's own, here]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where sessions and revocations are kept: sqlite:PATH or memory: [default: an SQLite database in the data folder]
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+}
+
+/// An example that is about to run.
+pub struct Stage {
+    /// The listener, bound already: its port is known also where 0 was asked for.
+    pub listener: TcpListener,
+    /// Where it is reached: `http://` and the listener's address.
+    pub url: String,
+    /// The folder of keys and database.
+    pub data: PathBuf,
+    /// Where sessions and revocations are kept.
+    pub store: Arc<dyn Store>,
+    /// The one secret.
+    pub root: RootSecret,
+}
+
+/// Reads the command line, makes the data folder, opens the store, and binds the listener.
+pub async fn stage(name: &str, port: u16) -> Outcome<Stage> {
+    tracing_subscriber::fmt().with_env_filter("info").with_writer(std::io::stderr).init();
+    let options = Options::parse();
+    let data = options.data.unwrap_or_else(|| PathBuf::from(format!("{name}-data")));
+    std::fs::create_dir_all(&data).map_err(|error| format!("--data {}: {error}", data.display()))?;
+    let address = options.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let listener = TcpListener::bind(address).await.map_err(|error| format!("--listen {address}: {error}"))?;
+    Ok(Stage {
+        url: format!("http://{}", listener.local_addr()?),
+        listener,
+        store: open(options.store.as_deref(), &data).await?,
+        root: RootSecret::load_or_create(data.join("root.key"))?,
+        data,
+    })
+}
+
+/// The one place that knows which stores there are.
+async fn open(url: Option<&str>, data: &Path) -> Outcome<Arc<dyn Store>> {
+    Ok(match url.map(|url| (url, url.split_once(':'))) {
+        None => Arc::new(SqliteStore::open(data.join("rescind.db")).await?),
+        Some((_, Some(("sqlite", path)))) if !path.is_empty() => Arc::new(SqliteStore::open(path).await?),
+        Some((_, Some(("memory", "")))) => Arc::new(MemoryStore::new()?),
+        // The URL itself may hold a password, so it is not repeated.
+        Some(_) => return Err("--store: unknown; one of sqlite:PATH, memory:".into()),
+    })
+}
+
+/// Serves until the process is told to stop; what is acknowledged is durable before.
+pub async fn serve(listener: TcpListener, app: Router, rescind: Rescind) -> Outcome {
+    println!("listening on http://{}", listener.local_addr()?);
+    let mut term = signal(SignalKind::terminate())?;
+    let told = async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = term.recv() => {}
+        }
+    };
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(told).await?;
+    rescind.shutdown().await;
+    Ok(())
+}
