@@ -65,6 +65,18 @@ pub(super) fn held_against(report: &Report) -> Vec<Goal> {
         goal(&format!("issue, {name}: above the bare signature"), true, 2000.0, more, "ns");
     }
     goal("first check, HS256, whole", true, 1300.0, value("HS256/verify/whole"), "ns");
+    for service in ["hyper", "axum"] {
+        for place in ["header", "cookie"] {
+            let share = value(&format!("{service}, {place}, of bare"));
+            goal(
+                &format!("the layer on {service}, token in the {place}: of the bare service"),
+                false,
+                90.0,
+                share,
+                "%",
+            );
+        }
+    }
     goal("GET /me of the unprotected route", false, 85.0, value("GET /me of GET /livez"), "%");
     let refresh = value("POST /oauth/token, refresh, 64 connections");
     goal("POST /oauth/token, refresh, SQLite, 64 connections", false, 5000.0, refresh, "/s");

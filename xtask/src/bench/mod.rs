@@ -14,7 +14,7 @@ use self::cargo::Harness;
 use self::report::Report;
 
 /// Benchmarks of the crates: package, name, and what they are about.
-const BENCHES: [(&str, &str, Harness, &str); 5] = [
+const BENCHES: [(&str, &str, Harness, &str); 6] = [
     (
         "rescind",
         "tokens",
@@ -24,6 +24,12 @@ const BENCHES: [(&str, &str, Harness, &str); 5] = [
     ("rescind", "check", Harness::Criterion, "The whole check through the handle, a million cut-offs in the view"),
     ("rescind", "view", Harness::Criterion, "The view"),
     ("rescind", "view_limits", Harness::Own, "The view: memory, and the longest look-up"),
+    (
+        "rescind-axum",
+        "layer",
+        Harness::Own,
+        "The layer on a bare service: all on one core, wrk on the other, EdDSA token repeated",
+    ),
     ("rescind-stores", "sqlite", Harness::Own, "SQLite, each acknowledged after the flush to stable storage"),
 ];
 
