@@ -17,6 +17,8 @@ use support::{House, opening, refused, revocation};
 const YES: u8 = 0;
 const NO: u8 = 1;
 const FAULT: u8 = 2;
+const HANG: u8 = 3;
+const PANIC: u8 = 4;
 
 #[derive(Clone, Default)]
 struct Word(Arc<AtomicU8>);
@@ -26,10 +28,13 @@ impl Word {
         self.0.store(word, Ordering::SeqCst);
     }
 
-    fn answer(&self) -> Result<bool, BoxError> {
+    #[expect(clippy::panic, reason = "a callback that panics is what it stands for")]
+    async fn answer(&self) -> Result<bool, BoxError> {
         match self.0.load(Ordering::SeqCst) {
             YES => Ok(true),
             NO => Ok(false),
+            HANG => std::future::pending().await,
+            PANIC => panic!("a fault of the application's"),
             _ => Err("the user directory is away".into()),
         }
     }
@@ -38,14 +43,14 @@ impl Word {
 #[async_trait]
 impl Welcome for Word {
     async fn is_welcome(&self, _: &Subject) -> Result<bool, BoxError> {
-        self.answer()
+        self.answer().await
     }
 }
 
 #[async_trait]
 impl AlsoCheck for Word {
     async fn also_check(&self, _: &Verified) -> Result<bool, BoxError> {
-        self.answer()
+        self.answer().await
     }
 }
 
@@ -116,6 +121,69 @@ async fn the_applications_check_can_refuse_but_not_let_in() {
         assert!(matches!(house.check(&pair.access_token).await, Err(Error::Callback(_))));
         assert!(matches!(refused(house.check(&dead.access_token).await), Rejection::Revoked(_)));
     }
+}
+
+/// The text of a callback's fault; panics where the call came to something else.
+#[expect(clippy::panic, reason = "tests fail loudly")]
+fn fault<T>(result: Result<T, Error>) -> String {
+    match result {
+        Err(Error::Callback(fault)) => fault.to_string(),
+        Err(other) => panic!("not a callback's fault: {other}"),
+        Ok(_) => panic!("let in"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_that_hangs_or_panics_has_failed_and_spends_nothing() {
+    let (welcome, also) = (Word::default(), Word::default());
+    let given = (welcome.clone(), also.clone());
+    let house = House::with(|builder| builder.welcome(given.0).also_check(given.1)).await;
+    let pair = house.login("alice").await;
+    for (word, words) in [(HANG, "did not answer within 5s"), (PANIC, "panicked")] {
+        welcome.say(word);
+        let text = fault(house.refresh(&pair.refresh_token).await);
+        assert!(text.contains("welcome") && text.contains(words), "{text}");
+        let text = fault(house.rescind.open_session(opening("bob")).await);
+        assert!(text.contains("welcome") && text.contains(words), "{text}");
+        also.say(word);
+        let text = fault(house.check(&pair.access_token).await);
+        assert!(text.contains("also_check") && text.contains(words), "{text}");
+    }
+    assert!(support::live_sessions(&house, "bob").await.is_empty(), "nothing is half done");
+    welcome.say(YES);
+    also.say(YES);
+    assert!(house.check(&pair.access_token).await.is_ok());
+    assert_eq!(house.refresh(&pair.refresh_token).await.unwrap().verdict, Verdict::Rotated, "nothing was spent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_has_as_long_as_is_set() {
+    // On the runtime's own clock, which the test has stopped: it goes on when all wait.
+    let welcome =
+        |_: Subject| async { Ok(tokio::time::timeout(support::secs(20), std::future::pending::<()>()).await.is_err()) };
+    let mut settings = rescind::Settings { callback_timeout: support::secs(21), ..rescind::Settings::default() };
+    let house = House::with(|builder| builder.welcome(welcome).settings(settings.clone())).await;
+    house.login("alice").await;
+    settings.callback_timeout = support::secs(19);
+    let house = House::with(|builder| builder.welcome(welcome).settings(settings)).await;
+    assert!(fault(house.rescind.open_session(opening("alice")).await).contains("within 19s"));
+}
+
+#[tokio::test]
+async fn closures_are_callbacks_too() {
+    let house = House::with(|builder| {
+        builder
+            .welcome(|subject: Subject| async move { Ok(subject.as_str() != "mallory") })
+            .also_check(|token: Verified| async move { Ok(token.has_scope("api")) })
+    })
+    .await;
+    let opened = house.rescind.open_session(opening("mallory")).await;
+    assert!(matches!(opened, Err(Error::Invalid(Invalid::Unwelcome))));
+    let pair = house.login("alice").await;
+    assert_eq!(refused(house.check(&pair.access_token).await), Rejection::AlsoCheck);
+    let scoped = rescind::OpenSession { scope: Some("api".to_owned()), ..opening("alice") };
+    let pair = house.rescind.open_session(scoped).await.unwrap();
+    assert!(house.check(&pair.access_token).await.is_ok());
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::sync::mpsc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -12,7 +13,7 @@ use rescind::keys::{Algorithm, KeyRing};
 use rescind::log::{ForeignName, Scope, ScopeKind, SessionRef, TokenRef};
 use rescind::testing::{ManualClock, SeededRandom, client, subject};
 use rescind::time::Clock;
-use rescind::{Error, Rejection};
+use rescind::{Bearer, Builder, Error, Event, Kind, Rejection};
 use serde_json::{Value, json};
 use support::{House, refused, secs, text};
 
@@ -26,6 +27,10 @@ struct Idp {
 
 impl Idp {
     async fn new(skew: Duration) -> Self {
+        Self::with(skew, |builder| builder).await
+    }
+
+    async fn with(skew: Duration, change: impl FnOnce(Builder) -> Builder) -> Self {
         let keys = KeyRing::new(&[Algorithm::EdDSA], &SeededRandom::new(500)).unwrap();
         let settings = ForeignSettings {
             issuer: ISSUER,
@@ -36,7 +41,7 @@ impl Idp {
             max_lifetime: secs(3600),
         };
         let foreign = ForeignIssuer::new(support::ISSUER, &settings).unwrap().with_tolerance(secs(0), skew);
-        let house = House::with(|builder| builder.foreign_issuer(foreign)).await;
+        let house = House::with(|builder| change(builder.foreign_issuer(foreign))).await;
         Self { keys, house }
     }
 
@@ -81,6 +86,25 @@ async fn a_foreign_token_passes_and_its_claims_are_told() {
     let own = idp.house.login("alice").await;
     assert_eq!(idp.verdict(&own.access_token).await, Some(Rejection::UnknownKey));
     assert_eq!(refused(idp.house.check(&idp.token("t1", "s1", 0)).await), Rejection::UnknownKey);
+}
+
+#[tokio::test]
+async fn a_refused_foreign_token_is_told_with_whose_it_is() {
+    let (sender, heard) = mpsc::channel();
+    let on_event = move |event: &Event| sender.send(event.clone()).unwrap();
+    let idp = Idp::with(secs(10), |builder| builder.on_event(on_event)).await;
+    let refusal = || match heard.try_iter().last() {
+        Some(Event::Refused { kind: Kind::Access, rejection, bearer }) => (rejection, bearer),
+        other => panic!("no refusal: {other:?}"),
+    };
+    let token = idp.token("t1", "s1", 0);
+    idp.house.revoke(Scope::Subject(subject("alice"))).await;
+    let revoked = idp.verdict(&token).await;
+    let whose = Bearer { subject: Some(subject("alice")), client: Some(client("spa")), ..Bearer::default() };
+    assert_eq!((revoked, refusal()), (Some(Rejection::Revoked(ScopeKind::Subject)), (revoked.unwrap(), whose)));
+    let forged = format!("{}.{}", token.rsplit_once('.').unwrap().0, "A".repeat(86));
+    assert_eq!(idp.verdict(&forged).await, Some(Rejection::BadSignature));
+    assert_eq!(refusal(), (Rejection::BadSignature, Bearer::default()));
 }
 
 #[tokio::test]

@@ -262,13 +262,14 @@ async fn a_token_of_another_audience_or_issuer_is_refused_also_where_the_store_a
 async fn settings_out_of_bounds_are_named() {
     type Wrong = fn(&mut Settings);
     let clock = Arc::new(ManualClock::default());
-    let cases: [(&str, Wrong); 6] = [
+    let cases: [(&str, Wrong); 7] = [
         ("access_lifetime", |it| it.access_lifetime = ms(10)),
         ("access_jitter", |it| it.access_jitter = 51),
         ("max_access_lifetime", |it| it.max_access_lifetime = secs(1)),
         ("leeway", |it| it.leeway = secs(61)),
         ("grace", |it| it.grace = secs(61)),
         ("staleness_bound", |it| it.staleness_bound = ms(1)),
+        ("callback_timeout", |it| it.callback_timeout = ms(1)),
     ];
     for (name, wrong) in cases {
         let mut settings = Settings::default();

@@ -14,7 +14,7 @@ use super::ring::KeptRing;
 use super::settings::Settings;
 use super::shared::Lifetimes;
 use super::upkeep::Upkeep;
-use super::{AlsoCheck, Inner, Rescind, Welcome, shared};
+use super::{AlsoCheck, Inner, OnEvent, Rescind, Welcome, shared};
 use crate::access_token::{Expectations, ForeignIssuer, TokenCache};
 use crate::high_water::HighWaterFile;
 use crate::keys::{Algorithm, RootSecret};
@@ -41,6 +41,7 @@ pub struct Builder {
     high_water: Option<PathBuf>,
     welcome: Option<Box<dyn Welcome>>,
     also_check: Option<Box<dyn AlsoCheck>>,
+    on_event: Option<Box<dyn OnEvent>>,
     foreign: Vec<ForeignIssuer>,
 }
 
@@ -58,6 +59,7 @@ impl Builder {
             high_water: None,
             welcome: None,
             also_check: None,
+            on_event: None,
             foreign: Vec::new(),
         }
     }
@@ -116,6 +118,12 @@ impl Builder {
     /// Asks the application at every check, after the log.
     pub fn also_check(mut self, also_check: impl AlsoCheck) -> Self {
         self.also_check = Some(Box::new(also_check));
+        self
+    }
+
+    /// Tells the application what happens: issued, refreshed, revoked, refused and the like, after the fact.
+    pub fn on_event(mut self, on_event: impl OnEvent) -> Self {
+        self.on_event = Some(Box::new(on_event));
         self
     }
 
@@ -182,6 +190,7 @@ impl Builder {
             random: self.random,
             welcome: self.welcome,
             also_check: self.also_check,
+            on_event: self.on_event,
             tasks: std::sync::Mutex::new(JoinSet::new()),
             store,
             view,

@@ -8,6 +8,8 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::error::Error;
+use super::event::Bearer;
+use super::inspect::Kind;
 use super::settings::{Checks, OnStale};
 use super::{Inner, Rescind};
 use crate::access_token::{Unverified, Verified, Weighed};
@@ -155,14 +157,20 @@ impl Rescind {
     /// As [`check`](Self::check).
     pub async fn check_as(&self, token: &str, policy: Policy) -> Result<Live, Error> {
         let inner = &*self.0;
-        let checked = inner.check(token, policy).await;
-        match &checked {
-            Ok(live) if live.staleness.is_some() => inner.counters.check_allowed_stale.one(),
-            Err(Error::Rejected(_)) => inner.counters.check_refused.one(),
-            Err(Error::Stale { .. }) => inner.counters.check_stale.one(),
-            Ok(_) | Err(_) => {}
+        let now = Now::read(&*inner.clock);
+        let known = inner.known(token, now).map_err(|rejection| inner.refuse_unknown(token, rejection))?;
+        match inner.judge(&known, policy, now).await {
+            Ok(staleness) => {
+                if staleness.is_some() {
+                    inner.counters.check_allowed_stale.one();
+                }
+                Ok(Live { known, claims: NoClaims, staleness, checked_at: now.wall })
+            }
+            Err(error) => {
+                inner.note_unpassed(&error, &known.verified);
+                Err(error)
+            }
         }
-        checked
     }
 
     /// Verifies signature, claims and times, and **does not ask the log**: a revoked token passes.
@@ -175,19 +183,37 @@ impl Rescind {
 }
 
 impl Inner {
-    async fn check(&self, token: &str, policy: Policy) -> Result<Live, Error> {
-        let now = Now::read(&*self.clock);
-        let known = self.known(token, now)?;
+    /// Asks the log and the application about a token that verifies; returns how stale the log was.
+    async fn judge(&self, known: &Known, policy: Policy, now: Now) -> Result<Option<Duration>, Error> {
         let staleness = match self.settings.checks {
             Checks::Both => self.ask_log(|view| view.covering(&known.probe), policy, now).await?,
             Checks::RefreshOnly => None,
         };
-        if let Some(also) = &self.also_check
-            && !also.also_check(&known.verified).await.map_err(Error::Callback)?
-        {
-            return Err(Rejection::AlsoCheck.into());
+        self.also_checked(&known.verified).await?;
+        Ok(staleness)
+    }
+
+    /// Counts and tells that a token does not verify.
+    fn refuse_unknown(&self, token: &str, rejection: Rejection) -> Error {
+        self.counters.check_refused.one();
+        self.tell_refused(Kind::Access, rejection, || match rejection {
+            // Only a genuine one is told to have expired; the listener pays for the signature once more.
+            Rejection::Expired => self.verify_whatever_its_age(token).as_ref().map(Bearer::from).unwrap_or_default(),
+            _ => Bearer::default(),
+        });
+        rejection.into()
+    }
+
+    /// Counts and tells that a token verifies and does not pass.
+    fn note_unpassed(&self, error: &Error, verified: &Verified) {
+        match error {
+            Error::Rejected(rejection) => {
+                self.counters.check_refused.one();
+                self.tell_refused(Kind::Access, *rejection, || Bearer::from(verified));
+            }
+            Error::Stale { .. } => self.counters.check_stale.one(),
+            _ => {}
         }
-        Ok(Live { known, claims: NoClaims, staleness, checked_at: now.wall })
     }
 
     /// The verified token, from the cache where exactly this text was verified before. Time and key are checked anew.

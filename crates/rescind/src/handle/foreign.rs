@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::check::Policy;
 use super::error::Error;
+use super::event::Bearer;
+use super::inspect::Kind;
 use super::{Inner, Rescind};
 use crate::access_token::{ForeignIssuer, ForeignVerified, Unverified};
 use crate::rejection::Rejection;
@@ -39,7 +41,8 @@ impl Rescind {
     /// As [`check`](Self::check).
     pub async fn check_foreign(&self, token: &str) -> Result<LiveForeign, Error> {
         let inner = &*self.0;
-        let (verified, issuer) = inner.verify_foreign(token)?;
+        let refused = |rejection| inner.tell_refused(Kind::Access, rejection, Bearer::default);
+        let (verified, issuer) = inner.verify_foreign(token).inspect_err(|rejection| refused(*rejection))?;
         // A token without a position: the one that had surely been given when it was issued stands for it, also by a
         // clock that is as far ahead as the issuer's may be.
         let skew = inner.settings.skew.max(issuer.expectations().skew());
@@ -54,8 +57,12 @@ impl Rescind {
         let probe = inner.view.probe(scopes, position);
         // Names are exact: a cut-off on one covers it, whenever the token says that it was issued.
         let covering = |view: &View| view.covering_by_name(&probe).or_else(|| view.covering(&probe));
-        let staleness =
-            inner.ask_log(covering, Policy::Bounded(inner.settings.on_stale), Now::read(&*inner.clock)).await?;
+        let asked = inner.ask_log(covering, Policy::Bounded(inner.settings.on_stale), Now::read(&*inner.clock)).await;
+        let staleness = asked.inspect_err(|error| {
+            if let Error::Rejected(rejection) = error {
+                inner.tell_refused(Kind::Access, *rejection, || Bearer::from(&verified));
+            }
+        })?;
         Ok(LiveForeign { verified, staleness })
     }
 }

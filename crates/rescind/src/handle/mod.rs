@@ -2,9 +2,11 @@
 //! stands in a file of its own.
 
 mod builder;
+mod callbacks;
 mod check;
 mod counters;
 mod error;
+mod event;
 mod explain;
 mod foreign;
 mod inspect;
@@ -24,16 +26,17 @@ mod upkeep;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 pub use self::builder::Builder;
+pub use self::callbacks::{AlsoCheck, OnEvent, Welcome};
 use self::check::Known;
 pub use self::check::{Live, NoClaims, Policy, ReadClaims};
 use self::counters::Counters;
 pub use self::counters::Counts;
 pub use self::error::{BoxError, BuildError, Error, Invalid, NotFound};
+pub use self::event::{Bearer, Event, Minted};
 pub use self::foreign::LiveForeign;
 pub use self::inspect::{Inspection, Introspection, Kind};
 pub use self::keys::KeyStatus;
@@ -45,8 +48,7 @@ use self::ring::KeptRing;
 pub use self::settings::{Checks, InvalidSetting, MOST_LEEWAY, OnStale, Settings};
 pub use self::status::{Readiness, Stats};
 use self::upkeep::Upkeep;
-use crate::access_token::{Expectations, ForeignIssuer, TokenCache, Verified};
-use crate::id::Subject;
+use crate::access_token::{Expectations, ForeignIssuer, TokenCache};
 use crate::keys::RootSecret;
 use crate::random::Random;
 use crate::refresh_token::RefreshTokens;
@@ -76,31 +78,12 @@ struct Inner {
     upkeep: Upkeep,
     welcome: Option<Box<dyn Welcome>>,
     also_check: Option<Box<dyn AlsoCheck>>,
+    on_event: Option<Box<dyn OnEvent>>,
     /// How long after its append a cut-off can matter to an access token.
     retention: Duration,
     /// How long after its append a cut-off can matter to a session.
     session_retention: Duration,
     tasks: std::sync::Mutex<JoinSet<()>>,
-}
-
-/// The application's word on whether a subject may have tokens, asked at every opening and refresh.
-#[async_trait]
-pub trait Welcome: Send + Sync + 'static {
-    /// Whether the subject may have tokens.
-    ///
-    /// # Errors
-    /// Any error is answered with 503, never with a token.
-    async fn is_welcome(&self, subject: &Subject) -> Result<bool, BoxError>;
-}
-
-/// The application's word on a verified token, asked at every check, after the log.
-#[async_trait]
-pub trait AlsoCheck: Send + Sync + 'static {
-    /// Whether the token may pass.
-    ///
-    /// # Errors
-    /// Any error is answered with 503, never with a pass.
-    async fn also_check(&self, token: &Verified) -> Result<bool, BoxError>;
 }
 
 impl Rescind {
@@ -167,13 +150,6 @@ impl Inner {
         }
         let unknown = "the log cannot be followed, so the store may have lost its history; try again";
         Err(StoreError::new(StoreErrorKind::Unavailable, "after", unknown))
-    }
-
-    async fn is_welcome(&self, subject: &Subject) -> Result<bool, Error> {
-        match &self.welcome {
-            Some(welcome) => welcome.is_welcome(subject).await.map_err(Error::Callback),
-            None => Ok(true),
-        }
     }
 }
 

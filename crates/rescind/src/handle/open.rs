@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::error::{Error, Invalid};
+use super::event::{Event, Minted};
 use super::{Inner, Rescind};
 use crate::access_token::{self, AccessTokenSpec};
 use crate::id::{ClientId, Jti, SessionId, Subject};
@@ -116,20 +117,22 @@ impl Rescind {
             }
             inner.counters.opened.one();
             let scope = session.scope.clone();
-            inner.mint_pair(&session, scope, session.opened_at)
+            let (pair, jti) = inner.mint_pair(&session, scope, session.opened_at)?;
+            inner.tell(|| Event::Issued(Minted::new(&session, jti)));
+            Ok(pair)
         })
         .await
     }
 }
 
 impl Inner {
-    /// Mints the pair of a session's present generation. `now` is the store's time that came with the session.
+    /// Mints the pair of a session's present generation, and tells the access token's name. `now` is the store's time that came with the session.
     pub(super) fn mint_pair(
         &self,
         session: &Session,
         scope: Option<String>,
         now: Timestamp,
-    ) -> Result<TokenPair, Error> {
+    ) -> Result<(TokenPair, Jti), Error> {
         let jti = Jti::generate(now, &*self.random)?;
         let lifetime = self.access_lifetime()?.min(session.expires_at.since(now));
         let ring = self.ring.load();
@@ -150,7 +153,7 @@ impl Inner {
             max_lifetime: self.expectations.max_lifetime(),
         };
         let refresh_ends = session.ends_at();
-        Ok(TokenPair {
+        let pair = TokenPair {
             access_token: access_token::issue(ring.keys.current(), &spec)
                 .map_err(|failed| Error::Internal(failed.into()))?,
             expires_in: lifetime.as_secs(),
@@ -158,7 +161,8 @@ impl Inner {
             refresh_expires_in: refresh_ends.since(now).as_secs(),
             session_id: session.id,
             scope,
-        })
+        };
+        Ok((pair, jti))
     }
 
     /// The configured lifetime less a random part of the jitter, in whole seconds.

@@ -2,6 +2,8 @@
 //! decision itself is [`decide`], a pure function.
 
 use super::error::Error;
+use super::event::{Bearer, Event, Minted};
+use super::inspect::Kind;
 use super::{Inner, Rescind, TokenPair};
 use crate::id::ClientId;
 use crate::log::Text;
@@ -59,28 +61,28 @@ impl Rescind {
     ///
     /// **Source:** RFC 6749 §6, RFC 9700 §4.14.2.
     pub async fn refresh(&self, token: &str, refresh: Refresh) -> Result<Refreshed, Error> {
-        let claims = self.0.refresh_tokens.read(token).inspect_err(|_| self.0.counters.refresh_refused.one())?;
+        let claims =
+            self.0.refresh_tokens.read(token).map_err(|rejection| self.0.refuse(rejection, Bearer::default))?;
         self.to_the_end(move |inner| async move { inner.refresh(claims, refresh).await }).await
     }
 }
 
 impl Inner {
     async fn refresh(&self, claims: RefreshClaims, refresh: Refresh) -> Result<Refreshed, Error> {
-        let refused = |rejection: Rejection| {
-            self.counters.refresh_refused.one();
-            Error::Rejected(rejection)
-        };
         for _ in 0..ATTEMPTS {
-            let loaded = self.store.load(claims.session).await?.ok_or_else(|| refused(Rejection::SessionUnknown))?;
+            let loaded = self.store.load(claims.session).await?;
+            let unknown = || self.refuse(Rejection::SessionUnknown, || Bearer::of_session_id(claims.session));
+            let loaded = loaded.ok_or_else(unknown)?;
+            let refused = |rejection| self.refuse(rejection, || Bearer::from(&loaded.session));
             // Before the decision: only a token that its own client presents may end the session as reused.
             if refresh.client.as_ref().is_some_and(|client| *client != loaded.session.client) {
                 return Err(refused(Rejection::WrongClient));
             }
             let decision = decide(claims.generation, &loaded, self.settings.grace);
-            let Loaded { session, now, .. } = loaded;
+            let Loaded { session, now, .. } = &loaded;
             let (to, verdict) = match decision {
                 Decision::Refuse(rejection) => return Err(refused(rejection)),
-                Decision::Reuse => return Err(self.end_reused(&session, now).await),
+                Decision::Reuse => return Err(self.end_reused(session, *now).await),
                 Decision::Rotate { to } => (to, Verdict::Rotated),
                 Decision::Keep => (session.generation, Verdict::Kept),
                 Decision::Ahead { to } => (to, Verdict::Ahead),
@@ -90,15 +92,27 @@ impl Inner {
             if !self.is_welcome(&session.subject).await? {
                 return Err(refused(Rejection::SubjectUnwelcome));
             }
+            let Loaded { session, now, .. } = loaded;
             let moved = if verdict == Verdict::Retried { Some(session) } else { self.advance(session, to).await? };
             if let Some(session) = moved {
                 self.note(verdict, &session, claims.generation);
-                let pair = self.mint_pair(&session, scope, now)?;
+                let (pair, jti) = self.mint_pair(&session, scope, now)?;
+                self.tell(|| match (Minted::new(&session, jti), verdict) {
+                    (minted, Verdict::Retried) => Event::Retried(minted),
+                    (minted, verdict) => Event::Refreshed { minted, verdict },
+                });
                 return Ok(Refreshed { pair, verdict });
             }
         }
         let lost = "other refreshes of the same session won every time; try again";
         Err(StoreError::new(StoreErrorKind::Unavailable, "advance", lost).into())
+    }
+
+    /// Counts and tells a refusal.
+    fn refuse(&self, rejection: Rejection, bearer: impl FnOnce() -> Bearer) -> Error {
+        self.counters.refresh_refused.one();
+        self.tell_refused(Kind::Refresh, rejection, bearer);
+        Error::Rejected(rejection)
     }
 
     /// Moves the row; `None` where somebody else was quicker.
@@ -115,7 +129,12 @@ impl Inner {
         tracing::warn!(sid = %session.id, sub = %session.subject, "a spent refresh token was used again; its session is ended");
         let entry = self.end_entry(session, now, "refresh_reuse", Text::known("rescind"));
         match self.append(vec![entry]).await {
-            Ok(_) => Error::Rejected(Rejection::Reused),
+            Ok(_) => {
+                let Session { id: sid, subject, client, .. } = session;
+                self.tell(|| Event::ReuseFound { sid: *sid, subject: subject.clone(), client: client.clone() });
+                self.tell_refused(Kind::Refresh, Rejection::Reused, || Bearer::from(session));
+                Error::Rejected(Rejection::Reused)
+            }
             Err(error) => error,
         }
     }

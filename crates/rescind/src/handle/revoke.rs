@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::error::{Error, NotFound};
+use super::event::Event;
 use super::presented::Presented;
 use super::{Inner, Rescind};
 use crate::id::ClientId;
@@ -135,17 +136,24 @@ impl Inner {
             Appended::Done(entries) => entries,
             Appended::Conflict { newest } => return Err(Error::Conflict { newest: newest.map(Box::new) }),
         };
-        if let Some(last) = entries.last() {
-            if last.seq <= known {
-                // Positions only grow, so the store went back. The feed finds that, heals it, and cuts off everything.
-                let lost = "the store lost its history while the cut-off was made; repeat the call";
-                return Err(StoreError::new(StoreErrorKind::Unavailable, "append", lost).into());
-            }
+        let Some(newest) = entries.last().map(|entry| entry.seq) else { return Ok(entries) };
+        if newest <= known {
+            // Positions only grow, so the store went back. The feed finds that, heals it, and cuts off everything.
+            let lost = "the store lost its history while the cut-off was made; repeat the call";
+            return Err(StoreError::new(StoreErrorKind::Unavailable, "append", lost).into());
+        }
+        let applied = timeout(self.settings.staleness_bound, self.progress.applied(newest)).await;
+        // Durable it is, also where this node has not read it back in time.
+        for entry in &entries {
+            self.tell(|| match entry.act {
+                Act::CutOff => Event::Revoked(entry.clone()),
+                Act::Lift { .. } => Event::Lifted(entry.clone()),
+            });
+        }
+        if applied.is_err() {
             // Behind the bound the view is stale and answers nothing, but nobody may hear "done" before it is.
-            if timeout(self.settings.staleness_bound, self.progress.applied(last.seq)).await.is_err() {
-                let late = "the cut-off is durable, but this node has not read it back yet; repeat the call";
-                return Err(StoreError::new(StoreErrorKind::Unavailable, "after", late).into());
-            }
+            let late = "the cut-off is durable, but this node has not read it back yet; repeat the call";
+            return Err(StoreError::new(StoreErrorKind::Unavailable, "after", late).into());
         }
         self.counters.revoked.add(cut_offs as u64);
         Ok(entries)

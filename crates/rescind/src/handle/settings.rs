@@ -36,6 +36,8 @@ pub struct Settings {
     pub cache_bytes: usize,
     /// Which kinds of tokens are checked against the log. Default: both.
     pub checks: Checks,
+    /// A callback of the application's that takes longer has failed. Default 5 s.
+    pub callback_timeout: Duration,
 }
 
 impl Default for Settings {
@@ -54,6 +56,7 @@ impl Default for Settings {
             on_stale: OnStale::Refuse,
             cache_bytes: 32 << 20,
             checks: Checks::Both,
+            callback_timeout: Duration::from_secs(5),
         }
     }
 }
@@ -170,6 +173,8 @@ impl Settings {
             (self.grace <= second * 60, "grace", "must be at most 60 s: a longer one gives a thief time"),
             (self.staleness_bound >= Duration::from_millis(200), "staleness_bound", "must be at least 200 ms"),
             (self.staleness_bound <= second * 60, "staleness_bound", "must be at most 60 s"),
+            (self.callback_timeout >= Duration::from_millis(10), "callback_timeout", "must be at least 10 ms"),
+            (self.callback_timeout <= second * 60, "callback_timeout", "must be at most 60 s"),
         ];
         match rules.into_iter().find(|(holds, ..)| !holds) {
             Some((_, setting, problem)) => Err(InvalidSetting { setting, problem }),
