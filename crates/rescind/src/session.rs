@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::{ClientId, SessionId, Subject};
 use crate::log::CutOff;
 use crate::position::{Generation, Seq};
@@ -35,7 +37,7 @@ pub struct NewSession {
 }
 
 /// A session's row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// Its name.
     pub id: SessionId,

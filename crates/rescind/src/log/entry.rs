@@ -3,12 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::Scope;
 use crate::position::Seq;
 use crate::time::Timestamp;
 
 /// What an entry does to its scope. The state of a scope is its newest entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Act {
     /// Everything under the scope with a lower position is dead.
     CutOff,
@@ -22,7 +25,8 @@ pub enum Act {
 /// A short text of a human or a program: why an entry was made, or by whom.
 ///
 /// **Shape:** 1 to 200 characters, no control characters.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Text(Arc<str>);
 
 /// A text that is empty, too long, or has control characters.
@@ -55,6 +59,20 @@ impl Text {
     }
 }
 
+impl TryFrom<String> for Text {
+    type Error = TextInvalid;
+
+    fn try_from(text: String) -> Result<Self, TextInvalid> {
+        Self::new(text)
+    }
+}
+
+impl From<Text> for String {
+    fn from(text: Text) -> Self {
+        text.as_str().to_owned()
+    }
+}
+
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&*self.0, f)
@@ -83,7 +101,7 @@ pub struct NewEntry {
 }
 
 /// An entry of the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its position.
     pub seq: Seq,

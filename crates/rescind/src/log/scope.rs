@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::{ClientId, InvalidId, Jti, KeyId, SessionId, Subject};
 
 /// The kind of a [`Scope`], from narrow to wide.
@@ -135,7 +137,10 @@ reference! {
 }
 
 /// What a cut-off stands on: everything under it that was issued before the cut-off's position is dead.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+///
+/// **Shape:** with serde, its text: the kind, one blank, and the id; `all` alone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Scope {
     /// One access token.
     Token(TokenRef),
@@ -218,6 +223,21 @@ impl Scope {
     }
 }
 
+impl TryFrom<String> for Scope {
+    type Error = InvalidScope;
+
+    fn try_from(text: String) -> Result<Self, InvalidScope> {
+        let (kind, id) = text.split_once(' ').unwrap_or((&text, ""));
+        Self::parse(ScopeKind::parse(kind).ok_or(InvalidScope::Kind)?, id)
+    }
+}
+
+impl From<Scope> for String {
+    fn from(scope: Scope) -> Self {
+        scope.to_string()
+    }
+}
+
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -242,7 +262,8 @@ mod tests {
             Scope::Subject(Subject::new("alice").unwrap()),
             Scope::All,
         ] {
-            assert_eq!(Scope::parse(scope.kind(), &scope.id()), Ok(scope));
+            assert_eq!(Scope::parse(scope.kind(), &scope.id()), Ok(scope.clone()));
+            assert_eq!(Scope::try_from(scope.to_string()), Ok(scope));
         }
     }
 
@@ -255,6 +276,8 @@ mod tests {
 
     #[test]
     fn all_takes_no_id() {
+        assert_eq!(Scope::try_from("all ".to_owned()), Ok(Scope::All));
+        assert!(Scope::try_from("all x".to_owned()).is_err());
         assert_eq!(Scope::parse(ScopeKind::All, "x"), Err(InvalidScope::IdOfAll));
     }
 }

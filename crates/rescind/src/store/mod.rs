@@ -2,7 +2,7 @@
 //! in the engine; a store only reads, appends and compares-and-sets.
 //!
 //! # How to add a store
-//! 1. Implement [`Store`] for a type of yours.
+//! 1. Implement [`Store`] for a type of yours. The trait shows a whole one to start from.
 //! 2. Run the conformance suite on it: one call of `rescind::store::conformance::run` (feature `testing`) from a test,
 //!    with a function that makes an empty home for it. No case can be left out.
 //!
@@ -25,6 +25,7 @@ mod memory;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 pub use self::error::{StoreError, StoreErrorKind};
 #[cfg(feature = "testing")]
@@ -39,6 +40,14 @@ use crate::time::Timestamp;
 /// A durable store of sessions, the log, and small records.
 ///
 /// Every method may fail with a [`StoreError`]; the kinds are listed at [`StoreErrorKind`].
+///
+/// # A store of one's own
+/// This one is complete and durable, and the conformance suite runs on exactly this text. [`Session`], [`Entry`] and
+/// [`Record`] are read and written by serde, so a store may keep them as it likes.
+///
+/// ```
+#[doc = include_str!("../../examples/own_store/journal.rs")]
+/// ```
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Inserts a session at the log's head and the store's time, both read in the inserting transaction, and returns it whole.
@@ -303,7 +312,7 @@ impl RecordKind {
 }
 
 /// A small document under compare-and-set.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// 1 when first written, one higher with every write.
     pub version: u64,
