@@ -4,6 +4,43 @@
 //! Each store is behind a feature of its name and passes the engine's conformance suite
 //! (`rescind::store::conformance`, feature `testing`) in full.
 //!
+//! ```
+//! use rescind::{LogoutScope, OpenSession, Rescind, log::Text};
+//! use rescind::{id::{ClientId, Subject}, keys::RootSecret};
+//! use rescind_stores::sqlite::SqliteStore;
+//!
+//! # async fn open(folder: &std::path::Path) -> Result<Rescind, rescind::BoxError> {
+//! # let (database, key) = (folder.join("rescind.db"), folder.join("root.key"));
+//! let rescind = Rescind::builder("https://login.example", "https://api.example")
+//!     .store(SqliteStore::open(database).await?) // "rescind.db": made at first start
+//!     .root_secret(RootSecret::load_or_create(key)?) // "root.key": mode 0600, not in the database
+//!     .build()
+//!     .await?;
+//! # Ok(rescind)
+//! # }
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), rescind::BoxError> {
+//! # let folder = tempfile::tempdir()?;
+//! # let rescind = open(folder.path()).await?;
+//! let pair = rescind.open_session(OpenSession::new(Subject::new("alice")?, ClientId::new("app")?)).await?;
+//! rescind.logout(&pair.access_token, LogoutScope::Session, Text::new("alice")?).await?;
+//! rescind.shutdown().await;
+//! drop(rescind); // or a kill -9: what was acknowledged is on the disk
+//!
+//! # let rescind = loop {
+//! #     match open(folder.path()).await {
+//! #         Err(error) if error.to_string().contains("another process") => tokio::task::yield_now().await,
+//! #         opened => break opened?,
+//! #     }
+//! # };
+//! // In the next process:
+//! assert!(rescind.check(&pair.access_token).await.is_err());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! How a store is chosen, and what it takes to write one, stands in [the engine's manual](rescind::manual::stores).
+//!
 //! # Map
 //! * [`sqlite`] (default) one file, one process. [`sqlite::SqliteStore`] puts every call into the queue of one owner
 //!   thread (`owner.rs`), which runs what waits in one transaction on the one connection (`batch.rs`, `transaction.rs`)

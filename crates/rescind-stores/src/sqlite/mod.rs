@@ -40,14 +40,31 @@ use self::owner::Owner;
 ///
 /// Dropping it finishes what is queued, closes the file, and waits for both.
 ///
-/// ```no_run
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// ```
+/// use rescind::store::Store;
 /// use rescind_stores::sqlite::SqliteStore;
 ///
-/// let store = SqliteStore::open("rescind.db").await?;
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("rescind.db");
+/// let store = SqliteStore::open(&path).await?; // "rescind.db"
+/// assert_eq!(store.health().await?.seq.get(), 0, "nothing was ever revoked");
+///
+/// // One process at a time: the error names the file and the remedy.
+/// let second = SqliteStore::open(&path).await.unwrap_err();
+/// assert!(second.to_string().contains("another process"));
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # The file
+/// * It is in WAL mode: beside it lie `-wal`, `-shm` and `.lock`. Copy it with `sqlite3 rescind.db ".backup copy.db"`, which
+///   takes the write-ahead log along.
+/// * A copy that is put back is older than what was acknowledged. With a high-water file
+///   ([`Builder::high_water`](rescind::Builder::high_water)) the next start finds that, and cuts off everything before it.
+/// * The layout has a version. Opening brings an older one up to date; one of a newer build is refused and left as it is.
+/// * After a flush that failed, the store acknowledges nothing more: mend the disk and restart.
 pub struct SqliteStore {
     owner: Owner,
 }

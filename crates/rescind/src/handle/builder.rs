@@ -97,6 +97,17 @@ impl Builder {
     }
 
     /// Lifetimes, bounds and policies.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use rescind::{OnStale, Rescind, Settings};
+    ///
+    /// let builder = Rescind::builder("https://login.example", "https://api.example").settings(Settings {
+    ///     access_lifetime: Duration::from_secs(300),
+    ///     on_stale: OnStale::Ask,
+    ///     ..Settings::default()
+    /// });
+    /// ```
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
         self

@@ -58,6 +58,26 @@ impl ReadClaims for NoClaims {
 }
 
 /// An access token that is good: verified, and not revoked as far as the policy asks. Handlers are given this only.
+///
+/// It derefs to [`Verified`], which has the registered claims.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), rescind::BoxError> {
+/// # use rescind::{OpenSession, Rescind, id::{ClientId, Subject}, keys::RootSecret, store::MemoryStore};
+/// # let rescind = Rescind::builder("https://login.example", "https://api.example")
+/// #     .store(MemoryStore::new()?).root_secret(RootSecret::from_bytes([7; 32])).build().await?;
+/// # let pair = rescind.open_session(OpenSession::new(Subject::new("alice")?, ClientId::new("app")?)).await?;
+/// use std::time::Duration;
+/// use rescind::Rejection;
+///
+/// let live = rescind.check(&pair.access_token).await?;
+/// assert_eq!((live.subject().as_str(), live.client().as_str()), ("alice", "app"));
+/// assert_eq!(live.require_fresh(Duration::from_secs(60)), Ok(()));
+/// assert_eq!(live.require_scope("admin"), Err(Rejection::InsufficientScope));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Live<C = NoClaims> {
     known: Arc<Known>,
@@ -174,6 +194,22 @@ impl Rescind {
     }
 
     /// Verifies signature, claims and times, and **does not ask the log**: a revoked token passes.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), rescind::BoxError> {
+    /// # use rescind::{OpenSession, Rescind, id::{ClientId, Subject}, keys::RootSecret, store::MemoryStore};
+    /// # let rescind = Rescind::builder("https://login.example", "https://api.example")
+    /// #     .store(MemoryStore::new()?).root_secret(RootSecret::from_bytes([7; 32])).build().await?;
+    /// # let pair = rescind.open_session(OpenSession::new(Subject::new("alice")?, ClientId::new("app")?)).await?;
+    /// let scope = rescind::log::Scope::session(pair.session_id);
+    /// # let (reason, actor) = (rescind::log::Text::new("lost")?, rescind::log::Text::new("alice")?);
+    /// rescind.revoke(rescind::Revoke { scope, reason, actor }).await?;
+    /// assert!(rescind.verify(&pair.access_token).is_ok());
+    /// assert!(rescind.check(&pair.access_token).await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The [`Rejection`].

@@ -61,6 +61,22 @@ pub struct Inspection {
 impl Rescind {
     /// Says what a token is worth to a resource server, now. Spends nothing.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), rescind::BoxError> {
+    /// # use rescind::{OpenSession, Rescind, id::{ClientId, Subject}, keys::RootSecret, store::MemoryStore};
+    /// # let rescind = Rescind::builder("https://login.example", "https://api.example")
+    /// #     .store(MemoryStore::new()?).root_secret(RootSecret::from_bytes([7; 32])).build().await?;
+    /// # let pair = rescind.open_session(OpenSession::new(Subject::new("alice")?, ClientId::new("app")?)).await?;
+    /// use rescind::Introspection;
+    ///
+    /// assert!(matches!(rescind.introspect(&pair.access_token).await?, Introspection::Access(_)));
+    /// assert!(matches!(rescind.introspect(&pair.refresh_token).await?, Introspection::Refresh(_)));
+    /// assert!(matches!(rescind.introspect("something else").await?, Introspection::Inactive));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Store`] and [`Error::Stale`]: nothing can be said; never because of the token.
     pub async fn introspect(&self, token: &str) -> Result<Introspection, Error> {
@@ -76,6 +92,21 @@ impl Rescind {
     }
 
     /// Says all there is to say about a token, and why it would be refused now.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), rescind::BoxError> {
+    /// # use rescind::{OpenSession, Rescind, id::{ClientId, Subject}, keys::RootSecret, store::MemoryStore};
+    /// # let rescind = Rescind::builder("https://login.example", "https://api.example")
+    /// #     .store(MemoryStore::new()?).root_secret(RootSecret::from_bytes([7; 32])).build().await?;
+    /// # let pair = rescind.open_session(OpenSession::new(Subject::new("alice")?, ClientId::new("app")?)).await?;
+    /// # let text = |text| rescind::log::Text::new(text);
+    /// rescind.logout(&pair.access_token, rescind::LogoutScope::Session, text("alice")?).await?;
+    /// let about = rescind.inspect(&pair.access_token).await;
+    /// assert!(about.explanation.contains("by alice, reason logout"), "{}", about.explanation);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn inspect(&self, token: &str) -> Inspection {
         let inner = &*self.0;
         let (kind, header, claims, verdict) = if looks_like_refresh_token(token) {

@@ -36,6 +36,22 @@ impl Rescind {
 
     /// Makes the next key the current one and a new one next. Tokens of the key before stay valid until they expire.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), rescind::BoxError> {
+    /// # use rescind::{OpenSession, Rescind, id::{ClientId, Subject}, keys::RootSecret, store::MemoryStore};
+    /// # let rescind = Rescind::builder("https://login.example", "https://api.example")
+    /// #     .store(MemoryStore::new()?).root_secret(RootSecret::from_bytes([7; 32])).build().await?;
+    /// # let pair = rescind.open_session(OpenSession::new(Subject::new("alice")?, ClientId::new("app")?)).await?;
+    /// let before = rescind.check(&pair.access_token).await?.key_id().clone();
+    /// let current = rescind.rotate_keys().await?;
+    /// assert_ne!(current, before);
+    /// assert!(rescind.check(&pair.access_token).await.is_ok());
+    /// assert!(rescind.jwks().contains(before.as_str()), "other services verify the old token still");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Store`] where the ring could not be written; nothing has changed then.
     pub async fn rotate_keys(&self) -> Result<KeyId, Error> {

@@ -57,6 +57,8 @@ use crate::time::Clock;
 use crate::view::{Freshness, Now, Progress, View};
 
 /// A handle to one issuer's tokens. Clones share everything.
+///
+/// The [manual](crate::manual) has a page per task; it starts with [the first token](crate::manual::first_token).
 #[derive(Clone)]
 pub struct Rescind(Arc<Inner>);
 

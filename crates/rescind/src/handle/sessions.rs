@@ -25,6 +25,20 @@ impl Rescind {
     /// Lists a subject's live sessions, newest first: the first `most`, among its newest 10,000 sessions, dead ones
     /// included: whoever signs in and out all day must not make a list dear.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), rescind::BoxError> {
+    /// # use rescind::{OpenSession, Rescind, id::{ClientId, Subject}, keys::RootSecret, store::MemoryStore};
+    /// # let rescind = Rescind::builder("https://login.example", "https://api.example")
+    /// #     .store(MemoryStore::new()?).root_secret(RootSecret::from_bytes([7; 32])).build().await?;
+    /// # let pair = rescind.open_session(OpenSession::new(Subject::new("alice")?, ClientId::new("app")?)).await?;
+    /// let live = rescind.live_sessions_of(&Subject::new("alice")?, 100).await?;
+    /// assert_eq!(live.len(), 1);
+    /// assert_eq!(live[0].session.id, pair.session_id);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// **Cost:** at most 50 reads of the store; one where the newest are the live ones.
     ///
     /// # Errors
