@@ -22,6 +22,8 @@ pub enum Malformed {
     CookieTwice,
     /// A token is in more than one place (RFC 6750 §2: one method in each request).
     TwoPlaces,
+    /// A token is in the header or the body where only a cookie counts.
+    NotInCookie,
 }
 
 impl Malformed {
@@ -33,7 +35,15 @@ impl Malformed {
             Self::NotOneToken => "the Authorization header holds not exactly one token",
             Self::CookieTwice => "a cookie came twice",
             Self::TwoPlaces => "a token came in more than one place; send it in one",
+            Self::NotInCookie => "a token came in a place other than the cookie, which alone counts here",
         }
+    }
+}
+
+impl Malformed {
+    /// Whether the `Authorization` header itself is at fault, so that a challenge tells what is wrong (RFC 6750 §3.1).
+    pub const fn is_of_header(self) -> bool {
+        matches!(self, Self::HeaderTwice | Self::NotAscii | Self::NotOneToken)
     }
 }
 
@@ -61,7 +71,7 @@ pub enum TokensIn {
     /// In `Authorization: Bearer` alone.
     #[default]
     Header,
-    /// In the cookie alone; an `Authorization` header with a bearer token is then one place too many.
+    /// In the cookie alone; an `Authorization` header with a bearer token is refused then.
     Cookie,
     /// In either, but not in both.
     HeaderOrCookie,
@@ -72,6 +82,8 @@ pub enum TokensIn {
 pub enum Means {
     /// `Authorization: Bearer`. A page of another site cannot send it on its own.
     Header,
+    /// A member of the body, of which a page of another site would have to know the token.
+    Body,
     /// A cookie, which a browser sends at anybody's word.
     Cookie,
 }
@@ -86,7 +98,8 @@ pub fn access_token(headers: &HeaderMap, tokens: TokensIn) -> Result<Result<(&st
     let in_cookie =
         if tokens == TokensIn::Header || !headers.contains_key(COOKIE) { None } else { cookie(headers, ACCESS)? };
     match (in_header, in_cookie, tokens) {
-        (Some(_), Some(_), _) | (Some(_), None, TokensIn::Cookie) => Err(Malformed::TwoPlaces),
+        (Some(_), Some(_), _) => Err(Malformed::TwoPlaces),
+        (Some(_), None, TokensIn::Cookie) => Err(Malformed::NotInCookie),
         (Some(token), None, _) => Ok(Ok((token, Means::Header))),
         (None, Some(token), _) => Ok(Ok((token, Means::Cookie))),
         (None, None, _) if headers.contains_key(AUTHORIZATION) => Ok(Err(Missing::OtherScheme)),
@@ -169,7 +182,8 @@ mod tests {
         assert_eq!(found(&[], cookie, InHeader), Ok(Err(Missing::Everything)));
         assert_eq!(found(&[], cookie, InCookie), at("c", Cookie));
         assert_eq!(found(&["Basic YTpi"], cookie, InCookie), at("c", Cookie));
-        assert_eq!(found(&["Bearer h"], &[], InCookie), Err(Malformed::TwoPlaces));
+        assert_eq!(found(&["Bearer h"], &[], InCookie), Err(Malformed::NotInCookie));
+        assert_eq!(found(&["Bearer h"], cookie, InCookie), Err(Malformed::TwoPlaces));
         assert_eq!(found(&["Bearer h"], &[], Either), at("h", Header));
         assert_eq!(found(&[], cookie, Either), at("c", Cookie));
         assert_eq!(found(&["Bearer h"], cookie, Either), Err(Malformed::TwoPlaces));

@@ -30,17 +30,27 @@
 //! With a state of your own, say how [`Rescind`](rescind::Rescind) is found in it: `impl FromRef<AppState> for Rescind`.
 
 mod bearer;
+#[cfg(feature = "routes")]
+pub mod body;
 pub mod cookies;
 mod guard;
 mod live;
 mod refusal;
 mod reshape;
+#[cfg(feature = "routes")]
+mod routes;
 mod staleness;
+mod tokens;
+mod unreadable;
 
 pub use self::bearer::{Malformed, Means, Missing, TokensIn, access_token, bearer_token};
 pub use self::cookies::{Cookies, SameSite};
 pub use self::guard::{Guard, GuardBody, Guarded, InvalidOrigin, admitted};
 pub use self::live::{Live, Unchecked};
-pub use self::refusal::Refusal;
+pub use self::refusal::{Refusal, plain};
 pub use self::reshape::{Reshape, Reshaped, Reshaping};
-pub use self::staleness::{STALENESS, staleness_value, warn_of_staleness};
+#[cfg(feature = "routes")]
+pub use self::routes::{Routes, routes};
+pub use self::staleness::{STALENESS, mark_staleness};
+pub use self::tokens::{Tokens, never_stored};
+pub use self::unreadable::Unreadable;

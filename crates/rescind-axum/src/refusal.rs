@@ -1,28 +1,26 @@
-//! What a refused request is answered: status, `WWW-Authenticate` and JSON of RFC 6750 §3. 401 says that the token is
-//! bad and nothing else; whatever is not the caller's matter is 503 with `Retry-After`.
+//! What a refused request is answered, by meaning: why it is refused, and whose matter that is. How it looks on the wire
+//! stands in `wire`.
 
-use std::borrow::Cow;
+mod wire;
+
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum_core::body::Body;
-use axum_core::response::{IntoResponse, Response};
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, StatusCode};
-use rescind::Error;
-use rescind::rejection::{Public, Rejection};
+use rescind::rejection::Rejection;
+use rescind::{Error, Invalid};
 
-use crate::{Malformed, Missing};
+pub(crate) use self::wire::Told;
+pub use self::wire::plain;
+use crate::cookies::TooLong;
+use crate::{Malformed, Missing, Unreadable};
 
-/// Why a handler did not run.
+/// Why a handler did not run, or a ready-made route did nothing.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Refusal {
     /// No token came: 401 without an error code (RFC 6750 §3.1).
     Missing(Missing),
-    /// The token is refused: 401, or 403 where a scope is missing.
+    /// The token that stands for the caller is refused: 401, or 403 where a scope is missing.
     Rejected(Rejection),
     /// No single token can be found in the request: 400.
     Malformed(Malformed),
@@ -30,7 +28,18 @@ pub enum Refusal {
     OtherClaims,
     /// A cookie came at the word of another site, to change something: 403.
     CrossSite,
-    /// The check could not be made: 503. Says nothing about the token.
+    /// The refresh token is refused where it was to be exchanged: 400 `invalid_grant` or `invalid_scope` (RFC 6749 §5.2).
+    Grant(Rejection),
+    /// No refresh token came where one was to be exchanged: 400.
+    NoRefreshToken,
+    /// The user did not prove who they are: 401 `invalid_grant`. For a sign-in of the application's own; one answer for
+    /// an unknown name, a wrong password and a user who may not come in.
+    WrongCredentials,
+    /// The body or a parameter cannot be read: 400, 408 or 413.
+    Unreadable(Unreadable),
+    /// No such session, or it is somebody else's: 404.
+    NotFound,
+    /// The answer cannot be given at the moment: 503. Says nothing about the token.
     Unavailable {
         /// When to come again.
         retry_after: Duration,
@@ -41,6 +50,24 @@ pub enum Refusal {
 
 /// How long a client should wait after a fault of ours.
 const RETRY: Duration = Duration::from_secs(1);
+
+impl Refusal {
+    /// A stable word for logs and metrics. Not for the wire: it tells revoked from expired.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Missing(_) => "missing",
+            Self::Rejected(rejection) | Self::Grant(rejection) => rejection.reason(),
+            Self::Malformed(_) => "malformed",
+            Self::OtherClaims => "other_claims",
+            Self::CrossSite => "cross_site",
+            Self::NoRefreshToken => "no_refresh_token",
+            Self::WrongCredentials => "wrong_credentials",
+            Self::Unreadable(_) => "unreadable",
+            Self::NotFound => "not_found",
+            Self::Unavailable { .. } => "unavailable",
+        }
+    }
+}
 
 impl From<Malformed> for Refusal {
     fn from(malformed: Malformed) -> Self {
@@ -54,6 +81,12 @@ impl From<Missing> for Refusal {
     }
 }
 
+impl From<Unreadable> for Refusal {
+    fn from(unreadable: Unreadable) -> Self {
+        Self::Unreadable(unreadable)
+    }
+}
+
 impl From<Rejection> for Refusal {
     fn from(rejection: Rejection) -> Self {
         Self::Rejected(rejection)
@@ -64,23 +97,37 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error {
             Error::Rejected(rejection) => Self::Rejected(rejection),
+            Error::NotFound(_) => Self::NotFound,
+            Error::Invalid(Invalid::Unwelcome) => Self::WrongCredentials,
             Error::Stale { retry_after } => Self::Unavailable { retry_after, source: error },
             source => Self::Unavailable { retry_after: RETRY, source },
         }
     }
 }
 
+/// The application's claims are too many, which is not the caller's matter.
+impl From<TooLong> for Refusal {
+    fn from(too_long: TooLong) -> Self {
+        Error::Internal(too_long.into()).into()
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing(_) => f.write_str("no access token was presented"),
-            Self::Rejected(rejection) => write!(f, "the access token is refused: {rejection}"),
+            Self::Missing(_) => f.write_str("no token was presented"),
+            Self::Rejected(rejection) => write!(f, "the token is refused: {rejection}"),
             Self::Malformed(malformed) => malformed.fmt(f),
             Self::OtherClaims => {
                 f.write_str("the access token is good, but its claims are not those that are read here")
             }
             Self::CrossSite => f.write_str("the request comes from another site"),
-            Self::Unavailable { .. } => f.write_str("the access token could not be checked"),
+            Self::Grant(rejection) => write!(f, "the refresh token is refused: {rejection}"),
+            Self::NoRefreshToken => f.write_str("no refresh token was presented"),
+            Self::WrongCredentials => f.write_str("the user did not prove who they are"),
+            Self::Unreadable(unreadable) => unreadable.fmt(f),
+            Self::NotFound => f.write_str("no such session"),
+            Self::Unavailable { .. } => f.write_str("the request could not be answered, whatever its token"),
         }
     }
 }
@@ -88,124 +135,17 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Rejected(rejection) => Some(rejection),
+            Self::Rejected(rejection) | Self::Grant(rejection) => Some(rejection),
             Self::Malformed(malformed) => Some(malformed),
+            Self::Unreadable(unreadable) => Some(unreadable),
             Self::Unavailable { source, .. } => Some(source),
-            Self::Missing(_) | Self::OtherClaims | Self::CrossSite => None,
+            Self::Missing(_)
+            | Self::OtherClaims
+            | Self::CrossSite
+            | Self::NoRefreshToken
+            | Self::WrongCredentials
+            | Self::NotFound => None,
         }
-    }
-}
-
-/// Travels in the extensions of a refusal's answer, for [`Reshape`](crate::Reshape).
-#[derive(Clone)]
-pub(crate) struct Told(pub(crate) Arc<Refusal>);
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        self.into_answer().map(Body::from)
-    }
-}
-
-/// What stands on the wire.
-struct Wire {
-    status: StatusCode,
-    /// Empty where none may be sent.
-    code: &'static str,
-    description: Cow<'static, str>,
-}
-
-impl Refusal {
-    /// The status of its answer.
-    pub fn status(&self) -> StatusCode {
-        self.wire().status
-    }
-
-    /// A stable word for logs and metrics. Not for the wire: it tells revoked from expired.
-    pub const fn reason(&self) -> &'static str {
-        match self {
-            Self::Missing(_) => "missing",
-            Self::Rejected(rejection) => rejection.reason(),
-            Self::Malformed(_) => "malformed",
-            Self::OtherClaims => "other_claims",
-            Self::CrossSite => "cross_site",
-            Self::Unavailable { .. } => "unavailable",
-        }
-    }
-
-    /// The answer, with a body that any service can turn into its own.
-    pub fn into_answer(self) -> http::Response<Bytes> {
-        let Wire { status, code, description } = self.wire();
-        let mut response = http::Response::new(Bytes::from(body(code, &description)));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        match &self {
-            Self::Unavailable { retry_after, source } => {
-                tracing::warn!(error = %source, "a token could not be checked");
-                // RFC 9110 §10.2.3: whole seconds, rounded up.
-                let secs = u64::try_from(retry_after.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1);
-                headers.insert(RETRY_AFTER, HeaderValue::from(secs));
-            }
-            // RFC 6750 §3.1 has no code for these, and another sign-in would not help.
-            Self::OtherClaims | Self::CrossSite => {}
-            Self::Missing(_) | Self::Rejected(_) | Self::Malformed(_) => {
-                if let Ok(challenge) = HeaderValue::try_from(challenge(code, &description)) {
-                    headers.insert(WWW_AUTHENTICATE, challenge);
-                }
-            }
-        }
-        response.extensions_mut().insert(Told(Arc::new(self)));
-        response
-    }
-
-    fn wire(&self) -> Wire {
-        let wire = |status, code, description: &'static str| Wire { status, code, description: description.into() };
-        match self {
-            Self::Missing(_) => wire(StatusCode::UNAUTHORIZED, "", "present an access token"),
-            Self::Malformed(malformed) => wire(StatusCode::BAD_REQUEST, "invalid_request", malformed.text()),
-            Self::OtherClaims => {
-                wire(StatusCode::FORBIDDEN, "access_denied", "the access token's claims do not open this route")
-            }
-            Self::CrossSite => wire(StatusCode::FORBIDDEN, "access_denied", "the request comes from another site"),
-            Self::Unavailable { .. } => wire(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "temporarily_unavailable",
-                "the check cannot be made at the moment; nothing is said about the token",
-            ),
-            Self::Rejected(rejection) => match rejection.public() {
-                Public::NoCredentials => wire(StatusCode::UNAUTHORIZED, "", "present an access token"),
-                Public::InsufficientScope => {
-                    wire(StatusCode::FORBIDDEN, "insufficient_scope", "the access token lacks a scope")
-                }
-                Public::NotFresh => wire(
-                    StatusCode::UNAUTHORIZED,
-                    "insufficient_user_authentication",
-                    "the sign-in is too long ago; sign in again",
-                ),
-                // RFC 6750 §3.1: one code for expired, revoked and malformed alike.
-                _ => {
-                    wire(StatusCode::UNAUTHORIZED, "invalid_token", "the access token is expired, revoked or malformed")
-                }
-            },
-        }
-    }
-}
-
-/// RFC 6750 §3.1: without credentials no error code. The texts are ours and hold no quote.
-fn challenge(code: &str, description: &str) -> String {
-    if code.is_empty() {
-        "Bearer realm=\"rescind\"".to_owned()
-    } else {
-        format!("Bearer realm=\"rescind\", error=\"{code}\", error_description=\"{description}\"")
-    }
-}
-
-fn body(code: &str, description: &str) -> String {
-    if code.is_empty() {
-        format!("{{\"error_description\":\"{description}\"}}")
-    } else {
-        format!("{{\"error\":\"{code}\",\"error_description\":\"{description}\"}}")
     }
 }
 
@@ -214,35 +154,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_credentials_carry_no_error_code() {
-        for refusal in [Refusal::Missing(Missing::Everything), Refusal::Rejected(Rejection::Missing)] {
-            let response = refusal.into_response();
-            assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
-            assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer realm=\"rescind\"");
-        }
-    }
-
-    #[test]
-    fn a_missing_scope_is_403_and_not_a_bad_token() {
-        let response = Refusal::Rejected(Rejection::InsufficientScope).into_response();
-        assert_eq!(response.status(), StatusCode::FORBIDDEN);
-        let challenge = response.headers()[WWW_AUTHENTICATE].to_str().unwrap();
-        assert!(challenge.starts_with("Bearer ") && challenge.contains("error=\"insufficient_scope\""), "{challenge}");
-    }
-
-    #[test]
-    fn a_fault_of_ours_is_never_401() {
-        let refusal = Refusal::from(Error::Stale { retry_after: Duration::from_millis(1200) });
-        let response = refusal.into_response();
-        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(response.headers()[RETRY_AFTER], "2");
-        assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
-    }
-
-    #[test]
     fn a_refusal_is_an_error_that_names_its_cause() {
         let refusal: Box<dyn std::error::Error + Send + Sync> = Refusal::Rejected(Rejection::Expired).into();
-        assert_eq!(refusal.to_string(), "the access token is refused: expired");
+        assert_eq!(refusal.to_string(), "the token is refused: expired");
         assert_eq!(refusal.source().map(ToString::to_string), Some("expired".to_owned()));
     }
 }

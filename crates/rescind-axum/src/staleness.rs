@@ -4,9 +4,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
-use rescind::Rescind;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use rescind::time::Timestamp;
+use rescind::{Live, Rescind};
 use tracing::warn;
 
 /// Says how old the view was that an answer comes from. **Units:** milliseconds.
@@ -14,13 +14,22 @@ pub const STALENESS: HeaderName = HeaderName::from_static("rescind-staleness-ms"
 /// The log says it at most this often: an outage makes every request stale.
 const QUIET_SECS: u64 = 10;
 
+/// Marks the answer of a handler that has checked a token itself, without a [`Guard`](crate::Guard), and says so in the
+/// log once in a while; nothing where the view was fresh.
+pub fn mark_staleness<C>(headers: &mut HeaderMap, rescind: &Rescind, live: &Live<C>) {
+    if let Some(age) = live.staleness() {
+        warn_of_staleness(rescind, age);
+        headers.insert(STALENESS, value(age));
+    }
+}
+
 /// The value of [`STALENESS`] for a view of this age.
-pub fn staleness_value(age: Duration) -> HeaderValue {
+pub(crate) fn value(age: Duration) -> HeaderValue {
     HeaderValue::from(millis(age))
 }
 
 /// Says in the log, once in a while, that an answer came from a stale view.
-pub fn warn_of_staleness(rescind: &Rescind, age: Duration) {
+pub(crate) fn warn_of_staleness(rescind: &Rescind, age: Duration) {
     if is_due(rescind.clock().wall()) {
         let age_ms = millis(age);
         warn!(age_ms, "served from a stale view, as on_stale allows: what was revoked since may still pass");

@@ -39,7 +39,7 @@ use rescind::{OnStale, Policy, Rescind};
 use tower_layer::Layer;
 
 pub use self::answer::GuardBody;
-pub(crate) use self::csrf::Csrf;
+use self::csrf::Csrf;
 pub use self::csrf::InvalidOrigin;
 pub use self::service::Guarded;
 use crate::TokensIn;

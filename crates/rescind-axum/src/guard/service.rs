@@ -14,7 +14,7 @@ use super::csrf::Site;
 use super::{Guard, GuardBody, Log, Need, Passed, Who};
 use crate::bearer::{Means, access_token};
 use crate::refusal::Refusal;
-use crate::staleness::{STALENESS, staleness_value, warn_of_staleness};
+use crate::staleness::{self, STALENESS, warn_of_staleness};
 
 /// A service behind a [`Guard`].
 #[derive(Clone)]
@@ -61,7 +61,7 @@ where
             parts.extensions.insert(Passed { tokens: guard.tokens, who });
             let mut response = inner.call(Request::from_parts(parts, body)).await?;
             if let Some(age) = stale {
-                response.headers_mut().insert(STALENESS, staleness_value(age));
+                response.headers_mut().insert(STALENESS, staleness::value(age));
             }
             Ok(GuardBody::inner(response))
         })
@@ -75,10 +75,8 @@ impl Guard {
             Err(_) if self.need == Need::Optional => return Ok(Who::Nobody),
             Err(missing) => return Err(missing.into()),
         };
-        if means == Means::Cookie
-            && self.csrf.site(&request.method, &request.uri, &request.headers).await == Site::Foreign
-        {
-            return Err(Refusal::CrossSite);
+        if means == Means::Cookie {
+            self.refuse_another_site(request).await?;
         }
         let who = match self.log {
             Log::Asked(policy) => {
@@ -92,6 +90,14 @@ impl Guard {
         };
         self.require(&who)?;
         Ok(who)
+    }
+
+    /// A cookie came along: whoever let the request be sent must be of this site.
+    pub(crate) async fn refuse_another_site(&self, request: &Parts) -> Result<(), Refusal> {
+        match self.csrf.site(&request.method, &request.uri, &request.headers).await {
+            Site::Own => Ok(()),
+            Site::Foreign => Err(Refusal::CrossSite),
+        }
     }
 
     /// RFC 6750 §3.1, RFC 9470 §3: a good token may still be too little.

@@ -1,32 +1,14 @@
-//! Bodies of requests, read strictly: at most 64 KiB in a bounded time, the right content type, an object where there is
-//! JSON, no member or parameter twice, none that is unknown. RFC 6749 §3.2 for forms. Knows no route.
+//! Bodies of requests, read strictly by the library's rules and in the time that the operator allows. Knows no route.
 
-use std::collections::BTreeMap;
-
-use axum::body::HttpBody;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
-use http::HeaderMap;
-use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use rescind_axum::body as library;
+pub(crate) use rescind_axum::body::{Form, Kind, json, kind};
 use serde::de::DeserializeOwned;
-use zeroize::Zeroizing;
 
 use super::error::Failure;
 use crate::app::App;
-
-/// No body is longer.
-pub(crate) const BODY_LIMIT: usize = 64 * 1024;
-
-/// What a body is said to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// `application/json`
-    Json,
-    /// `application/x-www-form-urlencoded`
-    Form,
-}
 
 /// A JSON body, as `T` says it. `T` should refuse unknown members.
 #[derive(Debug)]
@@ -36,10 +18,6 @@ pub(crate) struct StrictJson<T>(pub(crate) T);
 #[derive(Debug)]
 pub(crate) struct OptionalJson<T>(pub(crate) T);
 
-/// A form's parameters, none of them twice; a parameter without a value counts as left out (RFC 6749 §3.1).
-#[derive(Debug, Default)]
-pub(crate) struct Form(BTreeMap<String, String>);
-
 impl<T: DeserializeOwned> FromRequest<App> for StrictJson<T> {
     type Rejection = Failure;
 
@@ -48,7 +26,7 @@ impl<T: DeserializeOwned> FromRequest<App> for StrictJson<T> {
         if kind(&parts.headers)? != Some(Kind::Json) {
             return Err(Failure::invalid_request("send the body as Content-Type: application/json"));
         }
-        json(&read(body, app).await?).map(Self)
+        Ok(Self(json(&read(body, app).await?)?))
     }
 }
 
@@ -60,52 +38,18 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalJson<T> {
         let bytes = read(body, app).await?;
         match kind(&parts.headers)? {
             _ if bytes.is_empty() => Ok(Self(T::default())),
-            Some(Kind::Json) => json(&bytes).map(Self),
+            Some(Kind::Json) => Ok(Self(json(&bytes)?)),
             _ => Err(Failure::invalid_request("send the body as Content-Type: application/json")),
         }
     }
 }
 
-/// Reads a whole body. One that is said to be too long is refused from the request's head, so that no client that asks
-/// first (RFC 9110 §10.1.1: `Expect: 100-continue`) is told to send it.
+/// Reads a whole body.
 ///
 /// # Errors
 /// 413 above 64 KiB, 408 where it is not complete in time, 400 where it breaks off.
 pub(crate) async fn read(body: axum::body::Body, app: &App) -> Result<Bytes, Failure> {
-    let too_large = || Failure::too_large("a body has at most 64 KiB");
-    if body.size_hint().lower() > BODY_LIMIT as u64 {
-        return Err(too_large());
-    }
-    let collected = tokio::time::timeout(app.config.limits.body_timeout, Limited::new(body, BODY_LIMIT).collect());
-    match collected.await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Failure::invalid_request("the body broke off or is not framed as HTTP asks")),
-        Err(_) => Err(Failure::timeout("the body was not complete in time")),
-    }
-}
-
-/// What the body is said to be; `None` where nothing is said.
-///
-/// # Errors
-/// 400 for any other type, and for a header that comes twice.
-pub(crate) fn kind(headers: &HeaderMap) -> Result<Option<Kind>, Failure> {
-    let mut values = headers.get_all(CONTENT_TYPE).iter();
-    let (Some(value), None) = (values.next(), values.next()) else {
-        return if headers.contains_key(CONTENT_TYPE) {
-            Err(Failure::invalid_request("Content-Type came twice"))
-        } else {
-            Ok(None)
-        };
-    };
-    let essence = value.to_str().unwrap_or("").split(';').next().unwrap_or("").trim();
-    if essence.eq_ignore_ascii_case("application/json") {
-        Ok(Some(Kind::Json))
-    } else if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        Ok(Some(Kind::Form))
-    } else {
-        Err(Failure::invalid_request("Content-Type must be application/json or application/x-www-form-urlencoded"))
-    }
+    Ok(library::read(body, app.config.limits.body_timeout).await?)
 }
 
 /// Reads a request whose body must be a form.
@@ -120,163 +64,4 @@ pub(crate) async fn form(request: Request, app: &App) -> Result<(Parts, Form), F
         return Err(Failure::invalid_request("send a form: application/x-www-form-urlencoded"));
     }
     Ok((parts, Form::parse(&bytes)?))
-}
-
-/// Reads a JSON object as `T` says it. An array is refused first: it would pass for a struct with its members' values.
-///
-/// # Errors
-/// 400 that names the member and the place.
-pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
-    // RFC 8259 §2: blanks may stand in front.
-    if bytes.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) != Some(&b'{') {
-        return Err(Failure::invalid_request("the body is no JSON object"));
-    }
-    serde_json::from_slice(bytes).map_err(|error| Failure::invalid_request(describe(&error)))
-}
-
-/// A wrong value is not repeated: it may be a token or a password.
-fn describe(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let wrong_type = text.strip_prefix("invalid type: ").or_else(|| text.strip_prefix("invalid value: "));
-    match wrong_type.and_then(|rest| rest.rsplit_once("expected ")) {
-        Some((_, expected)) => format!("the JSON has a wrong type or value; expected {expected}"),
-        None if error.is_data() => text,
-        None => format!("not JSON: {text}"),
-    }
-}
-
-impl Form {
-    /// Reads a form.
-    ///
-    /// # Errors
-    /// 400 for a repeated parameter (RFC 6749 §3.2) or a text that is no UTF-8.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Failure> {
-        let wrong = || Failure::invalid_request("the form is not application/x-www-form-urlencoded in UTF-8");
-        if !is_text_when_decoded(bytes) {
-            return Err(wrong());
-        }
-        let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(bytes).map_err(|_| wrong())?;
-        let mut parameters = BTreeMap::new();
-        for (name, value) in pairs {
-            if parameters.contains_key(&name) {
-                // The name alone; a value may be a secret.
-                let name: String = name.chars().take(64).collect();
-                return Err(Failure::invalid_request(format!("parameter {name} came twice")));
-            }
-            parameters.insert(name, value);
-        }
-        Ok(Self(parameters))
-    }
-
-    /// A form from the members of a JSON object, all of which must be texts.
-    ///
-    /// # Errors
-    /// 400 for whatever is no object of texts, or has a member twice.
-    pub(crate) fn from_json(bytes: &[u8]) -> Result<Self, Failure> {
-        json::<UniqueTexts>(bytes).map(|texts| Self(texts.0))
-    }
-
-    /// The parameter's value.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
-    }
-
-    /// The parameter's value.
-    ///
-    /// # Errors
-    /// 400 where it is missing.
-    pub(crate) fn require(&self, name: &'static str) -> Result<&str, Failure> {
-        self.get(name).ok_or_else(|| Failure::invalid_request(format!("parameter {name} is missing")))
-    }
-}
-
-/// Whether a form is UTF-8 behind its `%`. The reader of forms would put a replacement where it is not.
-fn is_text_when_decoded(bytes: &[u8]) -> bool {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let mut decoded = Zeroizing::new(Vec::with_capacity(bytes.len()));
-    let mut rest = bytes;
-    while let [first, after @ ..] = rest {
-        let escaped = match rest {
-            [b'%', high, low, after @ ..] => digit(*high).zip(digit(*low)).map(|(high, low)| (high << 4 | low, after)),
-            _ => None,
-        };
-        let (byte, after) = escaped.unwrap_or((u32::from(*first), after));
-        decoded.push(u8::try_from(byte).unwrap_or_default());
-        rest = after;
-    }
-    std::str::from_utf8(&decoded).is_ok()
-}
-
-/// A JSON object of texts without a repeated member.
-struct UniqueTexts(BTreeMap<String, String>);
-
-impl<'de> serde::Deserialize<'de> for UniqueTexts {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> serde::de::Visitor<'de> for Members {
-            type Value = UniqueTexts;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object of texts")
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<UniqueTexts, A::Error> {
-                let mut members = BTreeMap::new();
-                while let Some((name, value)) = map.next_entry::<String, String>()? {
-                    if members.insert(name, value).is_some() {
-                        return Err(serde::de::Error::custom("a member came twice"));
-                    }
-                }
-                Ok(UniqueTexts(members))
-            }
-        }
-        deserializer.deserialize_map(Members)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_no_object_is_refused_and_blanks_before_one_are_not() {
-        type Members = BTreeMap<String, String>;
-        assert!(json::<Members>(b" \r\n\t{\"a\":\"1\"}").is_ok());
-        for other in [&b"[]"[..], b"null", b"\"{}\"", b"", b" ", b"1", b"\x0c{}"] {
-            assert!(json::<Members>(other).is_err(), "{other:?}");
-        }
-    }
-
-    #[test]
-    fn a_repeated_parameter_is_refused() {
-        assert!(Form::parse(b"a=1&b=2&a=1").is_err());
-        assert!(Form::from_json(br#"{"a":"1","a":"1"}"#).is_err());
-        assert_eq!(Form::parse(b"a=1&b=").unwrap().get("b"), None);
-    }
-
-    #[test]
-    fn a_form_that_is_no_text_is_refused() {
-        for bytes in [&b"a=%ff%fe"[..], b"%c3=1", b"a=%c3&b=%a4", b"a=\xff"] {
-            assert!(Form::parse(bytes).is_err(), "{bytes:?}");
-        }
-        for (bytes, value) in
-            [(&b"a=%C3%a4"[..], "\u{e4}"), (b"a=100%", "100%"), (b"a=%zz", "%zz"), (b"a=%EF%BF%BD", "\u{fffd}")]
-        {
-            assert_eq!(Form::parse(bytes).unwrap().get("a"), Some(value));
-        }
-    }
-
-    #[test]
-    fn a_wrong_value_is_not_repeated() {
-        #[derive(Debug, serde::Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Body {
-            #[expect(dead_code, reason = "only read")]
-            count: u32,
-        }
-        let error = serde_json::from_str::<Body>(r#"{"count":"hunter2"}"#).unwrap_err();
-        assert!(!describe(&error).contains("hunter2"));
-        let error = serde_json::from_str::<Body>(r#"{"cuont":1}"#).unwrap_err();
-        assert!(describe(&error).contains("cuont"));
-    }
 }

@@ -13,6 +13,8 @@ use rescind::log::Entry;
 use rescind::rejection::{Public, Rejection};
 use rescind::store::StoreError;
 use rescind::{Error, Invalid};
+use rescind_axum::cookies::TooLong;
+use rescind_axum::{Malformed, Refusal, Unreadable, plain};
 use serde_json::{Map, Value, json};
 use tracing::{error, warn};
 
@@ -109,22 +111,9 @@ impl Failure {
         }
     }
 
-    /// 400 `invalid_request` for credentials that cannot be read (RFC 6750 §3.1).
-    pub(crate) fn malformed(description: &'static str) -> Self {
-        Self::invalid_request(description).bearer(Some("invalid_request"))
-    }
-
     /// 401 `invalid_token` for a bearer token that is none of the access tokens, such as the admin token.
     pub(crate) fn bad_credential() -> Self {
         Self { reason: Some(Reason("bad_credential")), ..Self::invalid_token() }
-    }
-
-    /// 401 `invalid_token` for a token of either kind that stood for the caller and is refused.
-    pub(crate) fn refused_credential(rejection: Rejection) -> Self {
-        match rejection.public() {
-            Public::NoCredentials => Self::rejected(rejection),
-            _ => Self::invalid_token().because(rejection),
-        }
     }
 
     /// 400 `invalid_grant`, or `invalid_scope`: a refresh token is refused at the token endpoint (RFC 6749 §5.2), a revoked
@@ -169,7 +158,7 @@ impl Failure {
     }
 
     fn because(self, rejection: Rejection) -> Self {
-        metrics::counter!("rescind_refusals_total", "reason" => rejection.reason()).increment(1);
+        count(rejection);
         Self { reason: Some(Reason(rejection.reason())), ..self }
     }
 
@@ -265,6 +254,30 @@ impl From<Invalid> for Failure {
     }
 }
 
+impl From<Unreadable> for Failure {
+    fn from(unreadable: Unreadable) -> Self {
+        match unreadable {
+            Unreadable::TooLong => Self::too_large(unreadable.to_string()),
+            Unreadable::TooSlow => Self::timeout(unreadable.to_string()),
+            unreadable => Self::invalid_request(unreadable.to_string()),
+        }
+    }
+}
+
+impl From<Malformed> for Failure {
+    fn from(malformed: Malformed) -> Self {
+        let failure = Self::invalid_request(malformed.text());
+        if malformed.is_of_header() { failure.bearer(Some("invalid_request")) } else { failure }
+    }
+}
+
+/// No browser would keep the cookie: the claims are too many, which is not the caller's matter.
+impl From<TooLong> for Failure {
+    fn from(too_long: TooLong) -> Self {
+        Error::Internal(too_long.into()).into()
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::store(&error)
@@ -288,6 +301,22 @@ impl IntoResponse for Failure {
     }
 }
 
+/// An answer of the library's own routes: as it is, with its reason for the log and the count of refusals.
+pub(crate) fn noted(refusal: &Refusal, mut answer: Response) -> Response {
+    let rejection = match refusal {
+        Refusal::Missing(_) => Rejection::Missing,
+        Refusal::Rejected(rejection) => *rejection,
+        _ => return answer,
+    };
+    count(rejection);
+    answer.extensions_mut().insert(Reason(rejection.reason()));
+    answer
+}
+
+fn count(rejection: Rejection) {
+    metrics::counter!("rescind_refusals_total", "reason" => rejection.reason()).increment(1);
+}
+
 fn newest_json(entry: &Entry) -> Value {
     json!({
         "seq": entry.seq.get(),
@@ -298,23 +327,6 @@ fn newest_json(entry: &Entry) -> Value {
     })
 }
 
-/// RFC 6749 §5.2: `error_description` stays inside %x20-21 / %x23-5B / %x5D-7E.
-fn plain(description: &str) -> String {
-    let allowed = |c: char| matches!(c, ' '..='!' | '#'..='[' | ']'..='~');
-    description
-        .chars()
-        .map(|c| {
-            if allowed(c) {
-                c
-            } else if c == '"' {
-                '\''
-            } else {
-                '?'
-            }
-        })
-        .collect()
-}
-
 /// RFC 9110 §10.2.3: whole seconds, rounded up, so that nobody comes too early.
 fn seconds(wait: Duration) -> HeaderValue {
     HeaderValue::from(wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX).max(1))
@@ -323,11 +335,6 @@ fn seconds(wait: Duration) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_description_cannot_leave_its_quotes() {
-        assert_eq!(plain("a\"b\\c\r\nd\u{e9}"), "a'b?c??d?");
-    }
 
     #[test]
     fn no_credentials_carry_no_error_code() {

@@ -4,7 +4,6 @@ pub(crate) mod admin;
 pub(crate) mod body;
 pub(crate) mod caller;
 pub(crate) mod client;
-pub(crate) mod cookies;
 pub(crate) mod error;
 pub(crate) mod forwarded;
 pub(crate) mod listen;
@@ -12,7 +11,6 @@ mod places;
 pub(crate) mod public;
 pub(crate) mod record;
 pub(crate) mod segment;
-pub(crate) mod staleness;
 mod stall;
 pub(crate) mod token_pair;
 

@@ -55,7 +55,7 @@ pub(super) async fn open(State(app): State<App>, query: Query, StrictJson(reques
         })
         .await?;
     info!(session = %pair.session_id, %client, "session opened for a trusted backend");
-    Ok(token_pair::in_body(&pair))
+    Ok(token_pair::in_body(pair))
 }
 
 /// The class that was asked for, else the client's own. A client that cannot prove itself has to rotate (RFC 9700 §2.2.2).

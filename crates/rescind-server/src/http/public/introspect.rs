@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use rescind::session::Session;
 use rescind::{Introspection, Live};
+use rescind_axum::mark_staleness;
 use serde_json::{Map, Value, json};
 
 use crate::app::App;
@@ -14,23 +15,23 @@ use crate::http::body::{self, Form};
 use crate::http::caller;
 use crate::http::client::Client;
 use crate::http::error::{Answer, Failure, TriedHeader};
-use crate::http::staleness;
 use crate::http::token_pair;
 
 /// Says what a token is worth now.
 pub(super) async fn submit(State(app): State<App>, request: Request) -> Answer {
     let (parts, form) = body::form(request, &app).await?;
     authorize(&app, &parts.headers, &form)?;
+    let mut headers = HeaderMap::new();
     let body = match app.rescind.introspect(form.require("token")?).await? {
         // §2.2: nothing else, whatever the reason.
         Introspection::Inactive => json!({ "active": false }),
         Introspection::Access(live) => {
-            staleness::note(&app, &parts.extensions, live.staleness());
+            mark_staleness(&mut headers, &app.rescind, &live);
             access(&live)?
         }
         Introspection::Refresh(session) => refresh(&app, &session),
     };
-    let mut response: Response = Json(body).into_response();
+    let mut response: Response = (headers, Json(body)).into_response();
     token_pair::never_stored(&mut response);
     Ok(response)
 }

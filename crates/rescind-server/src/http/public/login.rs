@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use rescind::id::ClientId;
 use rescind::log::Scope;
 use rescind::{LogoutScope, OpenSession, Revoke, TokenPair};
+use rescind_axum::cookies::{self, Cookies};
 use serde::Deserialize;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
@@ -17,7 +18,6 @@ use zeroize::Zeroizing;
 use super::home;
 use crate::app::App;
 use crate::http::body::{self, Form, Kind, StrictJson};
-use crate::http::cookies;
 use crate::http::error::{Answer, Failure};
 use crate::http::forwarded;
 use crate::http::token_pair;
@@ -54,7 +54,7 @@ pub(super) async fn submit(
         Some(Kind::Json) => {
             let agent = device(request.headers());
             let StrictJson(sign_in) = StrictJson::from_request(request, &app).await?;
-            open(&app, client, sign_in, agent).await.map(|pair| token_pair::in_body(&pair))
+            open(&app, client, sign_in, agent).await.map(token_pair::in_body)
         }
         Some(Kind::Form) => by_form(&app, client, request).await,
         None => Err(Failure::invalid_request("Content-Type is missing; send application/json or a form")),
@@ -75,7 +75,7 @@ async fn by_form(app: &App, from: IpAddr, request: Request) -> Answer {
         Ok(pair) => {
             end_former(app, &parts.headers).await;
             let mut response = Redirect::to("/").into_response();
-            cookies::set(response.headers_mut(), &pair);
+            Cookies::new().set(response.headers_mut(), &pair)?;
             token_pair::never_stored(&mut response);
             Ok(response)
         }
@@ -94,7 +94,7 @@ async fn by_form(app: &App, from: IpAddr, request: Request) -> Answer {
 
 /// OWASP ASVS 7.2.4: whoever signs in over an old session leaves it behind. It may be dead already, so no answer counts.
 async fn end_former(app: &App, headers: &HeaderMap) {
-    let (Ok(Some(former)), Ok(actor)) = (cookies::find(headers, cookies::REFRESH), super::actor("sign-in")) else {
+    let (Ok(Some(former)), Ok(actor)) = (cookies::cookie(headers, cookies::REFRESH), super::actor("sign-in")) else {
         return;
     };
     if let Err(error) = app.rescind.logout(former, LogoutScope::Session, actor).await {

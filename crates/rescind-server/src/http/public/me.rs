@@ -1,12 +1,15 @@
 //! `GET /me`: the caller's claims. The text of the token's payload is the answer: nothing is parsed or written again.
 
 use axum::body::Body;
+use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use rescind::Live;
+use rescind_axum::mark_staleness;
 
+use crate::app::App;
 use crate::http::caller::Caller;
 
 /// The payload of a token, shared with the cache of verified tokens.
@@ -19,10 +22,11 @@ impl AsRef<[u8]> for Payload {
 }
 
 /// **Cost:** one check; no store access, no copy of the payload.
-pub(super) async fn claims(Caller(live): Caller) -> Response {
-    let mut response = Response::new(Body::from(Bytes::from_owner(Payload(live))));
+pub(super) async fn claims(State(app): State<App>, Caller(live): Caller) -> Response {
+    let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
+    mark_staleness(headers, &app.rescind, &live);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    response.map(|_| Body::from(Bytes::from_owner(Payload(live))))
 }

@@ -1,24 +1,23 @@
-//! The public listener's routes. Each file owns one route's rules; which path leads to which stands here.
+//! The public listener's routes. Each file owns one route's rules; which path leads to which stands here. `/logout` and
+//! `/sessions` are the library's.
 
 mod health;
 mod home;
 mod introspect;
 mod login;
-mod logout;
 mod me;
 mod metadata;
 mod revoke;
-mod sessions;
 mod token;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{get, post};
 use rescind::log::Text;
+use rescind_axum::{Cookies, Reshape, Routes};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-use super::error::{Answer, Failure};
-use super::staleness;
+use super::error::{Answer, Failure, noted};
 use crate::app::App;
 
 /// The public routes.
@@ -26,16 +25,14 @@ pub(crate) fn routes(app: App) -> Router {
     // What a browser's cookie can change is refused from other sites; the rest knows no cookie.
     let changes = Router::new()
         .route("/login", get(login::page).post(login::submit))
-        .route("/logout", post(logout::submit))
         .route("/oauth/token", post(token::submit))
-        .route("/sessions/{sid}", delete(sessions::end))
+        .merge(ready_made(&app))
         .layer(csrf(app.rescind.issuer()));
     let mut router = Router::new()
         .route("/", get(home::page))
         .route("/rescind.css", get(home::style))
         .route("/oauth/revoke", post(revoke::submit))
         .route("/oauth/introspect", post(introspect::submit))
-        .route("/sessions", get(sessions::list))
         .route("/me", get(me::claims))
         .route("/.well-known/jwks.json", get(metadata::jwks))
         .route("/.well-known/oauth-authorization-server", get(metadata::server))
@@ -47,24 +44,41 @@ pub(crate) fn routes(app: App) -> Router {
     if let Some(path) = metadata::path_of(app.rescind.issuer()) {
         router = router.route(&path, get(metadata::server));
     }
-    staleness::marking(router.merge(changes), app.rescind.settings().on_stale)
+    router
+        .merge(changes)
         .fallback(super::no_such_route)
         .method_not_allowed_fallback(super::no_such_method)
         .with_state(app)
 }
 
+/// The library's routes. Refreshing is not among them: the token endpoint asks confidential clients for their proof.
+fn ready_made(app: &App) -> Router<App> {
+    let routes = Routes::new(&app.rescind)
+        .cookies(Cookies::new())
+        .after_logout("/")
+        .patience(app.config.limits.body_timeout)
+        .without_refresh();
+    let routes = match own_origin(app.rescind.issuer()).map(|origin| routes.clone().trust_origin(&origin)) {
+        Some(Ok(trusting)) => trusting,
+        Some(Err(_)) | None => routes,
+    };
+    routes.into_router().layer(Reshape::new(noted))
+}
+
 /// `Sec-Fetch-Site` first, else `Origin` against `Host` or the issuer: a proxy in front may have changed `Host`.
 fn csrf(issuer: &str) -> CsrfLayer<fn(ProtectionError) -> Response> {
-    let origin = issuer.parse::<http::Uri>().ok().and_then(|uri| {
-        let (scheme, authority) = (uri.scheme_str()?.to_owned(), uri.authority()?.to_string());
-        Some(format!("{scheme}://{authority}"))
-    });
     let layer = CsrfLayer::new();
-    let layer = match origin.map(|origin| layer.clone().add_trusted_origin(origin)) {
+    let layer = match own_origin(issuer).map(|origin| layer.clone().add_trusted_origin(origin)) {
         Some(Ok(trusting)) => trusting,
         Some(Err(_)) | None => layer,
     };
     layer.with_rejection_response(cross_site as fn(ProtectionError) -> Response)
+}
+
+fn own_origin(issuer: &str) -> Option<String> {
+    let uri = issuer.parse::<http::Uri>().ok()?;
+    let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+    Some(format!("{scheme}://{authority}"))
 }
 
 fn cross_site(_: ProtectionError) -> Response {

@@ -6,13 +6,13 @@ use http::StatusCode;
 use rescind::id::ClientId;
 use rescind::rejection::Rejection;
 use rescind::{Error, Refresh};
+use rescind_axum::cookies;
 use tracing::warn;
 
 use super::login::CLIENT;
 use crate::app::App;
 use crate::http::body::{self, Form, Kind};
 use crate::http::client::Client;
-use crate::http::cookies;
 use crate::http::error::{Answer, Failure, TriedHeader};
 use crate::http::token_pair;
 
@@ -31,7 +31,7 @@ pub(super) async fn submit(State(app): State<App>, request: Request) -> Answer {
         return Err(Failure::new(StatusCode::BAD_REQUEST, "unsupported_grant_type", problem));
     }
     let client = Client::of(&parts.headers, &form, &app.config.clients)?;
-    let (in_body, in_cookie) = (form.get("refresh_token"), cookies::find(&parts.headers, cookies::REFRESH)?);
+    let (in_body, in_cookie) = (form.get("refresh_token"), cookies::cookie(&parts.headers, cookies::REFRESH)?);
     if client == Client::Unnamed {
         refuse_unproven(&app, in_body.or(in_cookie)).await?;
     }
@@ -40,9 +40,9 @@ pub(super) async fn submit(State(app): State<App>, request: Request) -> Answer {
         (Some(_), Some(_)) => {
             Err(Failure::invalid_request("a refresh token came in the body and in a cookie; send one of them"))
         }
-        (Some(token), None) => refreshed(&app, token, refresh).await.map(|pair| token_pair::in_body(&pair)),
+        (Some(token), None) => refreshed(&app, token, refresh).await.map(token_pair::in_body),
         // A failure does not clear the cookies: another tab may have won the race and set good ones.
-        (None, Some(token)) => refreshed(&app, token, refresh).await.map(|pair| token_pair::in_cookies(&pair)),
+        (None, Some(token)) => refreshed(&app, token, refresh).await.and_then(token_pair::in_cookies),
         (None, None) => Err(Failure::invalid_request("parameter refresh_token is missing")),
     }
 }
