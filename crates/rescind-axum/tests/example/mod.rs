@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly, their helpers too")]
 #![allow(clippy::allow_attributes, reason = "an expectation would be unfulfilled in the files that use everything")]
 
+pub mod workshop;
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
