@@ -1,5 +1,7 @@
 //! What the example programs share: their command line, where they keep their data, and how they serve. Owns nothing of
 //! tokens; an application has its own in place of this.
+#![allow(dead_code, reason = "each example uses its own part")]
+#![allow(clippy::allow_attributes, reason = "an expectation would be unfulfilled in the examples that use everything")]
 
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,11 +18,11 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What can go wrong in an example, told and ended with.
-pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// The command line of every example.
 #[derive(Debug, Parser)]
-pub struct Options {
+pub(crate) struct Options {
     /// Where to listen [default: 127.0.0.1 and the port of the example's document]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
@@ -33,21 +35,21 @@ pub struct Options {
 }
 
 /// An example that is about to run.
-pub struct Stage {
+pub(crate) struct Stage {
     /// The listener, bound already: its port is known also where 0 was asked for.
-    pub listener: TcpListener,
+    pub(crate) listener: TcpListener,
     /// Where it is reached: `http://` and the listener's address.
-    pub url: String,
+    pub(crate) url: String,
     /// The folder of keys and database.
-    pub data: PathBuf,
+    pub(crate) data: PathBuf,
     /// Where sessions and revocations are kept.
-    pub store: Arc<dyn Store>,
+    pub(crate) store: Arc<dyn Store>,
     /// The one secret.
-    pub root: RootSecret,
+    pub(crate) root: RootSecret,
 }
 
 /// Reads the command line, makes the data folder, opens the store, and binds the listener.
-pub async fn stage(name: &str, port: u16) -> Outcome<Stage> {
+pub(crate) async fn stage(name: &str, port: u16) -> Outcome<Stage> {
     tracing_subscriber::fmt().with_env_filter("info").with_writer(std::io::stderr).init();
     let options = Options::parse();
     let data = options.data.unwrap_or_else(|| PathBuf::from(format!("{name}-data")));
@@ -75,7 +77,7 @@ async fn open(url: Option<&str>, data: &Path) -> Outcome<Arc<dyn Store>> {
 }
 
 /// Serves until the process is told to stop; what is acknowledged is durable before.
-pub async fn serve(listener: TcpListener, app: Router, rescind: Rescind) -> Outcome {
+pub(crate) async fn serve(listener: TcpListener, app: Router, rescind: Rescind) -> Outcome {
     println!("listening on http://{}", listener.local_addr()?);
     let mut term = signal(SignalKind::terminate())?;
     let told = async move {
