@@ -25,6 +25,7 @@ pub mod id;
 pub mod keys;
 pub mod log;
 pub mod position;
+pub mod provider_token;
 pub mod random;
 pub mod refresh_token;
 pub mod rejection;
