@@ -33,6 +33,8 @@ mod bearer;
 pub mod cookies;
 mod guard;
 mod live;
+#[cfg(feature = "oidc")]
+pub mod oidc;
 mod refusal;
 mod reshape;
 mod staleness;
