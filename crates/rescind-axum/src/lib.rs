@@ -35,6 +35,8 @@ pub mod body;
 pub mod cookies;
 mod guard;
 mod live;
+#[cfg(feature = "oidc")]
+pub mod oidc;
 mod refusal;
 mod reshape;
 #[cfg(feature = "routes")]

@@ -53,6 +53,7 @@ pub mod keys;
 pub mod log;
 pub mod manual;
 pub mod position;
+pub mod provider_token;
 pub mod random;
 pub mod refresh_token;
 pub mod rejection;

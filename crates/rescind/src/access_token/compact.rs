@@ -15,19 +15,19 @@ const SIGNATURE_MAX: usize = 1024;
 
 /// A token cut at its two dots; nothing is decoded.
 #[derive(Clone, Copy)]
-pub(super) struct Compact<'a> {
-    pub(super) header: &'a str,
-    pub(super) payload: &'a str,
-    pub(super) signature: &'a str,
+pub(crate) struct Compact<'a> {
+    pub(crate) header: &'a str,
+    pub(crate) payload: &'a str,
+    pub(crate) signature: &'a str,
     /// Header, dot, payload: what the signature is over.
-    pub(super) signed: &'a str,
+    pub(crate) signed: &'a str,
 }
 
 impl<'a> Compact<'a> {
     /// Cuts a text.
     ///
     /// **Cost:** no allocation, whatever the text holds.
-    pub(super) fn split(text: &'a str) -> Result<Self, Rejection> {
+    pub(crate) fn split(text: &'a str) -> Result<Self, Rejection> {
         if text.len() > TOKEN_MAX {
             return Err(Rejection::TooLong);
         }
@@ -42,13 +42,13 @@ impl<'a> Compact<'a> {
 }
 
 /// A decoded signature, on the stack.
-pub(super) struct SignatureBytes {
+pub(crate) struct SignatureBytes {
     bytes: [u8; SIGNATURE_MAX],
     length: usize,
 }
 
 impl SignatureBytes {
-    pub(super) fn decode(part: &str) -> Result<Self, Rejection> {
+    pub(crate) fn decode(part: &str) -> Result<Self, Rejection> {
         let mut bytes = [0; SIGNATURE_MAX];
         // No key's signature is that long, so it is wrong, whatever it encodes.
         if part.len() > SIGNATURE_MAX.div_ceil(3) * 4 {
@@ -58,13 +58,13 @@ impl SignatureBytes {
         Ok(Self { bytes, length })
     }
 
-    pub(super) fn as_slice(&self) -> &[u8] {
+    pub(crate) fn as_slice(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 }
 
 /// Decodes a part. Strict: no padding, no blank, no character outside of the alphabet, no stray bits in the last one.
-pub(super) fn decode(part: &str) -> Result<Vec<u8>, Rejection> {
+pub(crate) fn decode(part: &str) -> Result<Vec<u8>, Rejection> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| Rejection::BadEncoding)
 }
 

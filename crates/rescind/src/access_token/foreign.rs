@@ -82,7 +82,7 @@ impl ForeignIssuer {
     /// # Errors
     /// The first [`Rejection`] that applies. [`Rejection::UnknownKey`] says that another issuer may be meant.
     pub fn verify(&self, token: Unverified<'_>, now: Timestamp) -> Result<ForeignVerified, Rejection> {
-        let (payload, key) = token.authenticate(self.typ, self)?;
+        let (payload, key) = token.authenticate(self.typ.into(), self)?;
         let claims = Claims::read(&payload, Vocabulary::FOREIGN)?;
         self.expected.origin(&claims)?;
         let bad = |claim| move |_| Rejection::BadClaim(claim);

@@ -21,37 +21,66 @@ pub enum TypPolicy {
     AnyJwt,
 }
 
-/// What verification needs of a header.
-pub(super) struct Header<'a> {
-    pub(super) algorithm: Algorithm,
-    pub(super) kid: Cow<'a, str>,
+/// The `typ` rule of every kind of token that is verified here. Which kinds exclude each other is read off from
+/// [`passes`] (RFC 8725 §3.12).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TypRule {
+    /// `at+jwt` only.
+    Access,
+    /// `at+jwt`, `JWT` or none.
+    AnyAccess,
+    /// `JWT` or none.
+    Id,
+    /// `logout+jwt`, `JWT` or none.
+    Logout,
 }
 
-/// Reads a header.
-pub(super) fn read_header(json: &str, policy: TypPolicy) -> Result<Header<'_>, Rejection> {
+impl From<TypPolicy> for TypRule {
+    fn from(policy: TypPolicy) -> Self {
+        match policy {
+            TypPolicy::AccessToken => Self::Access,
+            TypPolicy::AnyJwt => Self::AnyAccess,
+        }
+    }
+}
+
+/// What verification needs of a header.
+pub(crate) struct Header<'a> {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) kid: Option<Cow<'a, str>>,
+}
+
+/// Reads a header. A wrong `typ` is [`Rejection::NotAccessToken`], whatever kind was expected.
+pub(crate) fn read_header(json: &str, rule: TypRule) -> Result<Header<'_>, Rejection> {
     let mut read = Read::default();
     read_object(json, &mut read)?;
     if read.forbidden {
         return Err(Rejection::ForbiddenHeader);
     }
     let typ_passes = match read.typ {
-        None => policy == TypPolicy::AnyJwt,
-        Some(typ) => passes(&typ, policy),
+        None => rule != TypRule::Access,
+        Some(typ) => passes(&typ, rule),
     };
     if !typ_passes {
         return Err(Rejection::NotAccessToken);
     }
     let algorithm = read.alg.and_then(|alg| Algorithm::from_name(&alg)).ok_or(Rejection::WrongAlgorithm)?;
-    Ok(Header { algorithm, kid: read.kid.ok_or(Rejection::UnknownKey)? })
+    Ok(Header { algorithm, kid: read.kid })
 }
 
 /// RFC 7515 §4.1.9: a `typ` without "/" stands for `application/…`; media types compare case-insensitively.
-fn passes(typ: &str, policy: TypPolicy) -> bool {
+fn passes(typ: &str, rule: TypRule) -> bool {
     let subtype = match typ.split_at_checked("application/".len()) {
         Some((prefix, rest)) if prefix.eq_ignore_ascii_case("application/") => rest,
         _ => typ,
     };
-    subtype.eq_ignore_ascii_case("at+jwt") || (policy == TypPolicy::AnyJwt && subtype.eq_ignore_ascii_case("jwt"))
+    let named: &[&str] = match rule {
+        TypRule::Access => &["at+jwt"],
+        TypRule::AnyAccess => &["at+jwt", "jwt"],
+        TypRule::Id => &["jwt"],
+        TypRule::Logout => &["logout+jwt", "jwt"],
+    };
+    named.iter().any(|name| subtype.eq_ignore_ascii_case(name))
 }
 
 #[derive(Default)]
@@ -103,7 +132,7 @@ mod tests {
     use super::*;
 
     fn rejection(json: &str) -> Option<Rejection> {
-        read_header(json, TypPolicy::AccessToken).err()
+        read_header(json, TypRule::Access).err()
     }
 
     #[test]
@@ -117,9 +146,25 @@ mod tests {
             assert_eq!(rejection(&header), Some(Rejection::NotAccessToken), "{typ}");
         }
         assert_eq!(rejection(r#"{"alg":"EdDSA","kid":"k"}"#), Some(Rejection::NotAccessToken));
-        assert!(read_header(r#"{"alg":"EdDSA","kid":"k","typ":"JWT"}"#, TypPolicy::AnyJwt).is_ok());
-        assert!(read_header(r#"{"alg":"EdDSA","kid":"k"}"#, TypPolicy::AnyJwt).is_ok());
-        assert!(read_header(r#"{"alg":"EdDSA","kid":"k","typ":"logout+jwt"}"#, TypPolicy::AnyJwt).is_err());
+        assert!(read_header(r#"{"alg":"EdDSA","kid":"k","typ":"JWT"}"#, TypRule::AnyAccess).is_ok());
+        assert!(read_header(r#"{"alg":"EdDSA","kid":"k"}"#, TypRule::AnyAccess).is_ok());
+        assert!(read_header(r#"{"alg":"EdDSA","kid":"k","typ":"logout+jwt"}"#, TypRule::AnyAccess).is_err());
+    }
+
+    #[test]
+    fn each_kind_has_its_own_typ_and_no_access_token_passes_as_another_kind() {
+        let passes = |typ: &str, rule| read_header(&format!(r#"{{"alg":"ES256","typ":"{typ}"}}"#), rule).is_ok();
+        let rules = [TypRule::Access, TypRule::Id, TypRule::Logout];
+        for (typ, expected) in [
+            ("at+jwt", [true, false, false]),
+            ("JWT", [false, true, true]),
+            ("logout+jwt", [false, false, true]),
+            ("secevent+jwt", [false, false, false]),
+            ("statuslist+jwt", [false, false, false]),
+            ("token-introspection+jwt", [false, false, false]),
+        ] {
+            assert_eq!(rules.map(|rule| passes(typ, rule)), expected, "{typ}");
+        }
     }
 
     #[test]

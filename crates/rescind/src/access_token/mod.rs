@@ -27,6 +27,7 @@ pub use unverified::Unverified;
 pub use verified::Verified;
 
 pub(crate) use cache::{TokenCache, Weighed};
-pub(crate) use header::header_segment;
+pub(crate) use compact::{Compact, SignatureBytes, decode};
+pub(crate) use header::{TypRule, header_segment, read_header};
 pub(crate) use strict_json::without_duplicates;
 pub(crate) use unverified::KeySource;

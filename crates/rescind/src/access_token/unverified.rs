@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::compact::{Compact, SignatureBytes, decode};
 use super::expectations::{Expectations, Expiry};
-use super::header::{TypPolicy, read_header};
+use super::header::{TypRule, read_header};
 use super::verified::Verified;
 use crate::keys::{KeyRing, VerifyingKey};
 use crate::rejection::Rejection;
@@ -50,7 +50,7 @@ impl<'a> Unverified<'a> {
     /// # Errors
     /// The first [`Rejection`] that applies.
     pub fn verify(self, expected: &Expectations, keys: &KeyRing, now: Timestamp) -> Result<Verified, Rejection> {
-        let (payload, key) = self.authenticate(TypPolicy::AccessToken, keys)?;
+        let (payload, key) = self.authenticate(TypRule::Access, keys)?;
         Verified::read(payload, key, expected, now, Expiry::Matters)
     }
 
@@ -65,21 +65,21 @@ impl<'a> Unverified<'a> {
         keys: &KeyRing,
         now: Timestamp,
     ) -> Result<Verified, Rejection> {
-        let (payload, key) = self.authenticate(TypPolicy::AccessToken, keys)?;
+        let (payload, key) = self.authenticate(TypRule::Access, keys)?;
         Verified::read(payload, key, expected, now, Expiry::Ignored)
     }
 
     /// Checks header, key and signature; returns the payload that was signed and the key that signed it.
     pub(super) fn authenticate<K: KeySource>(
         self,
-        policy: TypPolicy,
+        rule: TypRule,
         keys: &K,
     ) -> Result<(String, &VerifyingKey), Rejection> {
         let parts = self.parts;
         // A header that we issue ourselves needs no reading: equal bytes, equal meaning.
         let key = match keys.by_header(parts.header) {
             Some(key) => key,
-            None => Self::named_key(parts.header, policy, keys)?,
+            None => Self::named_key(parts.header, rule, keys)?,
         };
         let payload = decode(parts.payload)?;
         let signature = SignatureBytes::decode(parts.signature)?;
@@ -89,14 +89,10 @@ impl<'a> Unverified<'a> {
         String::from_utf8(payload).map(|payload| (payload, key)).map_err(|_| Rejection::BadJson)
     }
 
-    fn named_key<'k, K: KeySource>(
-        segment: &str,
-        policy: TypPolicy,
-        keys: &'k K,
-    ) -> Result<&'k VerifyingKey, Rejection> {
+    fn named_key<'k, K: KeySource>(segment: &str, rule: TypRule, keys: &'k K) -> Result<&'k VerifyingKey, Rejection> {
         let json = String::from_utf8(decode(segment)?).map_err(|_| Rejection::BadJson)?;
-        let header = read_header(&json, policy)?;
-        let key = keys.by_kid(&header.kid)?;
+        let header = read_header(&json, rule)?;
+        let key = keys.by_kid(&header.kid.ok_or(Rejection::UnknownKey)?)?;
         // RFC 8725 §3.1: the key says which algorithm is used, the header may only agree.
         if key.algorithm() == header.algorithm { Ok(key) } else { Err(Rejection::WrongAlgorithm) }
     }

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use super::header::TypPolicy;
+use super::header::TypRule;
 use super::unverified::{KeySource, Unverified};
 use crate::id::KeyId;
 use crate::keys::{Algorithm, JwkSet, SigningKey, VerifyingKey};
@@ -64,7 +64,7 @@ fn secret_of(jwk: &Value) -> Option<VerifyingKey> {
 }
 
 fn passes(keys: &Keys, jws: &str) -> bool {
-    Unverified::parse(jws).and_then(|token| token.authenticate(TypPolicy::AnyJwt, keys)).is_ok()
+    Unverified::parse(jws).and_then(|token| token.authenticate(TypRule::AnyAccess, keys)).is_ok()
 }
 
 /// Reads the vectors, or notes by name that they are not there.

@@ -106,6 +106,11 @@ impl Rescind {
         &self.0.clock
     }
 
+    /// The source of randomness.
+    pub fn random(&self) -> &Arc<dyn Random> {
+        &self.0.random
+    }
+
     /// The issuer of the tokens.
     pub fn issuer(&self) -> &str {
         self.0.expectations.issuer()

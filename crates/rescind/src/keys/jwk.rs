@@ -44,14 +44,14 @@ pub enum JwkSetError {
 }
 
 #[derive(Deserialize)]
-struct RawSet {
-    keys: Vec<RawJwk>,
+pub(super) struct RawSet {
+    pub(super) keys: Vec<RawJwk>,
 }
 
 #[derive(Deserialize)]
-struct RawJwk {
+pub(super) struct RawJwk {
     kty: String,
-    kid: Option<String>,
+    pub(super) kid: Option<String>,
     alg: Option<String>,
     #[serde(rename = "use")]
     usage: Option<String>,
@@ -73,12 +73,11 @@ impl JwkSet {
     /// # Errors
     /// [`JwkSetError`], with the index of the key where one is at fault.
     pub fn parse(text: &str, allowed: &[Algorithm]) -> Result<Self, JwkSetError> {
-        without_duplicates(text).map_err(|_| JwkSetError::Shape)?;
-        let set: RawSet = serde_json::from_str(text).map_err(|_| JwkSetError::Shape)?;
+        let set = RawSet::read(text)?;
         let mut keys: Vec<VerifyingKey> = Vec::with_capacity(set.keys.len());
         let mut kids = std::collections::BTreeSet::new();
         for (index, jwk) in set.keys.iter().enumerate() {
-            if jwk.kty == "oct" || jwk.d.is_some() || jwk.p.is_some() || jwk.q.is_some() || jwk.k.is_some() {
+            if jwk.has_secret_part() {
                 return Err(JwkSetError::Secret(index));
             }
             if jwk.kid.as_ref().is_some_and(|kid| !kids.insert(kid.as_str())) {
@@ -95,25 +94,41 @@ impl JwkSet {
     }
 }
 
+impl RawSet {
+    /// Reads the shape of a set, keys of any kind.
+    pub(super) fn read(text: &str) -> Result<Self, JwkSetError> {
+        without_duplicates(text).map_err(|_| JwkSetError::Shape)?;
+        serde_json::from_str(text).map_err(|_| JwkSetError::Shape)
+    }
+}
+
 impl RawJwk {
+    pub(super) fn has_secret_part(&self) -> bool {
+        self.kty == "oct" || self.d.is_some() || self.p.is_some() || self.q.is_some() || self.k.is_some()
+    }
+
     /// The allowed algorithm that the key serves: `Some(None)` where none, `None` where it cannot be told.
     #[expect(clippy::option_option, reason = "absent and ambiguous are different answers")]
     fn algorithm(&self, allowed: &[Algorithm]) -> Option<Option<Algorithm>> {
+        let mut candidates = allowed.iter().copied().filter(|algorithm| self.serves(*algorithm));
+        let first = candidates.next();
+        if candidates.any(|other| Some(other) != first) { None } else { Some(first) }
+    }
+
+    /// Whether the key can verify this algorithm, by its type and by what it says of itself.
+    pub(super) fn serves(&self, algorithm: Algorithm) -> bool {
         let signs = self.usage.as_deref().is_none_or(|usage| usage == "sig")
             && self.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"));
-        let fits = |algorithm: &Algorithm| match algorithm {
+        let fits = match algorithm {
             Algorithm::EdDSA => self.kty == "OKP" && self.crv.as_deref() == Some("Ed25519"),
             Algorithm::Es256 => self.kty == "EC" && self.crv.as_deref() == Some("P-256"),
             Algorithm::Rs256 | Algorithm::Ps256 => self.kty == "RSA",
             Algorithm::Hs256 => false,
         };
-        let named = |algorithm: &Algorithm| self.alg.as_deref().is_none_or(|name| name == algorithm.name());
-        let mut candidates = allowed.iter().copied().filter(|algorithm| signs && fits(algorithm) && named(algorithm));
-        let first = candidates.next();
-        if candidates.any(|other| Some(other) != first) { None } else { Some(first) }
+        signs && fits && self.alg.as_deref().is_none_or(|name| name == algorithm.name())
     }
 
-    fn key(&self, id: KeyId, algorithm: Algorithm) -> Result<VerifyingKey, KeyError> {
+    pub(super) fn key(&self, id: KeyId, algorithm: Algorithm) -> Result<VerifyingKey, KeyError> {
         let malformed = KeyError::Malformed(algorithm);
         let part =
             |text: &Option<String>| text.as_deref().and_then(|text| URL_SAFE_NO_PAD.decode(text).ok()).ok_or(malformed);

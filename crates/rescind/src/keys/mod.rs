@@ -2,8 +2,10 @@
 //! Owns the primitives' use (through AWS-LC) and the JWK shapes (RFC 7517, 7518 §6, 8037); knows no claims and no store.
 
 mod algorithm;
+mod cookie_seal;
 mod error;
 mod jwk;
+mod provider;
 mod ring;
 mod ring_document;
 mod root_secret;
@@ -13,8 +15,10 @@ mod signing;
 mod verifying;
 
 pub use algorithm::Algorithm;
+pub use cookie_seal::CookieSeal;
 pub use error::KeyError;
 pub use jwk::{JwkSet, JwkSetError};
+pub use provider::ProviderKeys;
 pub use ring::{KeyRing, KeyState, RingKey};
 pub use ring_document::RingDocumentError;
 pub use root_secret::{DerivedKey, RootSecret, RootSecretError};

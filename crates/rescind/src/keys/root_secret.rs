@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
+use super::CookieSeal;
 use crate::random::{Random, RandomFailed, SystemRandom};
 
 /// What stands before the digits in a root secret's text.
@@ -207,6 +208,11 @@ impl RootSecret {
     /// Derives the key of cookies.
     pub fn cookie_key(&self) -> DerivedKey {
         self.derive(&[b"cookie"])
+    }
+
+    /// Derives what seals the cookies of one purpose. A cookie of another purpose does not open.
+    pub fn cookie_seal(&self, purpose: &str) -> CookieSeal {
+        CookieSeal::new(self.derive(&[b"sealed cookie ", purpose.as_bytes()]))
     }
 
     /// Derives the key that seals signing keys at rest.
