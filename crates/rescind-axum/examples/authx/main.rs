@@ -59,8 +59,8 @@ async fn main() -> Outcome {
     eprintln!(r#"sign in: curl --json '{{"username":"test","password":"test"}}' {}/login"#, stage.url);
     let names = Arc::new(stage.data.join("suspended.txt"));
     let rescind = Rescind::builder(ISSUER, AUDIENCE)
-        // The one line that changes with the store, here chosen by `--store`: `.store(MemoryStore::new()?)` in a test,
-        // `.store(SqliteStore::open("rescind.db").await?)` for one node, a Redis or SQL server's for many.
+        // The one line that changes with the store, chosen by `--store` here: `.store(MemoryStore::new()?)` in a test,
+        // `.store(SqliteStore::open("rescind.db").await?)` for one node. A store that many nodes share takes its place.
         .store(stage.store)
         .root_secret(stage.root)
         .high_water(stage.data.join("high-water"))
