@@ -31,6 +31,7 @@ impl Pair {
         let (status, body) = reply.json();
         assert_eq!((status, body["token_type"].as_str()), (200, Some("bearer")), "{body}");
         assert_eq!(body.as_object().unwrap().len(), 3, "{body}");
+        assert_eq!(reply.headers["cache-control"], "no-store");
         Self { access: reply.text("access_token"), refresh: reply.text("refresh_token") }
     }
 }
@@ -154,11 +155,11 @@ async fn a_header_without_a_token_is_told_in_authx_s_words() {
             assert_eq!(with(method, path, Some(value)).await.json(), undecodable(), "{path} {value}");
         }
     }
-    let challenged = with("GET", "/protected", None).await;
-    assert!(
-        challenged.headers.contains_key("www-authenticate"),
-        "RFC 6750 asks for it, and AuthX's clients pass over it"
-    );
+    let token = format!("Bearer {}", service.sign_in("test").await.access);
+    for value in [None, Some(token.as_str())] {
+        let reply = with("POST", "/refresh", value).await;
+        assert!(reply.status == 401 && reply.headers.contains_key("www-authenticate"), "{reply:?}");
+    }
 }
 
 #[tokio::test]

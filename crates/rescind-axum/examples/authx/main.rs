@@ -117,7 +117,7 @@ async fn login(
     headers: HeaderMap,
     query: Result<Query<Login>, QueryRejection>,
     body: Result<Json<Login>, JsonRejection>,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Response, Failure> {
     let Login { username, password } = match (body, query) {
         (Ok(Json(login)), _) | (_, Ok(Query(login))) => login,
         (Err(rejection), Err(_)) => return Err(Failure::unprocessable(&rejection.body_text())),
@@ -138,7 +138,7 @@ async fn login(
 
 /// The refresh token changes at every use. The one before is answered for a few seconds more, for lost replies and second
 /// tabs; after that its use is theft, and the session ends.
-async fn refresh(State(rescind): State<Rescind>, headers: HeaderMap) -> Result<Json<Value>, Failure> {
+async fn refresh(State(rescind): State<Rescind>, headers: HeaderMap) -> Result<Response, Failure> {
     let (token, _) = access_token(&headers, TokensIn::Header)??;
     if !looks_like_refresh_token(token) {
         rescind.check(token).await?;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use axum::Json;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::USER_AGENT;
+use http::header::{CACHE_CONTROL, USER_AGENT, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 use rescind::id::InvalidId;
 use rescind::log::TextInvalid;
@@ -106,6 +106,10 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         match self {
             Self::Refused(refusal) => refusal.into_response(),
+            // RFC 9110 §11.6.1: a 401 says how to do better.
+            Self::Own(StatusCode::UNAUTHORIZED, body) => {
+                (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], Json(body)).into_response()
+            }
             Self::Own(status, body) => (status, Json(body)).into_response(),
         }
     }
@@ -147,10 +151,11 @@ impl From<TextInvalid> for Failure {
     }
 }
 
-/// AuthX's `TokenResponse`.
-pub(crate) fn pair(pair: &TokenPair) -> Json<Value> {
+/// AuthX's `TokenResponse`. RFC 6749 §5.1: no cache keeps it.
+pub(crate) fn pair(pair: &TokenPair) -> Response {
     let TokenPair { access_token, refresh_token, .. } = pair;
-    Json(json!({ "access_token": access_token, "refresh_token": refresh_token, "token_type": "bearer" }))
+    let body = json!({ "access_token": access_token, "refresh_token": refresh_token, "token_type": "bearer" });
+    ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
 /// What a session remembers of its device: address and user agent, at most 200 characters.

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
+use http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
 use http::request::Parts;
 use rescind::id::{ClientId, InvalidId, Subject};
 use rescind::refresh_token::ClientClass;
@@ -105,12 +106,12 @@ struct Login {
     password: String,
 }
 
-async fn login(State(rescind): State<Rescind>, Json(login): Json<Login>) -> Result<Json<TokenPair>, Failure> {
+async fn login(State(rescind): State<Rescind>, Json(login): Json<Login>) -> Result<Response, Failure> {
     let found = USERS.iter().find(|(name, ..)| *name == login.username && *name == login.password);
     let &(name, tenant, role) = found.ok_or(Failure::Credentials)?;
     let mut session = OpenSession::new(Subject::new(name)?, ClientId::new("web")?);
     session.claims = Some(Membership { tenant: tenant.to_owned(), role }.claims());
-    Ok(Json(rescind.open_session(session).await?))
+    Ok(issued(StatusCode::OK, rescind.open_session(session).await?))
 }
 
 #[derive(Deserialize)]
@@ -128,7 +129,7 @@ async fn add_machine(
     admin: Member,
     State(rescind): State<Rescind>,
     Json(Machine { name, mut claims }): Json<Machine>,
-) -> Result<(StatusCode, Json<TokenPair>), Failure> {
+) -> Result<Response, Failure> {
     admin.require(Role::Admin)?;
     let tenant = admin.0.claims().tenant.clone();
     let subject = Subject::new(format!("{tenant}/{name}"))?;
@@ -141,7 +142,12 @@ async fn add_machine(
     let mut session = OpenSession::new(subject, ClientId::new("machine")?);
     session.class = ClientClass::Agent;
     session.claims = Some(claims);
-    Ok((StatusCode::CREATED, Json(rescind.open_session(session).await?)))
+    Ok(issued(StatusCode::CREATED, rescind.open_session(session).await?))
+}
+
+/// RFC 6749 §5.1: no cache keeps tokens.
+fn issued(status: StatusCode, pair: TokenPair) -> Response {
+    (status, [(CACHE_CONTROL, "no-store")], Json(pair)).into_response()
 }
 
 /// Why a handler did not do what it was asked.
@@ -153,12 +159,13 @@ enum Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let own = |status, code: &str, text: &str| {
-            (status, Json(json!({ "error": code, "error_description": text }))).into_response()
-        };
+        let body = |code: &str, text: &str| Json(json!({ "error": code, "error_description": text }));
         match self {
-            Self::Credentials => own(StatusCode::UNAUTHORIZED, "access_denied", "user name or password is wrong"),
-            Self::Bad(text) => own(StatusCode::BAD_REQUEST, "invalid_request", &text),
+            Self::Credentials => {
+                let body = body("access_denied", "user name or password is wrong");
+                (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], body).into_response()
+            }
+            Self::Bad(text) => (StatusCode::BAD_REQUEST, body("invalid_request", &text)).into_response(),
             Self::Refused(refusal) => refusal.into_response(),
         }
     }
