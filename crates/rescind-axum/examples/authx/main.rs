@@ -22,14 +22,12 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use rescind::access_token::Verified;
 use rescind::id::{ClientId, Subject};
-use rescind::log::Text;
+use rescind::log::{ScopeKind, Text};
 use rescind::refresh_token::looks_like_refresh_token;
-use rescind::{
-    BoxError, Error, Introspection, Invalid, LogoutScope, OpenSession, Refresh, Rejection, Rescind, Settings,
-};
+use rescind::{BoxError, Error, Introspection, LogoutScope, OpenSession, Refresh, Rejection, Rescind, Settings};
 use rescind_axum::{Live, Refusal, Reshape, TokensIn, access_token, bearer_token};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -122,18 +120,14 @@ async fn login(
         (Ok(Json(login)), _) | (_, Ok(Query(login))) => login,
         (Err(rejection), Err(_)) => return Err(Failure::unprocessable(&rejection.body_text())),
     };
-    let invalid = || Failure::detail(StatusCode::UNAUTHORIZED, "Invalid credentials");
-    let user = USERS.iter().find(|user| user.name == username && user.password == password).ok_or_else(invalid)?;
-    let mut session = OpenSession::new(Subject::new(user.name)?, ClientId::new("web")?);
+    let known = USERS.iter().find(|user| user.name == username && user.password == password);
+    let user = known.ok_or(Refusal::WrongCredentials)?;
+    let mut session = OpenSession::new(Subject::new(user.name).map_err(fault)?, ClientId::new("web").map_err(fault)?);
     session.device = Some(wire::device(peer.ip(), &headers));
     // Who has just proved who they are is `fresh`. A refresh leaves that word out.
     session.scope = Some("user fresh".to_owned());
     session.claims = json!({ "type": "access", "scopes": user.scopes }).as_object().cloned();
-    match rescind.open_session(session).await {
-        Ok(pair) => Ok(wire::pair(&pair)),
-        Err(Error::Invalid(Invalid::Unwelcome)) => Err(invalid()),
-        Err(error) => Err(error.into()),
-    }
+    Ok(wire::pair(&rescind.open_session(session).await?))
 }
 
 /// The refresh token changes at every use. The one before is answered for a few seconds more, for lost replies and second
@@ -142,7 +136,7 @@ async fn refresh(State(rescind): State<Rescind>, headers: HeaderMap) -> Result<R
     let (token, _) = access_token(&headers, TokensIn::Header)??;
     if !looks_like_refresh_token(token) {
         rescind.check(token).await?;
-        return Err(Failure::new(StatusCode::UNAUTHORIZED, "RefreshTokenRequiredError", "Refresh token required"));
+        return Err(Failure::required("Refresh"));
     }
     let narrower = Refresh { scope: Some("user".to_owned()), ..Refresh::default() };
     Ok(wire::pair(&rescind.refresh(token, narrower).await?.pair))
@@ -152,8 +146,9 @@ async fn refresh(State(rescind): State<Rescind>, headers: HeaderMap) -> Result<R
 /// token, and an expired one too: whoever has only the refresh token left must be able to log out.
 async fn logout(State(rescind): State<Rescind>, headers: HeaderMap) -> Result<Json<Value>, Failure> {
     let (token, _) = access_token(&headers, TokensIn::Header)??;
-    let ended = rescind.logout(token, LogoutScope::Session, Text::new("user")?).await?.ended;
-    if ended.is_empty() { Err(Failure::revoked()) } else { Ok(message("Logged out")) }
+    let ended = rescind.logout(token, LogoutScope::Session, by_user()?).await?.ended;
+    // It had ended already.
+    if ended.is_empty() { Err(Rejection::Revoked(ScopeKind::Session).into()) } else { Ok(message("Logged out")) }
 }
 
 async fn protected(_: Live) -> Json<Value> {
@@ -196,17 +191,16 @@ async fn revoke_session(
     State(rescind): State<Rescind>,
     Path(session_id): Path<String>,
 ) -> Result<Json<Value>, Failure> {
-    let unknown = || Failure::detail(StatusCode::NOT_FOUND, "Session not found");
-    let sid = session_id.parse().map_err(|_| unknown())?;
+    let sid = session_id.parse().map_err(|_| Refusal::NotFound)?;
     let found = rescind.session(sid).await?;
-    found.filter(|it| it.session.subject == *token.subject()).ok_or_else(unknown)?;
-    rescind.end(sid, LogoutScope::Session, Text::new("user")?).await?;
+    found.filter(|it| it.session.subject == *token.subject()).ok_or(Refusal::NotFound)?;
+    rescind.end(sid, LogoutScope::Session, by_user()?).await?;
     Ok(message("Session revoked"))
 }
 
 /// Ends all of the caller's sessions, by one entry in the log however many they are.
 async fn revoke_all(token: Live, State(rescind): State<Rescind>) -> Result<Json<Value>, Failure> {
-    rescind.end(token.sid(), LogoutScope::All, Text::new("user")?).await?;
+    rescind.end(token.sid(), LogoutScope::All, by_user()?).await?;
     Ok(message("All sessions revoked"))
 }
 
@@ -224,10 +218,19 @@ async fn access_token_required(
     Err(match rescind.introspect(token).await? {
         Introspection::Inactive => {
             let refused = rescind.inspect(token).await.refused;
-            Refusal::from(refused.unwrap_or(Rejection::NotAccessToken)).into()
+            refused.unwrap_or(Rejection::NotAccessToken).into()
         }
-        _ => Failure::new(StatusCode::UNAUTHORIZED, "AccessTokenRequiredError", "Access token required"),
+        _ => Failure::required("Access"),
     })
+}
+
+/// Who is named in the log.
+fn by_user() -> Result<Text, Error> {
+    Text::new("user").map_err(fault)
+}
+
+fn fault(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Internal(error.into())
 }
 
 fn message(text: &str) -> Json<Value> {

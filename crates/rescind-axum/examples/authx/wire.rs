@@ -5,21 +5,18 @@ use std::net::IpAddr;
 use axum::Json;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, USER_AGENT, WWW_AUTHENTICATE};
+use http::header::{USER_AGENT, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
-use rescind::id::InvalidId;
-use rescind::log::TextInvalid;
 use rescind::session::Session;
 use rescind::time::Timestamp;
 use rescind::{Error, Rejection, TokenPair};
-use rescind_axum::{Malformed, Missing, Refusal};
+use rescind_axum::{Malformed, Missing, Refusal, never_stored};
 use serde_json::{Value, json};
 
-/// AuthX's words for a refusal of Rescind's: status, `error_type`, `message`.
-fn words(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
-    const INVALID: (StatusCode, &str, &str) = (StatusCode::UNPROCESSABLE_ENTITY, "JWTDecodeError", "Invalid Token");
-    let unauthorized = |kind, text| (StatusCode::UNAUTHORIZED, kind, text);
-    let unprocessable = |kind, text| (StatusCode::UNPROCESSABLE_ENTITY, kind, text);
+/// A refusal of Rescind's as AuthX says it: status and body.
+fn said(refusal: &Refusal) -> (StatusCode, Value) {
+    let unauthorized = |error_type, message| (StatusCode::UNAUTHORIZED, error(error_type, message));
+    let unprocessable = |error_type, message| (StatusCode::UNPROCESSABLE_ENTITY, error(error_type, message));
     match refusal {
         Refusal::Missing(Missing::Everything) => unauthorized("MissingTokenError", "Token Error"),
         Refusal::Rejected(rejection) => match rejection {
@@ -42,26 +39,30 @@ fn words(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
             Rejection::InsufficientScope | Rejection::NotFresh => {
                 unauthorized("FreshTokenRequiredError", "Fresh token required")
             }
-            _ => INVALID,
+            _ => unprocessable("JWTDecodeError", "Invalid Token"),
         },
+        // FastAPI's `HTTPException`.
+        Refusal::WrongCredentials => (StatusCode::UNAUTHORIZED, json!({ "detail": "Invalid credentials" })),
+        Refusal::NotFound => (StatusCode::NOT_FOUND, json!({ "detail": "Session not found" })),
         // AuthX has no word for it, and a token that cannot be checked is not a bad one.
         Refusal::Unavailable { .. } => {
-            (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "The token could not be checked, try again")
+            let message = "The request could not be answered, try again";
+            (StatusCode::SERVICE_UNAVAILABLE, error("ServiceUnavailable", message))
         }
-        _ => INVALID,
+        _ => unprocessable("JWTDecodeError", "Invalid Token"),
     }
 }
 
-/// Gives a refusal AuthX's status and body. What RFC 6750 asks for besides stays: the challenge, `Retry-After`, `no-store`.
-pub(crate) fn reshape(refusal: &Refusal, mut answer: Response) -> Response {
-    let (status, error_type, message) = words(refusal);
-    *answer.status_mut() = status;
-    *answer.body_mut() = Body::from(body(error_type, message).to_string());
-    answer
+fn error(error_type: &str, message: &str) -> Value {
+    json!({ "message": message, "error_type": error_type })
 }
 
-fn body(error_type: &str, message: &str) -> Value {
-    json!({ "message": message, "error_type": error_type })
+/// Gives a refusal AuthX's status and body. What the RFCs ask for besides stays: the challenge, `Retry-After`, `no-store`.
+pub(crate) fn reshape(refusal: &Refusal, mut answer: Response) -> Response {
+    let (status, body) = said(refusal);
+    *answer.status_mut() = status;
+    *answer.body_mut() = Body::from(body.to_string());
+    answer
 }
 
 /// Why a handler did not do what it was asked.
@@ -73,32 +74,23 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// An error in AuthX's shape.
-    pub(crate) fn new(status: StatusCode, error_type: &str, message: &str) -> Self {
-        Self::Own(status, body(error_type, message))
-    }
-
-    /// An error in the shape of FastAPI's `HTTPException`.
-    pub(crate) fn detail(status: StatusCode, detail: &str) -> Self {
-        Self::Own(status, json!({ "detail": detail }))
-    }
-
-    /// FastAPI's answer to a body that is not what the route reads.
-    pub(crate) fn unprocessable(text: &str) -> Self {
-        let problem = json!({ "type": "value_error", "loc": ["body"], "msg": text });
-        Self::Own(StatusCode::UNPROCESSABLE_ENTITY, json!({ "detail": [problem] }))
-    }
-
-    /// The token's session has ended.
-    pub(crate) fn revoked() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "RevokedTokenError", "Invalid token")
+    /// A good token, and not of the kind that the route takes: `Access` or `Refresh`.
+    pub(crate) fn required(kind: &str) -> Self {
+        let error = error(&format!("{kind}TokenRequiredError"), &format!("{kind} token required"));
+        Self::Own(StatusCode::UNAUTHORIZED, error)
     }
 
     /// The token does not grant this. Both lists as Python prints them.
     pub(crate) fn insufficient_scope(required: &str, provided: &[String]) -> Self {
         let provided: Vec<_> = provided.iter().map(|one| format!("'{one}'")).collect();
         let text = format!("Missing required scopes: ['{required}']. Provided: [{}]", provided.join(", "));
-        Self::new(StatusCode::FORBIDDEN, "InsufficientScopeError", &text)
+        Self::Own(StatusCode::FORBIDDEN, error("InsufficientScopeError", &text))
+    }
+
+    /// FastAPI's answer to a body that is not what the route reads.
+    pub(crate) fn unprocessable(text: &str) -> Self {
+        let problem = json!({ "type": "value_error", "loc": ["body"], "msg": text });
+        Self::Own(StatusCode::UNPROCESSABLE_ENTITY, json!({ "detail": [problem] }))
     }
 }
 
@@ -115,47 +107,25 @@ impl IntoResponse for Failure {
     }
 }
 
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
+/// Whatever becomes a refusal is one here.
+macro_rules! refused {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::Refused(error.into())
+            }
+        }
+    )*};
 }
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Refusal::from(error).into()
-    }
-}
-
-impl From<Malformed> for Failure {
-    fn from(malformed: Malformed) -> Self {
-        Refusal::from(malformed).into()
-    }
-}
-
-impl From<Missing> for Failure {
-    fn from(missing: Missing) -> Self {
-        Refusal::from(missing).into()
-    }
-}
-
-impl From<InvalidId> for Failure {
-    fn from(invalid: InvalidId) -> Self {
-        Self::detail(StatusCode::UNPROCESSABLE_ENTITY, &invalid.to_string())
-    }
-}
-
-impl From<TextInvalid> for Failure {
-    fn from(invalid: TextInvalid) -> Self {
-        Self::detail(StatusCode::UNPROCESSABLE_ENTITY, &invalid.to_string())
-    }
-}
+refused!(Refusal, Error, Rejection, Malformed, Missing);
 
 /// AuthX's `TokenResponse`. RFC 6749 §5.1: no cache keeps it.
 pub(crate) fn pair(pair: &TokenPair) -> Response {
     let TokenPair { access_token, refresh_token, .. } = pair;
     let body = json!({ "access_token": access_token, "refresh_token": refresh_token, "token_type": "bearer" });
-    ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
+    let mut answer = Json(body).into_response();
+    never_stored(answer.headers_mut());
+    answer
 }
 
 /// What a session remembers of its device: address and user agent, at most 200 characters.

@@ -14,12 +14,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
 use http::request::Parts;
 use rescind::id::{ClientId, InvalidId, Subject};
 use rescind::refresh_token::ClientClass;
-use rescind::{Error, Invalid, OpenSession, Rescind, TokenPair};
-use rescind_axum::{Live, Refusal};
+use rescind::{Error, Invalid, OpenSession, Rescind};
+use rescind_axum::{Live, Refusal, Tokens};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -106,12 +105,12 @@ struct Login {
     password: String,
 }
 
-async fn login(State(rescind): State<Rescind>, Json(login): Json<Login>) -> Result<Response, Failure> {
+async fn login(State(rescind): State<Rescind>, Json(login): Json<Login>) -> Result<Tokens, Failure> {
     let found = USERS.iter().find(|(name, ..)| *name == login.username && *name == login.password);
-    let &(name, tenant, role) = found.ok_or(Failure::Credentials)?;
+    let &(name, tenant, role) = found.ok_or(Refusal::WrongCredentials)?;
     let mut session = OpenSession::new(Subject::new(name)?, ClientId::new("web")?);
     session.claims = Some(Membership { tenant: tenant.to_owned(), role }.claims());
-    Ok(issued(StatusCode::OK, rescind.open_session(session).await?))
+    Ok(Tokens(rescind.open_session(session).await?))
 }
 
 #[derive(Deserialize)]
@@ -129,7 +128,7 @@ async fn add_machine(
     admin: Member,
     State(rescind): State<Rescind>,
     Json(Machine { name, mut claims }): Json<Machine>,
-) -> Result<Response, Failure> {
+) -> Result<(StatusCode, Tokens), Failure> {
     admin.require(Role::Admin)?;
     let tenant = admin.0.claims().tenant.clone();
     let subject = Subject::new(format!("{tenant}/{name}"))?;
@@ -142,30 +141,22 @@ async fn add_machine(
     let mut session = OpenSession::new(subject, ClientId::new("machine")?);
     session.class = ClientClass::Agent;
     session.claims = Some(claims);
-    Ok(issued(StatusCode::CREATED, rescind.open_session(session).await?))
-}
-
-/// RFC 6749 §5.1: no cache keeps tokens.
-fn issued(status: StatusCode, pair: TokenPair) -> Response {
-    (status, [(CACHE_CONTROL, "no-store")], Json(pair)).into_response()
+    Ok((StatusCode::CREATED, Tokens(rescind.open_session(session).await?)))
 }
 
 /// Why a handler did not do what it was asked.
 enum Failure {
-    Credentials,
     Bad(String),
     Refused(Refusal),
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let body = |code: &str, text: &str| Json(json!({ "error": code, "error_description": text }));
         match self {
-            Self::Credentials => {
-                let body = body("access_denied", "user name or password is wrong");
-                (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], body).into_response()
+            Self::Bad(text) => {
+                let body = json!({ "error": "invalid_request", "error_description": text });
+                (StatusCode::BAD_REQUEST, Json(body)).into_response()
             }
-            Self::Bad(text) => (StatusCode::BAD_REQUEST, body("invalid_request", &text)).into_response(),
             Self::Refused(refusal) => refusal.into_response(),
         }
     }
