@@ -176,6 +176,7 @@ impl From<UserError> for Failure {
         match error {
             UserError::Invalid(problem) => Self::invalid_request(problem),
             UserError::Taken => Self::conflict("a user of this name exists already", None),
+            UserError::NoPassword => Self::invalid_request(error.to_string()),
             UserError::Unknown => Self::not_found("no such user"),
             UserError::Busy => Self::unavailable("too many sign-ins at once", std::time::Duration::from_secs(1)),
             UserError::Store(error) => error.into(),
