@@ -4,7 +4,7 @@
 use askama::Template;
 
 /// The demo page, for `GET /` under `--dev`.
-pub(crate) const DEMO_HTML: &str = include_str!("demo.html");
+pub(crate) const DEMO_HTML: &str = include_str!("../../templates/demo.html");
 
 /// The demo page's script, for `GET /demo.js` as `text/javascript; charset=utf-8`.
 pub(crate) const DEMO_JS: &str = include_str!("demo.js");
