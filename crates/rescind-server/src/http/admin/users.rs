@@ -72,7 +72,8 @@ async fn add_account(app: &App, issuer: String, subject: String) -> Answer<User>
         let names = if names.is_empty() { "no provider is".to_owned() } else { format!("{} is", names.join(", ")) };
         return Err(Failure::invalid_request(format!("no provider of this issuer is configured; {names}")));
     }
-    let id = account(&issuer, &subject).map_err(|error| Failure::invalid_request(format!("subject {error}")))?;
+    let id = Subject::new(&subject).and_then(|_| account(&issuer, &subject));
+    let id = id.map_err(|error| Failure::invalid_request(format!("subject {error}")))?;
     Ok(app.users.add_account(&id, Account { issuer, subject, email: None, added: Added::Operator }).await?)
 }
 
