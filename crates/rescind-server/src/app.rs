@@ -11,6 +11,7 @@ use rescind::Rescind;
 
 use crate::config::Config;
 use crate::data_dir::AdminToken;
+use crate::pages::Offer;
 use crate::users::{Throttle, Users};
 
 /// The state of both routers. Clones share it.
@@ -22,6 +23,8 @@ pub(crate) struct Parts {
     pub(crate) rescind: Rescind,
     pub(crate) config: Config,
     pub(crate) users: Users,
+    /// The providers at which people may sign in, as pages name them.
+    pub(crate) offers: Vec<Offer>,
     /// Counts failed sign-ins.
     pub(crate) throttle: Throttle,
     pub(crate) admin_token: AdminToken,

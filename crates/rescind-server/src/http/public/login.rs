@@ -39,8 +39,8 @@ struct SignIn {
 }
 
 /// The sign-in page.
-pub(super) async fn page() -> Answer {
-    home::render(StatusCode::OK, &LoginPage { message: "", username: "" })
+pub(super) async fn page(State(app): State<App>) -> Answer {
+    home::render(StatusCode::OK, &LoginPage { message: "", username: "", offers: &app.offers })
 }
 
 /// Signs in.
@@ -86,7 +86,8 @@ async fn by_form(app: &App, from: IpAddr, request: Request) -> Answer {
                 StatusCode::SERVICE_UNAVAILABLE => "Signing in is not possible at the moment. Try again soon.",
                 _ => "The name or the password cannot be read.",
             };
-            let page = home::render(failure.status(), &LoginPage { message, username: &username })?;
+            let page =
+                home::render(failure.status(), &LoginPage { message, username: &username, offers: &app.offers })?;
             Ok(failure.dressed_as(page))
         }
     }

@@ -31,6 +31,7 @@ pub(crate) fn routes(app: App) -> Router {
     let mut router = Router::new()
         .route("/", get(home::page))
         .route("/rescind.css", get(home::style))
+        .route("/session.js", get(home::session_script))
         .route("/oauth/revoke", post(revoke::submit))
         .route("/oauth/introspect", post(introspect::submit))
         .route("/me", get(me::claims))
