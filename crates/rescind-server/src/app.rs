@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::extract::FromRef;
 use metrics_exporter_prometheus::PrometheusHandle;
 use rescind::Rescind;
+use rescind_axum::oidc::Providers;
 
 use crate::config::Config;
 use crate::data_dir::AdminToken;
@@ -23,7 +24,9 @@ pub(crate) struct Parts {
     pub(crate) rescind: Rescind,
     pub(crate) config: Config,
     pub(crate) users: Users,
-    /// The providers at which people may sign in, as pages name them.
+    /// The providers at which people may sign in; `None` where none is configured.
+    pub(crate) providers: Option<Providers>,
+    /// The same, as pages name them.
     pub(crate) offers: Vec<Offer>,
     /// Counts failed sign-ins.
     pub(crate) throttle: Throttle,

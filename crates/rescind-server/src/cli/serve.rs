@@ -1,6 +1,7 @@
 //! `rescind serve`: from arguments to a running server, and from a signal to its end. Owns the order of both: everything
 //! is checked before a socket is open, and readiness goes before the listeners do.
 
+mod providers;
 mod start;
 mod stop;
 

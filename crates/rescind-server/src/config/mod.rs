@@ -16,7 +16,7 @@ use rescind::OnStale;
 use rescind::keys::Algorithm;
 
 pub(crate) use self::clients::{ClientRow, Clients, Registered};
-pub(crate) use self::providers::{Allowed, ProviderConfig, ProviderRow, Secret, Secrets};
+pub(crate) use self::providers::{Allowed, GOOGLE, ProviderConfig, ProviderRow, Secret, Secrets};
 pub(crate) use self::settings::Settings;
 pub(crate) use self::span::Span;
 

@@ -128,9 +128,9 @@ impl Users {
     }
 }
 
-/// Whether a name could be taken for an account's: the record of one must not stand in the other's place.
+/// Whether a name could be taken for an account's, long or short: the record of one must not stand in the other's place.
 pub(super) fn looks_like_account(name: &str) -> bool {
-    (name.starts_with("https://") || name.starts_with("http://")) && name.contains('|')
+    name.split_once('|').is_some_and(|(front, _)| front == "sha256" || front.contains("://"))
 }
 
 /// The `sub` of an account's tokens.
@@ -138,5 +138,5 @@ pub(super) fn looks_like_account(name: &str) -> bool {
 /// # Errors
 /// [`InvalidId`] where the provider's name for it cannot be part of one.
 pub(crate) fn account(issuer: &str, subject: &str) -> Result<Subject, InvalidId> {
-    Subject::new(&format!("{issuer}|{subject}"))
+    Subject::new(format!("{issuer}|{subject}"))
 }

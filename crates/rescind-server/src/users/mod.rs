@@ -2,6 +2,7 @@
 //! names and passwords; knows no HTTP. A disabled user's sessions are ended by whoever disables, through the log.
 
 mod accounts;
+mod door;
 mod password;
 mod throttle;
 
@@ -17,6 +18,7 @@ use zeroize::Zeroizing;
 
 use self::accounts::looks_like_account;
 pub(crate) use self::accounts::{Account, Added, Email, Standing, account};
+pub(crate) use self::door::Door;
 use self::password::Passwords;
 pub(crate) use self::throttle::{Attempt, Throttle};
 

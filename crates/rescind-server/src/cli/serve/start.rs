@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::stop;
+use super::{providers, stop};
 use crate::app::{App, Parts};
 use crate::config::{Config, Stage};
 use crate::data_dir::{AdminToken, DataDir};
@@ -69,12 +69,13 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     if config.dev() {
         users.add_demo().await?;
     }
+    let providers = providers::ready(&config.providers, &rescind, &users)?;
     let metrics = logs::metrics()?;
     let limits = config.limits;
     let throttle = Throttle::new(limits, Arc::new(SystemClock));
     let offers = config.providers.iter().map(|it| Offer { name: it.name.clone(), title: it.title() }).collect();
     let draining = AtomicBool::new(false);
-    let app = App::new(Parts { rescind, config, users, offers, throttle, admin_token, metrics, draining });
+    let app = App::new(Parts { rescind, config, users, providers, offers, throttle, admin_token, metrics, draining });
     // Before anybody learns where the server is: whoever is told may stop it at once.
     let mut signals = stop::Signals::listen()?;
     crate::admin_address::publish(&app.config.data, admin_address)?;
