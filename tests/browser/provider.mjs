@@ -34,6 +34,8 @@ class TestProvider {
   #http = createServer((request, response) => this.#answer(request, response));
   #oidc;
   #down = false;
+  #callback;
+  #atCallback;
 
   constructor(make) {
     this.#make = make;
@@ -47,6 +49,7 @@ class TestProvider {
 
   /** Registers the one client. May come after the client was started: its port is known only then. */
   register({ callback, logout }) {
+    this.#callback = callback;
     this.#storage.setClient(this.clientId, {
       client_id: this.clientId,
       client_secret: this.clientSecret,
@@ -69,14 +72,28 @@ class TestProvider {
     }
   }
 
-  /** From now on every connection breaks. */
+  /** From now on every request breaks off. */
   goDown() {
     this.#down = true;
-    this.#http.closeAllConnections();
   }
 
   comeBack() {
     this.#down = false;
+  }
+
+  /** Goes down as soon as the next browser is on its way back to the client. */
+  goDownBehindNextCode() {
+    this.#atCallback = () => this.goDown();
+  }
+
+  /** Keeps the next browser from going back to the client. @returns {Promise<string>} the address that it would go to */
+  holdNextCallback() {
+    return new Promise((done) => {
+      this.#atCallback = (to, response) => {
+        response.setHeader("location", `${this.issuer}/held`);
+        done(to);
+      };
+    });
   }
 
   async stop() {
@@ -87,6 +104,7 @@ class TestProvider {
 
   async #answer(request, response) {
     if (this.#down) return void request.socket.destroy();
+    this.#watch(response);
     const path = new URL(request.url, this.issuer).pathname;
     const page = /^\/interaction\/[^/]+(\/(login|consent|cancel))?$/.exec(path);
     if (!page) return void this.#oidc.callback()(request, response);
@@ -95,6 +113,20 @@ class TestProvider {
     } catch (error) {
       response.writeHead(500, { "content-type": "text/plain" }).end(String(error));
     }
+  }
+
+  /** What a test has asked for happens once, when a browser is about to be sent back. */
+  #watch(response) {
+    const end = response.end.bind(response);
+    response.end = (...rest) => {
+      const to = response.getHeader("location");
+      if (this.#atCallback && to?.startsWith(this.#callback)) {
+        const act = this.#atCallback;
+        this.#atCallback = undefined;
+        act(to, response);
+      }
+      return end(...rest);
+    };
   }
 
   /** The pages between: who are you, and may the client know it. */
