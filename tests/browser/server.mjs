@@ -1,8 +1,8 @@
-// Starts and ends the real server for the browser tests. It knows the command line and the two health routes,
-// nothing of tokens or pages.
+// Starts and ends the real server for the browser tests. It knows the command line, the health routes and how
+// the admin API is asked; nothing of tokens or pages.
 
 import { spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -12,14 +12,15 @@ const STOP_LIMIT_MS = 10_000;
 
 /**
  * Starts `$RESCIND_BIN serve --dev` on free loopback ports with a data directory of its own.
- * @returns {Promise<{url: string, stop: () => Promise<void>}>} when `/readyz` says 200
+ * @param {{settings?: Record<string, string>}} [options] `RESCIND_…` variables of its environment
+ * @returns {Promise<{url: string, admin: Function, log: () => string, stop: () => Promise<void>}>} when `/readyz` says 200
  */
-export async function startServer() {
+export async function startServer({ settings = {} } = {}) {
   const binary = process.env.RESCIND_BIN;
   if (!binary) throw new Error("RESCIND_BIN is not set: give it the path of a built `rescind`");
   const scratch = await mkdtemp(join(tmpdir(), "rescind-browser-"));
   const args = ["serve", "--dev", "--data", join(scratch, "data"), "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
-  const child = spawn(resolve(binary), args, { cwd: scratch, env: cleanEnvironment(), stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(resolve(binary), args, { cwd: scratch, env: { ...cleanEnvironment(), ...settings }, stdio: ["ignore", "pipe", "pipe"] });
   const told = { out: "", err: "", failed: null };
   child.on("error", (error) => { told.failed = error; });
   child.stdout.on("data", (bytes) => { told.out += bytes; });
@@ -29,11 +30,23 @@ export async function startServer() {
     await rm(scratch, { recursive: true, force: true });
   };
   try {
-    return { url: await untilReady(child, told), stop };
+    const url = await untilReady(child, told);
+    const token = (await readFile(join(scratch, "data", "admin-token"), "utf8")).trim();
+    const adminUrl = /^admin (http:\S+)$/m.exec(told.out)[1];
+    return { url, admin: (method, path, body) => askAdmin(`${adminUrl}/admin/v1${path}`, token, method, body), log: () => told.err, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** Asks the admin API, as an operator does; fails where it refuses. */
+async function askAdmin(url, token, method, body) {
+  const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
+  const reply = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
+  const answer = await reply.json();
+  if (!reply.ok) throw new Error(`${method} ${url}: ${reply.status} ${JSON.stringify(answer)}`);
+  return answer;
 }
 
 /** An operator's settings must not reach the server under test. */

@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::extract::FromRef;
 use metrics_exporter_prometheus::PrometheusHandle;
 use rescind::Rescind;
+use rescind_axum::oidc::Providers;
 
 use crate::config::Config;
 use crate::data_dir::AdminToken;
+use crate::pages::Offer;
 use crate::users::{Throttle, Users};
 
 /// The state of both routers. Clones share it.
@@ -22,6 +24,10 @@ pub(crate) struct Parts {
     pub(crate) rescind: Rescind,
     pub(crate) config: Config,
     pub(crate) users: Users,
+    /// The providers at which people may sign in; `None` where none is configured.
+    pub(crate) providers: Option<Providers>,
+    /// The same, as pages name them.
+    pub(crate) offers: Vec<Offer>,
     /// Counts failed sign-ins.
     pub(crate) throttle: Throttle,
     pub(crate) admin_token: AdminToken,

@@ -1,12 +1,19 @@
-//! The one secret that may stand in the environment, where an orchestrator keeps it. Never a flag: others see those.
+//! The secrets that may stand in the environment, where an orchestrator keeps them. Never a flag: others see those.
 
 use std::env::{self, VarError};
 
 use rescind::keys::{RootSecret, RootSecretError};
 use zeroize::Zeroizing;
 
+use crate::config::{Secret, Secrets};
+
 /// The root secret in place of `root.key`: 64 hexadecimal digits, also after `rescind-root-v1:`, or base64 of 32 bytes.
 pub(crate) const ROOT_SECRET: &str = "RESCIND_ROOT_SECRET";
+
+/// The secret of this server's client at Google, in place of `google_client_secret_file`.
+pub(crate) const GOOGLE_CLIENT_SECRET: &str = "RESCIND_GOOGLE_CLIENT_SECRET";
+/// The secret of its client at the provider of `oidc_issuer`, in place of `oidc_client_secret_file`.
+pub(crate) const OIDC_CLIENT_SECRET: &str = "RESCIND_OIDC_CLIENT_SECRET";
 
 /// Reads the root secret; `None` where it is not there.
 ///
@@ -21,4 +28,20 @@ pub(crate) fn root_secret() -> Result<Option<RootSecret>, String> {
         Err(VarError::NotPresent) => Ok(None),
         Err(VarError::NotUnicode(_)) => Err(wrong(RootSecretError::Text)),
     }
+}
+
+/// Reads the secrets of this server's clients at providers, as far as they are there.
+///
+/// # Errors
+/// Which one is empty or no text, and the remedy.
+pub(crate) fn provider_secrets() -> Result<Secrets, String> {
+    let secret = |name: &str| {
+        let wrong = || format!("{name}: is empty or no text; correct it, or unset it");
+        match env::var(name).map(Zeroizing::new) {
+            Ok(text) => Secret::new(&text).map(Some).ok_or_else(wrong),
+            Err(VarError::NotPresent) => Ok(None),
+            Err(VarError::NotUnicode(_)) => Err(wrong()),
+        }
+    };
+    Ok(Secrets { google: secret(GOOGLE_CLIENT_SECRET)?, oidc: secret(OIDC_CLIENT_SECRET)? })
 }

@@ -186,6 +186,18 @@ pub(crate) struct UserJson {
     pub(crate) username: String,
     pub(crate) disabled: bool,
     pub(crate) created_at: u64,
+    /// Where the user signs in at a provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) account: Option<AccountJson>,
+}
+
+/// A user's account at a provider. The e-mail address is the one of the last sign-in.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AccountJson {
+    pub(crate) issuer: String,
+    pub(crate) subject: String,
+    pub(crate) email: Option<String>,
+    pub(crate) email_verified: Option<bool>,
 }
 
 /// A part of the users, by name.

@@ -1,6 +1,7 @@
 //! `rescind serve`: from arguments to a running server, and from a signal to its end. Owns the order of both: everything
 //! is checked before a socket is open, and readiness goes before the listeners do.
 
+mod providers;
 mod start;
 mod stop;
 
@@ -11,15 +12,16 @@ use clap::Args;
 use tracing::error;
 
 use crate::config::{self, Config, ConfigError, LogFormat, Settings};
+use crate::environment;
 use crate::logs;
 
 /// Every setting may be given as a flag, in the environment, or in the file; flags win, then the environment.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "RESCIND_ROOT_SECRET in the environment (64 hexadecimal digits, also after rescind-root-v1: as in the file, or base64 of 32 bytes) takes the place of DATA/root.key."
+    after_help = "RESCIND_ROOT_SECRET in the environment (64 hexadecimal digits, also after rescind-root-v1: as in the file, or base64 of 32 bytes) takes the place of DATA/root.key. RESCIND_GOOGLE_CLIENT_SECRET and RESCIND_OIDC_CLIENT_SECRET take the place of the files of the same name."
 )]
 pub(crate) struct ServeArgs {
-    /// The TOML file with settings: the flags' names with underscores, and `[[clients]]`
+    /// The TOML file with settings: the flags' names with underscores, `[[clients]]` and `[[providers]]`
     #[arg(long, env = "RESCIND_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
@@ -33,7 +35,8 @@ impl ServeArgs {
     /// [`ConfigError`].
     pub(crate) fn resolve(self) -> Result<Config, ConfigError> {
         let file = self.config.as_deref().map(config::read_file).transpose()?.unwrap_or_default();
-        Config::resolve(self.settings.or(file))
+        let secrets = environment::provider_secrets().map_err(ConfigError::Environment)?;
+        Config::resolve(Settings { secrets, ..self.settings.or(file) })
     }
 }
 

@@ -1,4 +1,4 @@
-//! `rescind users`: who may sign in at this server's own login page.
+//! `rescind users`: who may sign in, with a password at this server's own login page or with an account at a provider.
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -15,6 +15,8 @@ use crate::wire::{UserJson, UsersJson};
   rescind users add alice
   printf %s \"$PASSWORD\" | rescind users add alice --password-stdin
   rescind users disable alice
+  rescind users add --issuer https://accounts.google.com --subject 1234567890
+  rescind users disable 'https://accounts.google.com|1234567890'
 
 A password is never an argument: arguments are seen by every process of the machine.")]
 pub(crate) struct Args {
@@ -24,8 +26,8 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Add a user; asks for the password
-    Add(WithPassword),
+    /// Add a user: NAME, and asks for the password; or an account at a provider, by issuer and subject
+    Add(Add),
     /// Set a user's password; ends all of their sessions
     Password(WithPassword),
     /// End all of a user's sessions, and refuse sign-in and refresh from now on
@@ -34,6 +36,24 @@ enum What {
     Enable(Named),
     /// List the users
     List(List),
+}
+
+#[derive(Debug, clap::Args)]
+struct Add {
+    /// The user's name
+    #[arg(required_unless_present = "issuer", conflicts_with = "issuer")]
+    name: Option<String>,
+    /// Read the password from standard input instead of asking
+    #[arg(long, conflicts_with = "issuer")]
+    password_stdin: bool,
+    /// The provider's URL, as it is configured
+    #[arg(long, value_name = "URL", requires = "subject")]
+    issuer: Option<String>,
+    /// The provider's own name for the user, its `sub`
+    #[arg(long, value_name = "SUB", requires = "issuer")]
+    subject: Option<String>,
+    #[command(flatten)]
+    connection: Connection,
 }
 
 #[derive(Debug, clap::Args)]
@@ -67,8 +87,13 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         What::Add(add) => {
             // The token file first: nobody likes to type a password twice for nothing.
             let client = add.connection.client()?;
-            let password = password::read(&add.name, add.password_stdin.into()).await?;
-            let body = json!({"username": add.name, "password": *password});
+            let body = match (&add.name, &add.issuer) {
+                (Some(name), _) => {
+                    let password = password::read(name, add.password_stdin.into()).await?;
+                    json!({"username": name, "password": *password})
+                }
+                (None, issuer) => json!({"issuer": issuer, "subject": add.subject}),
+            };
             let answer = client.post(&["users"], &[], &body).await?;
             said(&client, &add.connection, &answer, |user| format!("added {}", user.username))
         }
@@ -129,11 +154,17 @@ async fn show(connection: &Connection) -> Result<(), Failure> {
     match out.format() {
         Format::Json => Ok(()),
         Format::Human if rows.is_empty() => out.line("no users; add one with `rescind users add NAME`"),
-        Format::Human => out.table(["USER", "MAY SIGN IN", "SINCE"], rows),
+        Format::Human => out.table(["USER", "MAY SIGN IN", "SINCE", "E-MAIL"], rows),
     }
 }
 
-fn row(user: &UserJson) -> [Cell; 3] {
+fn row(user: &UserJson) -> [Cell; 4] {
     let may = if user.disabled { Cell::painted("disabled", Paint::Bad) } else { Cell::painted("yes", Paint::Good) };
-    [Cell::from(&user.username), may, Cell::from(time(user.created_at))]
+    let email = match user.account.as_ref().map(|account| (account.email.as_deref(), account.email_verified)) {
+        Some((Some(email), Some(true))) => Cell::from(email),
+        Some((Some(email), _)) => Cell::painted(format!("{email} (not verified)"), Paint::Warn),
+        Some((None, _)) => Cell::from("not told yet"),
+        None => Cell::from(""),
+    };
+    [Cell::from(&user.username), may, Cell::from(time(user.created_at)), email]
 }

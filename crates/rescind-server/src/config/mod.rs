@@ -2,6 +2,7 @@
 //! Owns every default of the server; the engine owns its own rules. Opens no socket and makes no file.
 
 mod clients;
+mod providers;
 mod settings;
 mod span;
 
@@ -15,6 +16,7 @@ use rescind::OnStale;
 use rescind::keys::Algorithm;
 
 pub(crate) use self::clients::{ClientRow, Clients, Registered};
+pub(crate) use self::providers::{Allowed, GOOGLE, ProviderConfig, ProviderRow, Secret, Secrets};
 pub(crate) use self::settings::Settings;
 pub(crate) use self::span::Span;
 
@@ -74,6 +76,7 @@ pub(crate) struct Config {
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
     pub(crate) clients: Clients,
+    pub(crate) providers: Vec<ProviderConfig>,
 }
 
 /// What one caller, and all together, may take.
@@ -100,6 +103,9 @@ pub(crate) enum ConfigError {
     /// A setting is wrong, or contradicts another.
     #[error("setting {setting}: {problem}")]
     Setting { setting: &'static str, problem: String },
+    /// A variable of the environment holds what it must not.
+    #[error("environment: {0}")]
+    Environment(String),
 }
 
 fn wrong(setting: &'static str, problem: impl Into<String>) -> ConfigError {
@@ -121,7 +127,7 @@ impl Config {
     /// Fills in the defaults and refuses contradictions.
     ///
     /// # Errors
-    /// [`ConfigError`], naming the setting and the remedy. Reads the clients' secret files.
+    /// [`ConfigError`], naming the setting and the remedy. Reads the secret files of clients and providers.
     pub(crate) fn resolve(settings: Settings) -> Result<Self, ConfigError> {
         let stage = stage(&settings)?;
         let listen = settings.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)));
@@ -152,6 +158,7 @@ impl Config {
         if settings.audience.as_deref() == Some("") {
             return Err(wrong("audience", "empty; leave it out to use the issuer"));
         }
+        let providers = providers::read(&settings, stage)?;
         Ok(Self {
             stage,
             issuer: settings.issuer.clone(),
@@ -167,6 +174,7 @@ impl Config {
             log: settings.log.clone().unwrap_or_else(|| "info".to_owned()),
             log_format: log_format(settings.log_format.as_deref(), stage)?,
             clients: Clients::read(settings.clients)?,
+            providers,
         })
     }
 

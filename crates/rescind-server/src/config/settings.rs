@@ -8,7 +8,7 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 use serde::Deserialize;
 
-use super::{ClientRow, Span};
+use super::{ClientRow, ProviderRow, Secrets, Span};
 
 /// Every setting, unset where `None`.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
@@ -95,6 +95,33 @@ pub(crate) struct Settings {
     /// Failed sign-ins per client address in five minutes before 429 [default: 50]
     #[arg(long, env = "RESCIND_SIGN_IN_FAILURES_PER_ADDRESS", value_name = "N")]
     pub(crate) sign_in_failures_per_address: Option<u32>,
+    /// Sign-in with Google: the client's id, as Google's console shows it [default: none]
+    #[arg(long, env = "RESCIND_GOOGLE_CLIENT_ID", value_name = "ID")]
+    pub(crate) google_client_id: Option<String>,
+    /// The file with that client's secret; or the secret itself in `RESCIND_GOOGLE_CLIENT_SECRET`
+    #[arg(long, env = "RESCIND_GOOGLE_CLIENT_SECRET_FILE", value_name = "FILE")]
+    pub(crate) google_client_secret_file: Option<PathBuf>,
+    /// Who may come in: `*`, `@example.com`, `alice@example.com`, `sub:…`; separated by commas [default: nobody new]
+    #[arg(long, env = "RESCIND_GOOGLE_ALLOW", value_name = "WHO,…", value_delimiter = ',')]
+    pub(crate) google_allow: Option<Vec<String>>,
+    /// The name in /login/NAME of one OpenID provider; more of them as `[[providers]]` in the file [default: oidc]
+    #[arg(long, env = "RESCIND_OIDC_NAME", value_name = "NAME")]
+    pub(crate) oidc_name: Option<String>,
+    /// Its issuer's URL, as in its ID tokens
+    #[arg(long, env = "RESCIND_OIDC_ISSUER", value_name = "URL")]
+    pub(crate) oidc_issuer: Option<String>,
+    /// Under which client id it knows this server
+    #[arg(long, env = "RESCIND_OIDC_CLIENT_ID", value_name = "ID")]
+    pub(crate) oidc_client_id: Option<String>,
+    /// The file with that client's secret; or the secret itself in `RESCIND_OIDC_CLIENT_SECRET`
+    #[arg(long, env = "RESCIND_OIDC_CLIENT_SECRET_FILE", value_name = "FILE")]
+    pub(crate) oidc_client_secret_file: Option<PathBuf>,
+    /// What is asked for [default: openid email profile]
+    #[arg(long, env = "RESCIND_OIDC_SCOPES", value_name = "SCOPES")]
+    pub(crate) oidc_scopes: Option<String>,
+    /// Who may come in, as for Google [default: nobody new]
+    #[arg(long, env = "RESCIND_OIDC_ALLOW", value_name = "WHO,…", value_delimiter = ',')]
+    pub(crate) oidc_allow: Option<Vec<String>>,
     /// What is logged, such as info or `rescind_server=debug` [default: info]
     #[arg(long, env = "RESCIND_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -104,6 +131,13 @@ pub(crate) struct Settings {
     /// The applications that prove themselves with a secret, or rotate in their own way; `[[clients]]` in the file only.
     #[arg(skip)]
     pub(crate) clients: Vec<ClientRow>,
+    /// The OpenID providers at which people may sign in; `[[providers]]` in the file only.
+    #[arg(skip)]
+    pub(crate) providers: Vec<ProviderRow>,
+    /// In the environment only: others see flags, and a file is shared.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub(crate) secrets: Secrets,
 }
 
 impl Settings {
@@ -111,11 +145,13 @@ impl Settings {
     #[must_use]
     pub(crate) fn or(self, file: Self) -> Self {
         macro_rules! first_set {
-            ($($name:ident)*) => { Self { $($name: self.$name.or(file.$name),)* clients: file.clients } };
+            ($($name:ident)*) => { Self { $($name: self.$name.or(file.$name),)* clients: file.clients, providers: file.providers,
+                secrets: self.secrets } };
         }
         first_set!(dev production issuer audience data store listen admin_listen algorithm access_lifetime leeway
             session_idle session_absolute grace staleness_bound on_stale token_cache_mib max_connections max_connections_per_address head_timeout
             body_timeout write_timeout drain_timeout trusted_proxies sign_in_failures_per_user sign_in_failures_per_user_in_all
-            sign_in_failures_per_address log log_format)
+            sign_in_failures_per_address google_client_id google_client_secret_file google_allow oidc_name oidc_issuer oidc_client_id
+            oidc_client_secret_file oidc_scopes oidc_allow log log_format)
     }
 }

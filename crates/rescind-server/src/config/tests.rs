@@ -85,3 +85,102 @@ fn a_client_that_never_rotates_needs_a_secret_that_cannot_be_guessed() {
     std::fs::write(file.path(), "x".repeat(22)).unwrap();
     assert!(Config::resolve(client(&secret)).is_ok());
 }
+
+fn file(text: &str) -> Settings {
+    toml::from_str(text).unwrap()
+}
+
+fn providers(settings: Settings) -> Vec<ProviderConfig> {
+    Config::resolve(settings).unwrap().providers
+}
+
+#[test]
+fn google_needs_no_more_than_a_client_and_its_secret() {
+    let secrets = Secrets { google: Secret::new("from-the-environment\n"), oidc: None };
+    let google = || Settings { google_client_id: Some("id".into()), secrets: secrets.clone(), ..Settings::default() };
+    let [provider] = providers(google()).try_into().unwrap();
+    assert_eq!((provider.name.as_str(), provider.title().as_str()), ("google", "Google"));
+    assert_eq!(provider.issuer, "https://accounts.google.com");
+    assert_eq!(provider.secret.as_ref().map(Secret::expose), Some("from-the-environment"));
+    assert_eq!(provider.allow, Allowed::Nobody, "no default that trusts");
+    assert!(!format!("{provider:?}").contains("from-the-environment"));
+
+    let missing = refused(Settings { secrets: Secrets::default(), ..google() });
+    assert!(missing.contains("RESCIND_GOOGLE_CLIENT_SECRET"), "{missing}");
+    let lonely = refused(Settings { google_client_id: None, ..google() });
+    assert!(
+        lonely.contains("setting google_client_id:") && lonely.contains("RESCIND_GOOGLE_CLIENT_SECRET"),
+        "{lonely}"
+    );
+    let both = refused(Settings { google_client_secret_file: Some("x".into()), ..google() });
+    assert!(both.contains("leave one out"), "{both}");
+}
+
+#[test]
+fn providers_of_the_file_and_of_flags_stand_side_by_side() {
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), "s3cret\n").unwrap();
+    let secret = secret.path().display();
+    let settings = file(&format!(
+        "oidc_name = 'keycloak'\noidc_issuer = 'https://sso.example/realms/a'\noidc_client_id = 'a'\noidc_allow = ['*']\n\
+         [[providers]]\nname = 'google'\nclient_id = 'b'\nsecret_file = '{secret}'\nallow = ['@example.com', 'sub:7']\n\
+         [[providers]]\nname = 'okta-2'\nissuer = 'https://okta.example'\nclient_id = 'c'\nscopes = 'openid'"
+    ));
+    let [keycloak, google, okta] = providers(settings).try_into().unwrap();
+    assert_eq!((keycloak.title().as_str(), keycloak.allow), ("Keycloak", Allowed::Everyone));
+    assert!(keycloak.secret.is_none(), "a public client");
+    assert_eq!(google.secret.as_ref().map(Secret::expose), Some("s3cret"));
+    assert_eq!(google.allow, Allowed::Listed(vec!["@example.com".into(), "sub:7".into()]));
+    assert_eq!((okta.scopes.as_str(), google.scopes.as_str()), ("openid", "openid email profile"));
+}
+
+#[test]
+fn a_bad_provider_is_named_with_its_setting_and_the_remedy() {
+    let row = |more: &str| format!("[[providers]]\nname = 'a'\nclient_id = 'c'\nissuer = 'https://a.example'\n{more}");
+    let two = format!("{}[[providers]]\nname = 'b'\nclient_id = 'c'\nissuer = 'https://a.example'", row(""));
+    for (text, setting, word) in [
+        (row("allow = ['example.com']"), "providers.allow", "@domain"),
+        (row("allow = ['alice@*.example.com']"), "providers.allow", "none of"),
+        (row("allow = ['sub:']"), "providers.allow", "none of"),
+        (row("scopes = 'email'"), "providers.scopes", "openid"),
+        (row("secret_file = '/no/such/file'"), "providers.secret_file", "/no/such/file"),
+        (row("").replace("'c'", "''"), "providers.client_id", "empty"),
+        (row("").replace("'a'", "'A b'"), "providers.name", "a-z"),
+        (row("").replace("'a'", "'google'"), "providers.issuer", "another name"),
+        (row("").replace("https://a", "http://a"), "providers.issuer", "https://"),
+        (row("").replace("a.example", "a.example/?x"), "providers.issuer", "query"),
+        (row("") + &row(""), "providers.name", "twice"),
+        (two, "providers.issuer", "already"),
+        ("[[providers]]\nname = 'a'\nclient_id = 'c'".into(), "providers.issuer", "missing"),
+        ("oidc_issuer = 'https://a.example'".into(), "oidc_client_id", "oidc_issuer"),
+        ("oidc_allow = ['*']".into(), "oidc_issuer", "oidc_allow"),
+    ] {
+        let error = refused(file(&text));
+        assert!(error.contains(&format!("setting {setting}:")) && error.contains(word), "{text}\n{error}");
+    }
+    let unknown = toml::from_str::<Settings>(&row("client_secret = 'x'")).unwrap_err().to_string();
+    assert!(unknown.contains("client_secret"), "a secret has no place in the file: {unknown}");
+}
+
+#[test]
+fn a_providers_secret_that_others_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), "s3cret").unwrap();
+    std::fs::set_permissions(secret.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let settings = Settings {
+        google_client_id: Some("id".into()),
+        google_client_secret_file: Some(secret.path().into()),
+        ..Settings::default()
+    };
+    let error = refused(settings);
+    assert!(error.contains("setting google_client_secret_file:") && error.contains("chmod 600"), "{error}");
+}
+
+#[test]
+fn an_issuer_in_plain_http_is_for_trying_out_on_this_machine() {
+    let here = "oidc_issuer = 'http://localhost:8080'\noidc_client_id = 'a'";
+    assert_eq!(providers(file(here)).len(), 1);
+    let production = Settings { production: Some(true), issuer: Some("https://id.example".into()), ..file(here) };
+    assert!(refused(production).contains("--production needs https://"));
+}

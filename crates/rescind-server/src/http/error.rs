@@ -162,6 +162,11 @@ impl Failure {
         Self { reason: Some(Reason(rejection.reason())), ..self }
     }
 
+    /// The same, and the log gets this word for it.
+    pub(crate) fn named(self, reason: &'static str) -> Self {
+        Self { reason: Some(Reason(reason)), ..self }
+    }
+
     /// The same refusal with a page as its body, for a browser.
     pub(crate) fn dressed_as(self, mut page: Response) -> Response {
         *page.status_mut() = self.status;
@@ -186,6 +191,11 @@ impl Failure {
     /// The status of the answer.
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// What the caller is told.
+    pub(crate) fn description(&self) -> &str {
+        &self.description
     }
 
     /// The same with one more header, in place of one that it had.

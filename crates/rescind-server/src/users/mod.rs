@@ -1,6 +1,8 @@
 //! Who may sign in: one record a user in the store, under compare-and-set. Owns the record's shape and the bounds of
 //! names and passwords; knows no HTTP. A disabled user's sessions are ended by whoever disables, through the log.
 
+mod accounts;
+mod door;
 mod password;
 mod throttle;
 
@@ -14,6 +16,9 @@ use rescind::{BoxError, Welcome};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use self::accounts::looks_like_account;
+pub(crate) use self::accounts::{Account, Added, Email, Standing, account};
+pub(crate) use self::door::Door;
 use self::password::Passwords;
 pub(crate) use self::throttle::{Attempt, Throttle};
 
@@ -49,8 +54,10 @@ pub(crate) enum Demo {
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct User {
-    /// The `sub` of the user's tokens, and the record's id: the name itself.
+    /// The `sub` of the user's tokens, and the record's id: the name itself, or issuer and subject of an account.
     pub(crate) subject: Subject,
+    /// The account at a provider; `None` for a user with a password.
+    pub(crate) account: Option<Account>,
     /// Whether sign-in and refresh are refused.
     pub(crate) disabled: bool,
     pub(crate) created_at: Timestamp,
@@ -74,6 +81,9 @@ pub(crate) enum UserError {
     /// The name is taken.
     #[error("a user of this name exists already")]
     Taken,
+    /// Who signs in at a provider has no password here.
+    #[error("this user signs in at a provider, and has no password here")]
+    NoPassword,
     /// There is no such user.
     #[error("no such user")]
     Unknown,
@@ -92,11 +102,21 @@ enum Origin {
     Dev,
 }
 
+/// How a user proves who they are. There is one way for each.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Proof {
+    /// PHC string of Argon2id.
+    Password { password: String },
+    /// By signing in at a provider.
+    Account { account: Account },
+}
+
 #[derive(Serialize, Deserialize)]
 struct Row {
     username: String,
-    /// PHC string of Argon2id.
-    password: String,
+    #[serde(flatten)]
+    proof: Proof,
     disabled: bool,
     /// Made by `--dev`, with the password that everybody knows.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -143,6 +163,9 @@ impl Users {
 
     async fn insert(&self, name: &str, password: Zeroizing<String>, origin: Origin) -> Result<User, UserError> {
         let subject = checked_name(name)?;
+        if looks_like_account(name) {
+            return Err(UserError::Invalid("username has the form of an account at a provider, ISSUER|SUBJECT"));
+        }
         if password.len() > PASSWORD_LIMIT {
             return Err(UserError::Invalid("password is longer than 1024 bytes"));
         }
@@ -151,7 +174,7 @@ impl Users {
         }
         let row = Row {
             username: name.to_owned(),
-            password: self.passwords.hash(password).await?,
+            proof: Proof::Password { password: self.passwords.hash(password).await? },
             disabled: false,
             demo: origin == Origin::Dev,
             created_at: self.clock.wall().as_secs(),
@@ -181,7 +204,10 @@ impl Users {
             let Some((mut row, version)) = self.row(subject).await? else { return Err(UserError::Unknown) };
             row.disabled = change.disabled.unwrap_or(row.disabled);
             if let Some(hash) = &hash {
-                row.password.clone_from(hash);
+                if matches!(row.proof, Proof::Account { .. }) {
+                    return Err(UserError::NoPassword);
+                }
+                row.proof = Proof::Password { password: hash.clone() };
                 row.demo = false;
             }
             if change.disabled == Some(false) && self.shuts_out(&row) {
@@ -222,7 +248,7 @@ impl Users {
 
     /// The user of this name with this password, who may sign in; `None` for any other.
     ///
-    /// **Cost:** the same for a name that exists, one that does not, and a disabled one.
+    /// **Cost:** the same for a name that exists, one that does not, a disabled one, and one that has no password.
     ///
     /// # Errors
     /// [`UserError::Busy`], [`UserError::Store`].
@@ -234,7 +260,11 @@ impl Users {
         // One that is too long cannot have been set; hashing its front costs the same as hashing any other.
         let (password, fits) =
             if password.len() > PASSWORD_LIMIT { (Zeroizing::default(), false) } else { (password, true) };
-        let matches = self.passwords.verify(password, known.as_ref().map(|(_, row, _)| row.password.clone())).await?;
+        let hash = known.as_ref().and_then(|(_, row, _)| match &row.proof {
+            Proof::Password { password } => Some(password.clone()),
+            Proof::Account { .. } => None,
+        });
+        let matches = self.passwords.verify(password, hash).await?;
         match known {
             Some((subject, row, version)) if matches && fits => {
                 Ok(Some(self.user(&subject, &row, version)).filter(|user| !user.disabled))
@@ -244,8 +274,12 @@ impl Users {
     }
 
     fn user(&self, subject: &Subject, row: &Row, version: u64) -> User {
-        let created_at = Timestamp::from_secs(row.created_at);
-        User { subject: subject.clone(), disabled: row.disabled || self.shuts_out(row), created_at, version }
+        let account = match &row.proof {
+            Proof::Password { .. } => None,
+            Proof::Account { account } => Some(account.clone()),
+        };
+        let (subject, disabled) = (subject.clone(), row.disabled || self.shuts_out(row));
+        User { subject, account, disabled, created_at: Timestamp::from_secs(row.created_at), version }
     }
 
     fn shuts_out(&self, row: &Row) -> bool {

@@ -43,7 +43,11 @@ enum Key {
 
 /// Whose attempt it is.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Attempt([Key; 3]);
+pub(crate) struct Attempt {
+    address: Key,
+    /// The name from there, and from everywhere; none where no name is tried.
+    name: Option<[Key; 2]>,
+}
 
 impl Attempt {
     /// An attempt on this name from this address.
@@ -53,7 +57,16 @@ impl Attempt {
             *to = *from;
         }
         let address = customer::of(address);
-        Self([Key::Pair(user, address), Key::Address(address), Key::User(user)])
+        Self { address: Key::Address(address), name: Some([Key::Pair(user, address), Key::User(user)]) }
+    }
+
+    /// An attempt from this address with what a provider has given: who it is stands in nobody's choice.
+    pub(crate) fn at_a_provider(address: IpAddr) -> Self {
+        Self { address: Key::Address(customer::of(address)), name: None }
+    }
+
+    fn keys(self) -> impl Iterator<Item = Key> {
+        self.name.into_iter().flatten().chain([self.address])
     }
 }
 
@@ -70,10 +83,11 @@ impl Throttle {
     pub(crate) fn admit(&self, attempt: Attempt) -> Result<(), Duration> {
         let now = self.clock.boot();
         let mut counts = self.counts();
-        let taken = attempt.0.map(|key| {
+        let take = |key| {
             let whole = counts.whole.get(&key).copied().unwrap_or_default().max(now);
             (key, plus(whole, self.share(key)))
-        });
+        };
+        let taken: Vec<_> = attempt.keys().map(take).collect();
         let latest = taken.iter().map(|(_, whole)| whole.since(now)).max().unwrap_or_default();
         if latest > WINDOW {
             return Err(latest.saturating_sub(WINDOW));
@@ -90,7 +104,7 @@ impl Throttle {
     /// Gives the allowance back: the password was right, or was not looked at.
     pub(crate) fn give_back(&self, attempt: Attempt) {
         let mut counts = self.counts();
-        for key in attempt.0 {
+        for key in attempt.keys() {
             if let Some(whole) = counts.whole.get_mut(&key) {
                 *whole = minus(*whole, self.share(key));
             }
@@ -172,6 +186,19 @@ mod tests {
         }
         assert!(throttle.admit(from("e", 1)).is_err());
         assert_eq!(throttle.admit(from("e", 2)), Ok(()));
+    }
+
+    #[test]
+    fn what_a_provider_gave_counts_by_address_alone() {
+        let (throttle, _) = throttle(1, 3);
+        let from = |last| Attempt::at_a_provider(IpAddr::from([192, 0, 2, last]));
+        for _ in 0..3 {
+            assert_eq!(throttle.admit(from(1)), Ok(()));
+        }
+        assert!(throttle.admit(from(1)).is_err());
+        assert_eq!(throttle.admit(from(2)), Ok(()), "nobody elsewhere is kept out");
+        throttle.give_back(from(1));
+        assert_eq!(throttle.admit(from(1)), Ok(()));
     }
 
     #[test]

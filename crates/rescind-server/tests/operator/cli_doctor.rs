@@ -126,3 +126,23 @@ fn a_root_secret_in_the_environment_takes_the_place_of_its_file() {
     assert!(bad.starts_with("FAIL") && !bad.contains("no-secret"), "{bad}");
     assert!(root_key(None).starts_with("FAIL"));
 }
+
+#[test]
+fn each_provider_is_told_with_what_its_console_has_to_know_and_who_may_come_in() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().to_str().unwrap();
+    let file = scratch.path().join("rescind.toml");
+    let config = "issuer = 'https://id.example.com'\ntrusted_proxies = ['127.0.0.1']\n\
+        [[providers]]\nname = 'acme'\nissuer = 'https://sso.example'\nclient_id = 'a'\nallow = ['@example.com']\n\
+        [[providers]]\nname = 'quiet'\nissuer = 'https://quiet.example'\nclient_id = 'b'\n";
+    std::fs::write(&file, config).unwrap();
+    let ran = doctor(data, &["--config", file.to_str().unwrap()]);
+    let line = |name: &str| ran.out.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{}", ran.out));
+    let acme = line("acme");
+    assert!(acme.starts_with("ok") && acme.contains("@example.com may sign in"), "{acme}");
+    assert!(acme.contains("https://id.example.com/login/acme/callback"), "{acme}");
+    assert!(line("quiet").starts_with("warn"), "{}", ran.out);
+    let mut lonely = rescind(&["doctor", "--data", data]);
+    let ran = run(lonely.env("RESCIND_GOOGLE_CLIENT_SECRET", "hunter2"), "");
+    assert!(ran.code == 1 && ran.out.contains("google_client_id") && !ran.out.contains("hunter2"), "{ran:?}");
+}

@@ -2,6 +2,7 @@
 //! Each test has a server and a data directory of its own. Read the `cli_` files as scripts: they show the commands.
 #![cfg(test)]
 
+mod accounts;
 mod admin_guard;
 mod admin_input;
 mod admin_keys;

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Command, FromArgMatches};
 
 use super::Finding;
-use crate::config::{ADMIN_PORT, Config, DATA_DIR, Settings, StoreUrl, read_file};
+use crate::config::{ADMIN_PORT, Allowed, Config, DATA_DIR, ProviderConfig, Settings, StoreUrl, read_file};
+use crate::environment;
 
 const PART: &str = "configuration";
 
@@ -19,6 +20,7 @@ pub(super) fn look(file: Option<&Path>, data: Option<&Path>) -> (Vec<Finding>, O
             let mut findings = vec![Finding::ok(PART, format!("{from}; data in {}", config.data.display()))];
             findings.extend(exposed(&config));
             findings.extend(unnamed_proxy(&config));
+            findings.extend(config.providers.iter().map(|provider| sign_in_with(provider, &config)));
             (findings, Some(config))
         }
         Err(problem) => {
@@ -37,6 +39,7 @@ fn read(file: Option<&Path>, data: Option<&Path>) -> Result<Config, String> {
     if let Some(file) = file {
         settings = settings.or(read_file(file).map_err(|error| one_line(&error.to_string()))?);
     }
+    settings.secrets = environment::provider_secrets().map_err(|error| format!("environment: {error}"))?;
     if let Some(data) = data {
         settings.data = Some(data.to_owned());
     }
@@ -66,6 +69,27 @@ fn unnamed_proxy(config: &Config) -> Option<Finding> {
             "name the TLS proxy's address with trusted_proxies",
         )
     })
+}
+
+/// What the provider's console has to know, and who may come in.
+fn sign_in_with(provider: &ProviderConfig, config: &Config) -> Finding {
+    let base = config.issuer.clone().unwrap_or_else(|| format!("http://{}", config.listen));
+    let who = match &provider.allow {
+        Allowed::Nobody => {
+            return Finding::warn(
+                "provider",
+                format!(
+                    "{} ({}): nobody new may sign in, since nothing is in its `allow`",
+                    provider.name, provider.issuer
+                ),
+                "name who may, such as @example.com, or add accounts with `rescind users add --issuer URL --subject SUB`",
+            );
+        }
+        Allowed::Everyone => "everyone with an account there may sign in".to_owned(),
+        Allowed::Listed(entries) => format!("{} may sign in", entries.join(", ")),
+    };
+    let redirect = format!("its redirect URI is {base}/login/{}/callback", provider.name);
+    Finding::ok("provider", format!("{} ({}): {who}; {redirect}", provider.name, provider.issuer))
 }
 
 /// Where things are, as far as that is known.

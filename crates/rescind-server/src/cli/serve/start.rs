@@ -15,13 +15,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::stop;
+use super::{providers, stop};
 use crate::app::{App, Parts};
 use crate::config::{Config, Stage};
 use crate::data_dir::{AdminToken, DataDir};
 use crate::environment;
 use crate::http::{admin, listen, public};
 use crate::logs;
+use crate::pages::Offer;
 use crate::store;
 use crate::users::{Demo, Throttle, Users};
 
@@ -68,11 +69,13 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     if config.dev() {
         users.add_demo().await?;
     }
+    let providers = providers::ready(&config.providers, &rescind, &users)?;
     let metrics = logs::metrics()?;
     let limits = config.limits;
     let throttle = Throttle::new(limits, Arc::new(SystemClock));
-    let app =
-        App::new(Parts { rescind, config, users, throttle, admin_token, metrics, draining: AtomicBool::new(false) });
+    let offers = config.providers.iter().map(|it| Offer { name: it.name.clone(), title: it.title() }).collect();
+    let draining = AtomicBool::new(false);
+    let app = App::new(Parts { rescind, config, users, providers, offers, throttle, admin_token, metrics, draining });
     // Before anybody learns where the server is: whoever is told may stop it at once.
     let mut signals = stop::Signals::listen()?;
     crate::admin_address::publish(&app.config.data, admin_address)?;

@@ -1,5 +1,7 @@
 //! `/admin/v1/revocations`: revoke, read the log, lift. Owns the request's members; the engine owns what is revoked.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -133,8 +135,15 @@ async fn refuse_for_disabled(app: &App, seq: u64) -> Answer<()> {
     if found.get() != seq || !app.users.find(subject).await?.is_some_and(|user| user.disabled) {
         return Ok(());
     }
-    let problem = format!("{subject} is disabled; enable the user first: rescind users enable {subject}");
+    let problem =
+        format!("{subject} is disabled; enable the user first: rescind users enable {}", quoted(subject.as_str()));
     Err(Failure::conflict(problem, None))
+}
+
+/// A name as a shell takes it for one word.
+fn quoted(name: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-@:/".contains(c);
+    if name.chars().all(plain) { Cow::from(name) } else { Cow::from(format!("'{}'", name.replace('\'', "'\\''"))) }
 }
 
 fn conflict(seq: u64, newest: &Entry) -> Failure {

@@ -19,14 +19,16 @@ use crate::app::App;
 use crate::http::body::StrictJson;
 use crate::http::error::{Answer, Failure};
 use crate::http::segment::Segment;
-use crate::users::{Change, User};
-use crate::wire::{UserJson, UsersJson};
+use crate::users::{Account, Added, Change, User, account};
+use crate::wire::{AccountJson, UserJson, UsersJson};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AddRequest {
-    username: String,
-    password: String,
+    username: Option<String>,
+    password: Option<String>,
+    issuer: Option<String>,
+    subject: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -45,16 +47,34 @@ pub(super) async fn list(State(app): State<App>, query: Query) -> Answer<Json<Us
     Ok(Json(UsersJson { users: users.iter().map(shown).collect(), next }))
 }
 
-/// Adds a user.
+/// Adds a user: by name and password, or by the issuer and subject of an account at a provider.
 pub(super) async fn add(
     State(app): State<App>,
     query: Query,
     StrictJson(request): StrictJson<AddRequest>,
 ) -> Answer<Response> {
     let [] = query.only([])?;
-    let user = app.users.add(&request.username, Zeroizing::new(request.password)).await?;
+    let AddRequest { username, password, issuer, subject } = request;
+    let user = match (username, password.map(Zeroizing::new), issuer, subject) {
+        (Some(username), Some(password), None, None) => app.users.add(&username, password).await?,
+        (None, None, Some(issuer), Some(subject)) => add_account(&app, issuer, subject).await?,
+        _ => return Err(Failure::invalid_request("give username and password, or issuer and subject")),
+    };
     info!(user = %user.subject, "user added");
     Ok((StatusCode::CREATED, Json(shown(&user))).into_response())
+}
+
+/// An issuer that is not configured, down to the last slash, would wait for somebody who can never come.
+async fn add_account(app: &App, issuer: String, subject: String) -> Answer<User> {
+    let configured = &app.config.providers;
+    if !configured.iter().any(|provider| provider.issuer == issuer) {
+        let names: Vec<_> = configured.iter().map(|provider| provider.issuer.as_str()).collect();
+        let names = if names.is_empty() { "no provider is".to_owned() } else { format!("{} is", names.join(", ")) };
+        return Err(Failure::invalid_request(format!("no provider of this issuer is configured; {names}")));
+    }
+    let id = Subject::new(&subject).and_then(|_| account(&issuer, &subject));
+    let id = id.map_err(|error| Failure::invalid_request(format!("subject {error}")))?;
+    Ok(app.users.add_account(&id, Account { issuer, subject, email: None, added: Added::Operator }).await?)
 }
 
 /// Changes a user. A user who is disabled or gets a new password loses every session; one who is enabled gets none back.
@@ -93,5 +113,11 @@ fn shown(user: &User) -> UserJson {
         username: user.subject.to_string(),
         disabled: user.disabled,
         created_at: user.created_at.as_secs(),
+        account: user.account.as_ref().map(|account| AccountJson {
+            issuer: account.issuer.clone(),
+            subject: account.subject.clone(),
+            email: account.email.as_ref().map(|email| email.address.clone()),
+            email_verified: account.email.as_ref().map(|email| email.verified),
+        }),
     }
 }

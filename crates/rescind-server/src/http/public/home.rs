@@ -6,24 +6,51 @@ use axum::response::{IntoResponse, Response};
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use rescind_axum::cookies;
 use tracing::error;
 
 use crate::app::App;
 use crate::http::error::{Answer, Failure};
-use crate::pages::{self, HomePage};
+use crate::pages::{self, DemoPage, HomePage, Session};
 
-/// The demo page under `--dev`, else the home page.
-pub(super) async fn page(State(app): State<App>) -> Answer {
-    if app.config.dev() {
-        return Ok(html(StatusCode::OK, pages::DEMO_HTML.to_owned()));
+/// The demo page under `--dev`, else the home page. Both show the browser's own session, where its cookies name one.
+pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Answer {
+    let session = session(&app, &headers).await;
+    let of_somebody = session.is_some();
+    let offers = &app.offers;
+    let mut response = if app.config.dev() {
+        render(StatusCode::OK, &DemoPage { offers, session })?
+    } else {
+        render(StatusCode::OK, &HomePage { issuer: app.rescind.issuer(), offers, session })?
+    };
+    if of_somebody {
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    render(StatusCode::OK, &HomePage { issuer: app.rescind.issuer() })
+    Ok(response)
+}
+
+/// Whose session the cookies are of, as far as that can be told. A page to look at is shown whatever is wrong.
+async fn session(app: &App, headers: &HeaderMap) -> Option<Session> {
+    let [access, refresh] =
+        [cookies::ACCESS, cookies::REFRESH].map(|name| cookies::cookie(headers, name).ok().flatten());
+    let Some(access) = access else { return refresh.map(|_| Session::Unknown) };
+    let Ok(live) = app.rescind.check(access).await else { return Some(Session::Unknown) };
+    let email = match app.users.find(live.subject()).await {
+        Ok(user) => user.and_then(|user| user.account?.email),
+        Err(_) => None,
+    };
+    Some(Session::Known(email.map_or_else(|| live.subject().to_string(), |email| email.address)))
 }
 
 /// The demo page's script.
 pub(super) async fn script() -> Response {
     file("text/javascript; charset=utf-8", pages::DEMO_JS)
+}
+
+/// The script of a session in cookies.
+pub(super) async fn session_script() -> Response {
+    file("text/javascript; charset=utf-8", pages::SESSION_JS)
 }
 
 /// The look of every page.
@@ -60,7 +87,7 @@ fn file(kind: &'static str, text: &'static str) -> Response {
     response
 }
 
-fn guarded(headers: &mut http::HeaderMap) {
+fn guarded(headers: &mut HeaderMap) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));

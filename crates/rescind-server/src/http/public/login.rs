@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Redirect};
 use http::header::{USER_AGENT, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use rescind::id::ClientId;
-use rescind::log::Scope;
-use rescind::{LogoutScope, OpenSession, Revoke, TokenPair};
+use rescind::log::{Scope, Text};
+use rescind::{Error, LogoutScope, OpenSession, Revoke, TokenPair};
 use rescind_axum::cookies::{self, Cookies};
 use serde::Deserialize;
 use tracing::{info, warn};
@@ -39,8 +39,8 @@ struct SignIn {
 }
 
 /// The sign-in page.
-pub(super) async fn page() -> Answer {
-    home::render(StatusCode::OK, &LoginPage { message: "", username: "" })
+pub(super) async fn page(State(app): State<App>) -> Answer {
+    home::render(StatusCode::OK, &LoginPage { message: "", username: "", offers: &app.offers })
 }
 
 /// Signs in.
@@ -86,7 +86,8 @@ async fn by_form(app: &App, from: IpAddr, request: Request) -> Answer {
                 StatusCode::SERVICE_UNAVAILABLE => "Signing in is not possible at the moment. Try again soon.",
                 _ => "The name or the password cannot be read.",
             };
-            let page = home::render(failure.status(), &LoginPage { message, username: &username })?;
+            let page =
+                home::render(failure.status(), &LoginPage { message, username: &username, offers: &app.offers })?;
             Ok(failure.dressed_as(page))
         }
     }
@@ -94,9 +95,13 @@ async fn by_form(app: &App, from: IpAddr, request: Request) -> Answer {
 
 /// OWASP ASVS 7.2.4: whoever signs in over an old session leaves it behind. It may be dead already, so no answer counts.
 async fn end_former(app: &App, headers: &HeaderMap) {
-    let (Ok(Some(former)), Ok(actor)) = (cookies::cookie(headers, cookies::REFRESH), super::actor("sign-in")) else {
-        return;
-    };
+    let Ok(Some(former)) = cookies::cookie(headers, cookies::REFRESH) else { return };
+    end_former_session(app, former).await;
+}
+
+/// Ends the session of this token, where it still goes on.
+pub(super) async fn end_former_session(app: &App, former: &str) {
+    let Ok(actor) = super::actor("sign-in") else { return };
     if let Err(error) = app.rescind.logout(former, LogoutScope::Session, actor).await {
         info!(?error, "the browser's former session was not ended");
     }
@@ -135,17 +140,20 @@ async fn open(app: &App, from: IpAddr, sign_in: SignIn, agent: Option<String>) -
     // Asked behind the session's opening: a cut-off that came with a new password, while the old one was being checked,
     // lies before this session and does not cover it. One that is still to come does.
     if !app.users.is_unchanged(&user).await? {
-        let revoke = Revoke {
-            scope: Scope::session(pair.session_id),
-            reason: super::actor("user_changed")?,
-            actor: super::actor("login")?,
-        };
-        app.rescind.revoke(revoke).await?;
+        take_back(app, &pair).await?;
         return Err(wrong_credentials());
     }
     info!(client = %from, session = %pair.session_id, "signed in");
     metrics::counter!("rescind_sign_ins_total", "result" => "opened").increment(1);
     Ok(pair)
+}
+
+/// Ends a session that was opened for a user who has been changed meanwhile, and that nobody was given.
+pub(super) async fn take_back(app: &App, pair: &TokenPair) -> Result<(), Error> {
+    let text = |word| Text::new(word).map_err(|error| Error::Internal(error.into()));
+    let scope = Scope::session(pair.session_id);
+    app.rescind.revoke(Revoke { scope, reason: text("user_changed")?, actor: text("login")? }).await?;
+    Ok(())
 }
 
 /// A sign-in by password is for public clients: a confidential one opens sessions through the admin API.
@@ -163,7 +171,8 @@ fn wrong_credentials() -> Failure {
         .with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"rescind\""))
 }
 
-fn device(headers: &HeaderMap) -> Option<String> {
+/// What the browser calls itself, for the list of devices.
+pub(super) fn device(headers: &HeaderMap) -> Option<String> {
     headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).map(shown)
 }
 
@@ -176,6 +185,7 @@ impl From<UserError> for Failure {
         match error {
             UserError::Invalid(problem) => Self::invalid_request(problem),
             UserError::Taken => Self::conflict("a user of this name exists already", None),
+            UserError::NoPassword => Self::invalid_request(error.to_string()),
             UserError::Unknown => Self::not_found("no such user"),
             UserError::Busy => Self::unavailable("too many sign-ins at once", std::time::Duration::from_secs(1)),
             UserError::Store(error) => error.into(),

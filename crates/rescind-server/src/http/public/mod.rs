@@ -7,6 +7,8 @@ mod introspect;
 mod login;
 mod me;
 mod metadata;
+mod provider;
+mod provider_former;
 mod revoke;
 mod token;
 
@@ -30,7 +32,11 @@ pub(crate) fn routes(app: App) -> Router {
         .layer(csrf(app.rescind.issuer()));
     let mut router = Router::new()
         .route("/", get(home::page))
+        .route("/login/{provider}", get(provider::begin))
+        .route("/login/{provider}/callback", get(provider::callback))
+        .route("/login/{provider}/logout", post(provider::logout))
         .route("/rescind.css", get(home::style))
+        .route("/session.js", get(home::session_script))
         .route("/oauth/revoke", post(revoke::submit))
         .route("/oauth/introspect", post(introspect::submit))
         .route("/me", get(me::claims))
