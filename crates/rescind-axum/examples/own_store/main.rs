@@ -24,20 +24,19 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use rescind::id::{ClientId, Subject};
-use rescind::log::Text;
-use rescind::{Error, LogoutScope, OpenSession, Refresh, Rescind, TokenPair};
-use rescind_axum::{Live, Refusal};
+use rescind::{Error, OpenSession, Rescind};
+use rescind_axum::{Live, Refusal, Tokens};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use self::common::Outcome;
 use self::journal::JournalStore;
 
 #[tokio::main]
 async fn main() -> Outcome {
-    // `--store` still takes the others: a program names its store in one line, and in no other place.
-    let stage =
-        common::stage_on("own_store", 7010, async |data| Ok(JournalStore::open(data.join("rescind.jsonl"))?)).await?;
+    // The one line that names the store. `--store` still takes the others.
+    let own = async |data: &std::path::Path| Ok(JournalStore::open(data.join("rescind.jsonl"))?);
+    let stage = common::stage_on("own_store", 7010, own).await?;
     let rescind = Rescind::builder("http://localhost:7010", "own_store")
         .store(stage.store)
         .root_secret(stage.root)
@@ -46,9 +45,8 @@ async fn main() -> Outcome {
         .await?;
     let app = Router::new()
         .route("/login", post(login))
-        .route("/refresh", post(refresh))
-        .route("/logout", post(logout))
         .route("/me", get(async |token: Live| Json(json!({ "subject": token.subject(), "session": token.sid() }))))
+        .merge(rescind_axum::routes(&rescind)) // POST /refresh, POST /logout, GET /sessions, DELETE /sessions/{sid}
         .with_state(rescind.clone());
     common::serve(stage.listener, app, rescind).await
 }
@@ -63,25 +61,8 @@ async fn login(State(rescind): State<Rescind>, Json(who): Json<Credentials>) -> 
     if (who.username.as_str(), who.password.as_str()) != ("demo", "demo") {
         return Ok((StatusCode::UNAUTHORIZED, Json(json!({ "error": "access_denied" }))).into_response());
     }
+    let fault = |error| Error::Internal(Box::new(error));
     let subject = Subject::new(who.username).map_err(fault)?;
-    let pair = rescind.open_session(OpenSession::new(subject, ClientId::new("web").map_err(fault)?)).await?;
-    Ok(Json(pair).into_response())
-}
-
-#[derive(Deserialize)]
-struct Spent {
-    refresh_token: String,
-}
-
-async fn refresh(State(rescind): State<Rescind>, Json(spent): Json<Spent>) -> Result<Json<TokenPair>, Refusal> {
-    Ok(Json(rescind.refresh(&spent.refresh_token, Refresh::default()).await?.pair))
-}
-
-async fn logout(State(rescind): State<Rescind>, token: Live) -> Result<Json<Value>, Refusal> {
-    let done = rescind.end(token.sid(), LogoutScope::Session, Text::new("its user").map_err(fault)?).await?;
-    Ok(Json(json!({ "ended": done.ended, "seq": done.seq })))
-}
-
-fn fault(error: impl std::error::Error + Send + Sync + 'static) -> Refusal {
-    Error::Internal(error.into()).into()
+    let client = ClientId::new("web").map_err(fault)?;
+    Ok(Tokens(rescind.open_session(OpenSession::new(subject, client)).await?).into_response())
 }
