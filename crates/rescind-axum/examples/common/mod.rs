@@ -29,7 +29,7 @@ pub(crate) struct Options {
     /// The folder of keys and database, which outlives a restart [default: a folder of the example's own, here]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Where sessions and revocations are kept: sqlite:PATH or memory: [default: an SQLite database in the data folder]
+    /// Where sessions and revocations are kept: sqlite:PATH or memory: [default: the example's own store in the data folder, as a rule SQLite]
     #[arg(long, value_name = "URL")]
     store: Option<String>,
 }
@@ -50,6 +50,15 @@ pub(crate) struct Stage {
 
 /// Reads the command line, makes the data folder, opens the store, and binds the listener.
 pub(crate) async fn stage(name: &str, port: u16) -> Outcome<Stage> {
+    stage_on(name, port, async |data| Ok(SqliteStore::open(data.join("rescind.db")).await?)).await
+}
+
+/// The same on a store of the example's own in the data folder, unless the command line names another.
+pub(crate) async fn stage_on<S: Store>(
+    name: &str,
+    port: u16,
+    own: impl AsyncFnOnce(&Path) -> Outcome<S>,
+) -> Outcome<Stage> {
     tracing_subscriber::fmt().with_env_filter("info").with_writer(std::io::stderr).init();
     let options = Options::parse();
     let data = options.data.unwrap_or_else(|| PathBuf::from(format!("{name}-data")));
@@ -59,20 +68,22 @@ pub(crate) async fn stage(name: &str, port: u16) -> Outcome<Stage> {
     Ok(Stage {
         url: format!("http://{}", listener.local_addr()?),
         listener,
-        store: open(options.store.as_deref(), &data).await?,
+        store: match options.store {
+            Some(url) => open(&url).await?,
+            None => Arc::new(own(&data).await?),
+        },
         root: RootSecret::load_or_create(data.join("root.key"))?,
         data,
     })
 }
 
 /// The one place that knows which stores there are.
-async fn open(url: Option<&str>, data: &Path) -> Outcome<Arc<dyn Store>> {
-    Ok(match url.map(|url| (url, url.split_once(':'))) {
-        None => Arc::new(SqliteStore::open(data.join("rescind.db")).await?),
-        Some((_, Some(("sqlite", path)))) if !path.is_empty() => Arc::new(SqliteStore::open(path).await?),
-        Some((_, Some(("memory", "")))) => Arc::new(MemoryStore::new()?),
+async fn open(url: &str) -> Outcome<Arc<dyn Store>> {
+    Ok(match url.split_once(':') {
+        Some(("sqlite", path)) if !path.is_empty() => Arc::new(SqliteStore::open(path).await?),
+        Some(("memory", "")) => Arc::new(MemoryStore::new()?),
         // The URL itself may hold a password, so it is not repeated.
-        Some(_) => return Err("--store: unknown; one of sqlite:PATH, memory:".into()),
+        _ => return Err("--store: unknown; one of sqlite:PATH, memory:".into()),
     })
 }
 

@@ -61,7 +61,7 @@ pub(crate) async fn as_flask(State(rescind): State<Rescind>, mut request: Reques
     let reshape = move |refusal: &Refusal, answer: Response| {
         let (status, text) = words(&rescind, &token, refusal);
         let mut reshaped = (status, msg(&text)).into_response();
-        for name in [CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE] {
+        for name in [RETRY_AFTER, WWW_AUTHENTICATE] {
             // RFC 9110 §11.6.1: a 401 has a challenge, which the old one's lacks; another status has none to make.
             let fits = name != WWW_AUTHENTICATE || status == StatusCode::UNAUTHORIZED;
             if let Some(value) = answer.headers().get(&name).filter(|_| fits) {
@@ -70,10 +70,10 @@ pub(crate) async fn as_flask(State(rescind): State<Rescind>, mut request: Reques
         }
         reshaped
     };
-    match Reshape::new(reshape).layer(next).oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    }
+    let Ok(mut response) = Reshape::new(reshape).layer(next).oneshot(request).await;
+    // RFC 6749 §5.1: no cache keeps a token.
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// The old one reads a list, with commas around it, and takes the one part that says `Bearer`.

@@ -5,6 +5,7 @@
 
 #[path = "../example/mod.rs"]
 mod example;
+mod faults;
 mod listing;
 mod refusals;
 
@@ -82,17 +83,25 @@ fn claim(token: &str, name: &str) -> String {
     serde_json::from_slice::<Value>(&payload).unwrap()[name].as_str().unwrap().to_owned()
 }
 
-/// Opens a session as the example would have, some time ago.
-async fn open(data: &Path, issuer: &'static str, ago: Duration, sub: &str, company: &str) -> TokenPair {
-    let session = OpenSession {
+/// A session as the example opens it.
+fn session(sub: &str, company: &str) -> OpenSession {
+    OpenSession {
         class: ClientClass::Fixed,
         scope: Some("api fresh".to_owned()),
         claims: json!({ "company": company }).as_object().cloned(),
         ..OpenSession::new(Subject::new(sub).unwrap(), ClientId::new("flask").unwrap())
-    };
+    }
+}
+
+/// What the example gives to its builder.
+fn origin() -> Origin {
     let settings = Settings { idle: MONTH, absolute: MONTH, ..Settings::default() };
-    let origin = Origin { issuer, audience: ISSUER, algorithm: Algorithm::Hs256, settings };
-    workshop::open(data, origin, ago, session).await
+    Origin { issuer: ISSUER, audience: ISSUER, algorithm: Algorithm::Hs256, settings }
+}
+
+/// Opens a session as the example would have, some time ago.
+async fn open(data: &Path, issuer: &'static str, ago: Duration, sub: &str, company: &str) -> TokenPair {
+    workshop::open(data, Origin { issuer, ..origin() }, ago, session(sub, company)).await
 }
 
 #[tokio::test]
