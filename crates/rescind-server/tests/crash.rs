@@ -28,8 +28,7 @@ fn ask(connection: &mut Connection, path: &str, headers: &[(&str, &str)], body: 
     connection.read().ok().flatten()
 }
 
-fn load(server: &Server, pairs: &[Pair], acknowledged: &Mutex<Acknowledged>, done: &AtomicUsize) {
-    let mut connection = Connection::open(server.public);
+fn load(mut connection: Connection, pairs: &[Pair], acknowledged: &Mutex<Acknowledged>, done: &AtomicUsize) {
     for (at, pair) in pairs.iter().enumerate() {
         if at % 2 == 0 {
             let bearer = format!("Bearer {}", pair.access);
@@ -68,7 +67,10 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
         let (acknowledged, done) = (Mutex::default(), AtomicUsize::new(0));
         thread::scope(|scope| {
             for pairs in &pairs {
-                scope.spawn(|| load(&server, pairs, &acknowledged, &done));
+                // Opened here: a worker that gets to run late must not find the server killed already.
+                let connection = Connection::open(server.public);
+                let (acknowledged, done) = (&acknowledged, &done);
+                scope.spawn(move || load(connection, pairs, acknowledged, done));
             }
             // A different moment in every round.
             wait_until("the load is under way", || done.load(Ordering::Relaxed) >= 5 + 7 * round % 60);
