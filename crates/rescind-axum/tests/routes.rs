@@ -20,6 +20,9 @@ use rescind_axum::{Refusal, Reshape, Routes, routes};
 use serde_json::{Value, json};
 use support::{FORM, House, JSON, Reply, bearer, send};
 
+/// The headers and the body of a request, and the status of its answer.
+type Case<'a> = (&'a [(&'a str, &'a str)], String, u16);
+
 async fn refresh(app: &Router, token: &str) -> Reply {
     send(app, "POST", "/refresh", &[JSON], json!({ "refresh_token": token }).to_string()).await
 }
@@ -135,7 +138,6 @@ async fn a_body_is_read_strictly_and_what_is_refused_spends_nothing() {
     let TokenPair { access_token, refresh_token: token, .. } = house.sign_in("alice").await;
     let long = format!("{{\"refresh_token\":\"{token}\",\"scope\":\"{}\"}}", "x".repeat(64 * 1024));
     let (good, twice_said) = (format!("{{\"refresh_token\":\"{token}\"}}"), [JSON, JSON]);
-    type Case<'a> = (&'a [(&'a str, &'a str)], String, u16);
     let cases: &[Case<'_>] = &[
         (&[JSON], format!("{{\"refresh_token\":\"{token}\",\"more\":1}}"), 400),
         (&[JSON], format!("{{\"refresh_token\":\"{token}\",\"refresh_token\":\"{token}\"}}"), 400),
