@@ -20,7 +20,9 @@ pub enum Malformed {
     NotOneToken,
     /// A cookie of ours is there twice: which of two is meant cannot be told.
     CookieTwice,
-    /// A token is in more than one place (RFC 6750 §2: one method in each request).
+    /// A token is in the header, and another in a cookie (RFC 6750 §2: one method in each request).
+    HeaderAndCookie,
+    /// A token is in more than one of header, body and cookies.
     TwoPlaces,
     /// A token is in the header or the body where only a cookie counts.
     NotInCookie,
@@ -34,6 +36,7 @@ impl Malformed {
             Self::NotAscii => "the Authorization header is not ASCII",
             Self::NotOneToken => "the Authorization header holds not exactly one token",
             Self::CookieTwice => "a cookie came twice",
+            Self::HeaderAndCookie => "a token came in the Authorization header and in a cookie; send one of them",
             Self::TwoPlaces => "a token came in more than one place; send it in one",
             Self::NotInCookie => "a token came in a place other than the cookie, which alone counts here",
         }
@@ -98,7 +101,7 @@ pub fn access_token(headers: &HeaderMap, tokens: TokensIn) -> Result<Result<(&st
     let in_cookie =
         if tokens == TokensIn::Header || !headers.contains_key(COOKIE) { None } else { cookie(headers, ACCESS)? };
     match (in_header, in_cookie, tokens) {
-        (Some(_), Some(_), _) => Err(Malformed::TwoPlaces),
+        (Some(_), Some(_), _) => Err(Malformed::HeaderAndCookie),
         (Some(_), None, TokensIn::Cookie) => Err(Malformed::NotInCookie),
         (Some(token), None, _) => Ok(Ok((token, Means::Header))),
         (None, Some(token), _) => Ok(Ok((token, Means::Cookie))),
@@ -183,10 +186,10 @@ mod tests {
         assert_eq!(found(&[], cookie, InCookie), at("c", Cookie));
         assert_eq!(found(&["Basic YTpi"], cookie, InCookie), at("c", Cookie));
         assert_eq!(found(&["Bearer h"], &[], InCookie), Err(Malformed::NotInCookie));
-        assert_eq!(found(&["Bearer h"], cookie, InCookie), Err(Malformed::TwoPlaces));
+        assert_eq!(found(&["Bearer h"], cookie, InCookie), Err(Malformed::HeaderAndCookie));
         assert_eq!(found(&["Bearer h"], &[], Either), at("h", Header));
         assert_eq!(found(&[], cookie, Either), at("c", Cookie));
-        assert_eq!(found(&["Bearer h"], cookie, Either), Err(Malformed::TwoPlaces));
+        assert_eq!(found(&["Bearer h"], cookie, Either), Err(Malformed::HeaderAndCookie));
         assert_eq!(found(&["Basic YTpi"], &[], Either), Ok(Err(Missing::OtherScheme)));
         let twice = &["__Host-rescind_access=a; __Host-rescind_access=b"][..];
         assert_eq!(found(&[], twice, Either), Err(Malformed::CookieTwice));

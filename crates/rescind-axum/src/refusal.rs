@@ -6,6 +6,7 @@ mod wire;
 use std::fmt;
 use std::time::Duration;
 
+use rescind::id::InvalidId;
 use rescind::rejection::Rejection;
 use rescind::{Error, Invalid};
 
@@ -90,6 +91,13 @@ impl From<Unreadable> for Refusal {
 impl From<Rejection> for Refusal {
     fn from(rejection: Rejection) -> Self {
         Self::Rejected(rejection)
+    }
+}
+
+/// An id that a client has chosen, and that can be none.
+impl From<InvalidId> for Refusal {
+    fn from(invalid: InvalidId) -> Self {
+        Unreadable::invalid(format!("a name {invalid}")).into()
     }
 }
 
