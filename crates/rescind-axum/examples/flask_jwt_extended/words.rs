@@ -112,7 +112,7 @@ fn words(rescind: &Rescind, token: &str, refusal: &Refusal) -> (StatusCode, Stri
             (StatusCode::CONFLICT, "Token was changed meanwhile")
         }
         // The old one has no word for it: its callback fails, with 500, or lets the token pass.
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "Token could not be checked; nothing is said about it"),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "Not known at the moment, try again; this says nothing about the token"),
     };
     (status, text.to_owned())
 }
