@@ -23,7 +23,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use axum::{Extension, Json, Router};
 use rescind::access_token::Verified;
 use rescind::id::{ClientId, Subject};
@@ -108,7 +108,7 @@ fn app(rescind: &Rescind) -> Router {
         .route("/auth/access_revoke", delete(logout).layer(in_other_words("Access token revoked")))
         .route("/auth/refresh_revoke", delete(logout2).layer(in_other_words("Refresh token revoked")))
         .route("/auth/token", get(tokens::list))
-        .route("/auth/token/{id}", axum::routing::put(tokens::set))
+        .route("/auth/token/{id}", put(tokens::set))
         .merge(created)
         .layer(in_other_words("Successfully logged out"))
         .layer(from_fn_with_state(rescind.clone(), words::as_flask))

@@ -62,7 +62,7 @@ pub(crate) async fn as_flask(State(rescind): State<Rescind>, mut request: Reques
         let (status, text) = words(&rescind, &token, refusal);
         let mut reshaped = (status, msg(&text)).into_response();
         for name in [RETRY_AFTER, WWW_AUTHENTICATE] {
-            // RFC 9110 §11.6.1: a 401 has a challenge, which the old one's lacks; another status has none to make.
+            // A challenge belongs to a 401 alone.
             let fits = name != WWW_AUTHENTICATE || status == StatusCode::UNAUTHORIZED;
             if let Some(value) = answer.headers().get(&name).filter(|_| fits) {
                 reshaped.headers_mut().insert(name, value.clone());
@@ -73,6 +73,11 @@ pub(crate) async fn as_flask(State(rescind): State<Rescind>, mut request: Reques
     let Ok(mut response) = Reshape::new(reshape).layer(next).oneshot(request).await;
     // RFC 6749 §5.1: no cache keeps a token.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // RFC 9110 §15.5.2: every 401 has a challenge, which the old one's lacks.
+    if response.status() == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Bearer realm=\"rescind\"");
+        response.headers_mut().entry(WWW_AUTHENTICATE).or_insert(challenge);
+    }
     response
 }
 
@@ -112,7 +117,7 @@ fn words(rescind: &Rescind, token: &str, refusal: &Refusal) -> (StatusCode, Stri
             (StatusCode::CONFLICT, "Token was changed meanwhile")
         }
         // The old one has no word for it: its callback fails, with 500, or lets the token pass.
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "Token could not be checked; nothing is said about it"),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "Not known at the moment, try again; this says nothing about the token"),
     };
     (status, text.to_owned())
 }

@@ -35,8 +35,21 @@ impl Example {
     /// it logs goes to the test's own standard error.
     pub async fn start_with(name: &str, data: &Path, args: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(built(name));
-        command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data).args(args);
-        command.envs(environment.iter().copied()).current_dir(data);
+        command.args(args).envs(environment.iter().copied());
+        Self::run(name, data, command).await
+    }
+
+    /// Starts an example that cannot make a file larger than so many KiB, as on a full disk, which its log has filled.
+    pub async fn start_on_a_small_disk(name: &str, data: &Path, kib: u32) -> Self {
+        std::fs::write(data.join("log"), vec![b'\n'; kib as usize * 1024]).unwrap();
+        let mut command = Command::new("bash");
+        // On a full disk a write fails; a limit would send a signal besides.
+        command.args(["-c", &format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\" 2>>log")]).arg(built(name));
+        Self::run(name, data, command).await
+    }
+
+    async fn run(name: &str, data: &Path, mut command: Command) -> Self {
+        command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data).current_dir(data);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
         let url = loop {

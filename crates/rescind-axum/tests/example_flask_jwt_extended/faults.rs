@@ -69,6 +69,45 @@ async fn no_word_of_a_document_is_the_secret() {
     assert_eq!(protected(&other, &access).await, failed, "each installation has its own");
 }
 
+#[tokio::test]
+async fn a_full_disk_is_no_verdict_on_a_token_and_no_logout() {
+    const KIB: u32 = 256;
+    let home = tempdir().unwrap();
+    let flask = Example::start_on_a_small_disk(NAME, home.path(), KIB).await;
+    let tokens = login(&flask).await;
+    let credentials = json!({ "username": "test", "password": "test" });
+    let mut full = flask.send("POST", "/login", None, Some(credentials.clone())).await;
+    // Each sign-in writes more than a KiB.
+    for _ in 0..KIB {
+        if full.status == 200 {
+            full = flask.send("POST", "/login", None, Some(credentials.clone())).await;
+        }
+    }
+    let unknown = said(503, "Not known at the moment, try again; this says nothing about the token");
+    assert_eq!(full.json(), unknown);
+    let logout = flask.send("DELETE", "/logout", Some(&tokens.access), None).await;
+    assert_eq!(logout.json(), unknown, "what is not written is not acknowledged");
+    assert_eq!(
+        (logout.headers.contains_key("retry-after"), logout.headers.contains_key("www-authenticate")),
+        (true, false)
+    );
+    assert_eq!(refresh(&flask, &tokens.refresh).await.json(), unknown);
+    // While the log was heard of lately enough, its view answers; then nobody does.
+    let stale = async {
+        loop {
+            let answer = protected(&flask, &tokens.access).await;
+            if answer != hello() {
+                return answer;
+            }
+        }
+    };
+    assert_eq!(tokio::time::timeout(Duration::from_secs(30), stale).await.unwrap(), unknown);
+    flask.kill().await;
+    let flask = Example::start(NAME, home.path()).await;
+    assert_eq!(protected(&flask, &tokens.access).await, hello());
+    assert_eq!(refresh(&flask, &tokens.refresh).await.status, 200);
+}
+
 fn payload(token: &str) -> String {
     part(token, 1)
 }

@@ -165,7 +165,10 @@ async fn wrong_credentials_are_told_and_whatever_else_comes_in_their_place_is_no
         json!({}),
     ] {
         for path in ["/login", "/fresh-login", "/auth/login"] {
-            assert_eq!(flask.send("POST", path, None, Some(body.clone())).await.json(), bad, "{body}");
+            let reply = flask.send("POST", path, None, Some(body.clone())).await;
+            assert_eq!(reply.json(), bad, "{body}");
+            assert_eq!(reply.headers["www-authenticate"], "Bearer realm=\"rescind\"");
+            assert_eq!(reply.headers["cache-control"], "no-store");
         }
     }
     let json = [("content-type", "application/json")];
