@@ -15,7 +15,10 @@ use crate::config::LogFormat;
 pub(crate) fn start(filter: &str, format: LogFormat) -> Result<(), ParseError> {
     let filter = EnvFilter::builder().parse(filter)?;
     let colours = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    // A log that cannot be written, on a full disk say, is no reason to panic in the middle of a request, which is what
+    // telling so on the same standard error comes to.
+    let lines = tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(filter);
+    let lines = lines.with_writer(std::io::stderr).with_ansi(colours);
     let started = match format {
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
         LogFormat::Text => lines.with_target(false).try_init(),

@@ -45,3 +45,12 @@ fn a_disk_that_fills_up_stops_writes_and_no_checks() {
     assert!(server.refreshes(&last), "with room the token that was not spent is good");
     assert_eq!(server.logout(&last.access, "{}").status, 200);
 }
+
+#[test]
+fn a_log_that_cannot_be_written_keeps_nobody_from_an_answer() {
+    let server = Server::dev_whose_log_is_full(&home(), 4096);
+    let pair = server.sign_in();
+    assert_eq!(server.me(&pair), 200);
+    assert_eq!(server.logout(&pair.access, "{}").status, 200);
+    assert_eq!(server.me(&pair), 401);
+}

@@ -82,6 +82,12 @@ impl Server {
         Self::run(home, &mut limited(home.path(), &format!("-f {kib}")))
     }
 
+    /// The same, where the log has filled the disk before: it is a file that cannot grow.
+    pub fn dev_whose_log_is_full(home: &Arc<TempDir>, kib: u32) -> Self {
+        std::fs::write(home.path().join("log"), vec![b'\n'; kib as usize * 1024]).unwrap();
+        Self::run(home, &mut limited(home.path(), &format!("-f {kib}; exec 2>>log")))
+    }
+
     /// `serve --dev` with at most so many open files and connections.
     pub fn dev_with_few_descriptors(most: u32) -> Self {
         let home = home();
