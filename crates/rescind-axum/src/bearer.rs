@@ -20,6 +20,8 @@ pub enum Malformed {
     NotOneToken,
     /// A cookie of ours is there twice: which of two is meant cannot be told.
     CookieTwice,
+    /// A cookie of ours has bytes outside of ASCII.
+    CookieNotAscii,
     /// A token is in the header, and another in a cookie (RFC 6750 §2: one method in each request).
     HeaderAndCookie,
     /// A token is in more than one of header, body and cookies.
@@ -36,6 +38,7 @@ impl Malformed {
             Self::NotAscii => "the Authorization header is not ASCII",
             Self::NotOneToken => "the Authorization header holds not exactly one token",
             Self::CookieTwice => "a cookie came twice",
+            Self::CookieNotAscii => "a cookie is not ASCII",
             Self::HeaderAndCookie => "a token came in the Authorization header and in a cookie; send one of them",
             Self::TwoPlaces => "a token came in more than one place; send it in one",
             Self::NotInCookie => "a token came in a place other than the cookie, which alone counts here",

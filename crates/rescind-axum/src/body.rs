@@ -199,7 +199,36 @@ impl<'de> serde::Deserialize<'de> for UniqueTexts {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
     use super::*;
+
+    /// A body that is said to be this long, and of which nothing ever comes.
+    struct Announced(u64);
+
+    impl Body for Announced {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+            Poll::Pending
+        }
+
+        fn size_hint(&self) -> http_body::SizeHint {
+            http_body::SizeHint::with_exact(self.0)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_said_to_be_too_long_is_not_waited_for() {
+        let patience = Duration::from_millis(1);
+        assert_eq!(read(Announced(BODY_LIMIT as u64 + 1), patience).await, Err(Unreadable::TooLong));
+        assert_eq!(read(Announced(BODY_LIMIT as u64), patience).await, Err(Unreadable::TooSlow));
+    }
 
     #[test]
     fn what_is_no_object_is_refused_and_blanks_before_one_are_not() {

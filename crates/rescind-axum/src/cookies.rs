@@ -87,22 +87,28 @@ impl Cookies {
     }
 }
 
-/// The value of a cookie; `None` where it is absent or empty.
+/// The value of a cookie; `None` where it is absent or empty. What other cookies hold does not matter: another
+/// application of the host may write into its own what it likes.
 ///
 /// # Errors
 /// [`Malformed::CookieTwice`]: which of two is meant cannot be told, and a sibling host may have planted one.
+/// [`Malformed::CookieNotAscii`]: no token of ours.
 pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Malformed> {
     let mut found = None;
     for header in headers.get_all(COOKIE) {
-        let Ok(header) = header.to_str() else { continue };
-        for pair in header.split(';') {
-            let Some((key, value)) = pair.split_once('=') else { continue };
-            if key.trim() == name && found.replace(value.trim()).is_some() {
+        for pair in header.as_bytes().split(|byte| *byte == b';') {
+            let mut parts = pair.splitn(2, |byte| *byte == b'=');
+            let (Some(key), Some(value)) = (parts.next(), parts.next()) else { continue };
+            if key.trim_ascii() == name.as_bytes() && found.replace(value.trim_ascii()).is_some() {
                 return Err(Malformed::CookieTwice);
             }
         }
     }
-    Ok(found.filter(|value| !value.is_empty()))
+    let Some(value) = found.filter(|value| !value.is_empty()) else { return Ok(None) };
+    match std::str::from_utf8(value) {
+        Ok(value) if value.is_ascii() => Ok(Some(value)),
+        _ => Err(Malformed::CookieNotAscii),
+    }
 }
 
 #[cfg(test)]
@@ -129,6 +135,18 @@ mod tests {
         let headers = headers(&["a=1; __Host-rescind_access=tok.en; b=2", "c=3"]);
         assert_eq!(cookie(&headers, ACCESS).unwrap(), Some("tok.en"));
         assert_eq!(cookie(&headers, REFRESH).unwrap(), None);
+    }
+
+    #[test]
+    fn what_another_cookie_holds_does_not_hide_ours() {
+        let name = |name: &str| {
+            let mut headers = HeaderMap::new();
+            let bytes = format!("{name}=\u{e9}; __Host-rescind_refresh=r").into_bytes();
+            headers.insert(COOKIE, HeaderValue::from_bytes(&bytes).unwrap());
+            (cookie(&headers, ACCESS).map(|_| ()), cookie(&headers, REFRESH).map(|it| it.map(str::to_owned)))
+        };
+        assert_eq!(name("theirs"), (Ok(()), Ok(Some("r".to_owned()))));
+        assert_eq!(name(ACCESS), (Err(Malformed::CookieNotAscii), Ok(Some("r".to_owned()))));
     }
 
     #[test]

@@ -52,10 +52,7 @@ where
             let (mut parts, body) = request.into_parts();
             let who = match guard.admit(&parts).await {
                 Ok(who) => who,
-                Err(refusal) => {
-                    tracing::debug!(reason = refusal.reason(), "refused");
-                    return Ok(GuardBody::refused(refusal));
-                }
+                Err(refusal) => return Ok(GuardBody::refused(refusal)),
             };
             let stale = if let Who::Live(live) = &who { live.staleness() } else { None };
             parts.extensions.insert(Passed { tokens: guard.tokens, who });

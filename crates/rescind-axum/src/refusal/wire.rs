@@ -1,5 +1,6 @@
 //! How a refusal looks on the wire: status, `WWW-Authenticate` and JSON of RFC 6750 §3 and RFC 6749 §5.2. 401 says that
-//! the token is bad and nothing else; whatever is not the caller's matter is 503 with `Retry-After`, and is logged here.
+//! the token is bad and nothing else; whatever is not the caller's matter is 503 with `Retry-After`. Owns what the log
+//! hears of it, too.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUT
 use http::{HeaderMap, HeaderValue, StatusCode};
 use rescind::Error;
 use rescind::rejection::{Public, Rejection};
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use super::Refusal;
 use crate::Unreadable;
@@ -55,6 +56,8 @@ impl Refusal {
 
     /// The answer, with a body that any service can turn into its own.
     pub fn into_answer(self) -> http::Response<Bytes> {
+        // The caller is told less: of a token only that it is bad.
+        debug!(reason = self.reason(), "refused");
         let wire = self.wire();
         let mut response = http::Response::new(Bytes::from(wire.body()));
         *response.status_mut() = wire.status;
