@@ -4,14 +4,14 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launchBrowser, logSkip, missingBrowser } from "./browser.mjs";
-import { startProvider } from "./provider.mjs";
+import { missingProvider, startProvider } from "./provider.mjs";
 import { startServer } from "./server.mjs";
 import { Visitor } from "./visitor.mjs";
 
 /** Trying again and again ends here. The keys of a provider are asked for at most once in ten seconds. */
 const PATIENCE_MS = 40_000;
 
-const missing = await missingBrowser();
+const missing = (await missingBrowser()) ?? (await missingProvider());
 const skip = missing && !process.env.CI ? missing : false;
 let provider;
 let server;

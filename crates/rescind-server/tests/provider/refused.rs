@@ -166,5 +166,6 @@ fn a_server_to_which_no_provider_would_send_anybody_back_does_not_start() {
     let home = home();
     let (code, _, err) =
         serve_to_the_end(home.path(), &[&DOWN[..], &["--issuer", "http://id.internal.example"]].concat());
-    assert!(code == Some(1) && err.contains("setting issuer:") && err.contains("https"), "{err}");
+    assert!(code == Some(2) && err.contains("setting issuer:") && err.contains("https"), "{err}");
+    assert!(!home.path().join("data").exists(), "nothing was made");
 }
