@@ -69,6 +69,8 @@ fn another_sites_link_leads_to_the_sign_in_page_and_begins_nothing() {
     let reply = from("cross-site");
     assert_eq!((reply.status, reply.header("location")), (303, "/login"));
     assert_eq!(reply.all("set-cookie").len(), 0);
+    let as_picture = [("sec-fetch-site", "same-site"), ("sec-fetch-dest", "image")];
+    assert_eq!(server.send("GET", "/login/google", &as_picture, "").header("location"), "/login");
     for site in ["same-origin", "none"] {
         assert!(from(site).header("location").starts_with("https://accounts.google.com/"), "{site}");
     }
@@ -87,6 +89,20 @@ fn an_unknown_provider_is_not_found_for_a_program_and_for_a_person() {
         }
         assert_eq!(server.form("/login/nobody/logout", "logout_token=x").status, 404);
     }
+}
+
+#[test]
+fn a_sign_in_leads_back_to_no_other_site() {
+    let server = with_google();
+    for elsewhere in
+        ["//evil.example", "https://evil.example", "%2F%5Cevil.example", "javascript:alert(1)", "%00", "%ff"]
+    {
+        let reply = server.get(&format!("/login/google?return_to={elsewhere}"), None);
+        assert_eq!((reply.status, reply.error().as_str()), (400, "invalid_request"), "{elsewhere}");
+        assert_eq!(reply.all("set-cookie").len(), 0, "{elsewhere}");
+    }
+    assert_eq!(server.get("/login/google?return_to=/a&return_to=/b", None).status, 400);
+    assert_eq!(server.get("/login/google?return_to=/app%3Fx=1", None).status, 303);
 }
 
 #[test]

@@ -145,6 +145,18 @@ fn whoever_may_come_in_lands_with_a_session_of_their_account() {
 }
 
 #[test]
+fn whoever_came_from_a_page_of_this_site_goes_on_there() {
+    let scene = Scene::start(&[]);
+    let begun = scene.server.get("/login/acme?return_to=/app%3Fa=1%26b=2", None);
+    let mut jar = Jar::default();
+    jar.take(&begun);
+    let callback = scene.idp.approve(begun.header("location"), &alice());
+    let reply = scene.server.send("GET", &callback, &[("cookie", &jar.all())], "");
+    assert_eq!(reply.status, 200);
+    assert!(reply.text().contains("content=\"0; url=/app?a=1&#38;b=2\""), "{}", reply.text());
+}
+
+#[test]
 fn who_may_not_come_in_gets_no_session_and_leaves_nothing() {
     let scene = Scene::start(&[]);
     for who in [

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use super::{home, login, provider_former as former};
 use crate::app::App;
+use crate::http::body::Form;
 use crate::http::error::{Answer, Failure};
 use crate::http::segment::Segment;
 use crate::http::{body, forwarded, token_pair};
@@ -24,14 +25,23 @@ use crate::users::{Account, Added, Attempt, Email, Standing, UserError};
 
 const NO_SUCH: &str = "there is no sign-in with a provider of this name";
 
-/// Sends the browser to the provider, where the person asked for it on a page of ours.
-pub(super) async fn begin(State(app): State<App>, Segment(name): Segment, headers: HeaderMap) -> Response {
-    // OWASP ASVS 7.6.2: a link or a redirect of another site is not the person's word.
-    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
+/// Sends the browser to the provider, where the person asked for it on a page of ours. `?return_to=/path` says where on
+/// this site it goes on afterwards.
+pub(super) async fn begin(
+    State(app): State<App>,
+    Segment(name): Segment,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let Some(providers) = providers(&app, &name) else { return unknown(&headers) };
+    if !is_persons_word(&headers) {
         return Redirect::to("/login").into_response();
     }
-    let Some(providers) = providers(&app, &name) else { return unknown(&headers) };
-    match providers.begin(&name, None).await {
+    let form = match Form::parse(query.unwrap_or_default().as_bytes()) {
+        Ok(form) => form,
+        Err(error) => return dressed(&headers, error.into()),
+    };
+    match providers.begin(&name, form.get("return_to")).await {
         Ok(begun) => {
             let mut response = begun.respond(&headers);
             former::keep(&app.rescind, &headers, response.headers_mut());
@@ -39,6 +49,12 @@ pub(super) async fn begin(State(app): State<App>, Segment(name): Segment, header
         }
         Err(error) => refused(&headers, &error),
     }
+}
+
+/// OWASP ASVS 7.6.2: what another site's link, redirect, frame or picture asks for is not. A browser says which it is.
+fn is_persons_word(headers: &HeaderMap) -> bool {
+    let from_elsewhere = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+    !from_elsewhere && headers.get("sec-fetch-dest").is_none_or(|what| what == "document")
 }
 
 /// Takes the person in who comes back from the provider.
