@@ -1,5 +1,6 @@
 //! The whole way of somebody who signs in at a provider: let in or not, their session, and its end by either side.
 
+use rustix::fs::{FlockOperation, fcntl_lock};
 use serde_json::{Value, json};
 
 use crate::idp::{CLIENT, Idp, SECRET};
@@ -296,6 +297,31 @@ fn the_logouts_of_a_provider_stand_in_the_log_with_who_and_why() {
     let entry = &log["revocations"][0];
     assert_eq!(entry["scope"]["kind"], "session", "{log}");
     assert_eq!(entry["actor"], "provider", "{log}");
+}
+
+#[test]
+fn a_store_that_cannot_write_opens_and_ends_nothing_and_the_same_answers_work_later() {
+    let scene = Scene::start(&[]);
+    let jar = scene.signed_in(&alice());
+    let logout = scene.idp.logout_token("j1", &json!({ "sid": "acme-session-1" }));
+    let (callback, begun) =
+        scene.sent_back(&json!({ "sub": "4", "email": "dora@example.com", "email_verified": true }), Jar::default());
+    let come_back = || scene.server.send("GET", &callback, &[("cookie", &begun.all())], "");
+
+    // SQLite's writer locks a byte of this file, and so do we.
+    let held = std::fs::File::open(scene.server.data().join("rescind.db-shm")).unwrap();
+    wait_until("no writer is at work", || fcntl_lock(&held, FlockOperation::NonBlockingLockShared).is_ok());
+    for reply in [come_back(), scene.log_out_at_acme(&logout)] {
+        assert_eq!((reply.status, reply.error().as_str()), (503, "temporarily_unavailable"), "{}", reply.text());
+        assert!(!reply.header("retry-after").is_empty());
+        assert!(!reply.all("set-cookie").iter().any(|it| it.starts_with(ACCESS) || it.starts_with(REFRESH)));
+    }
+    assert_eq!(scene.me(&jar).status, 200, "not acknowledged, so not ended");
+    drop(held);
+
+    assert_eq!(come_back().status, 200);
+    assert_eq!(scene.log_out_at_acme(&logout).status, 200);
+    assert!(scene.is_dead(&jar));
 }
 
 #[test]

@@ -23,6 +23,8 @@ use crate::http::{body, forwarded, token_pair};
 use crate::pages::{ArrivedPage, NotSignedInPage};
 use crate::users::{Account, Added, Attempt, Email, Standing, UserError};
 
+/// RFC 5321 §4.5.3.1.3; a longer one is not kept. **Units:** bytes.
+const ADDRESS_LIMIT: usize = 254;
 const NO_SUCH: &str = "there is no sign-in with a provider of this name";
 
 /// Sends the browser to the provider, where the person asked for it on a page of ours. `?return_to=/path` says where on
@@ -117,7 +119,8 @@ async fn come_in(
     headers: &HeaderMap,
 ) -> Result<TokenPair, SignInError> {
     let look_up = |error: UserError| SignInFault::Admission(error.into());
-    let email = who.email.as_ref().map(|it| Email { address: it.address.clone(), verified: it.verified });
+    let email = who.email.as_ref().filter(|it| it.address.len() <= ADDRESS_LIMIT);
+    let email = email.map(|it| Email { address: it.address.clone(), verified: it.verified });
     let (issuer, subject) = (who.issuer.clone(), who.subject.clone());
     let seen = Account { issuer, subject, email, added: Added::SignIn };
     let Some(user) = app.users.arrived(&who.account(), seen).await.map_err(look_up)? else {
