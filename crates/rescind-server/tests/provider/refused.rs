@@ -154,18 +154,6 @@ fn a_state_of_another_browser_is_refused() {
 }
 
 #[test]
-fn failed_sign_ins_with_a_provider_count_by_address() {
-    let server = Server::dev(&[&DOWN[..], &["--sign-in-failures-per-address", "3"]].concat());
-    let callback = || server.get("/login/acme/callback?code=x&state=y", None);
-    for _ in 0..3 {
-        assert_eq!(callback().status, 400);
-    }
-    let reply = callback();
-    assert_eq!((reply.status, reply.error().as_str()), (429, "too_many_requests"));
-    assert!(reply.header("retry-after").parse::<u32>().unwrap() > 0);
-}
-
-#[test]
 fn a_logout_of_a_provider_is_a_form_with_a_token() {
     let server = with_google();
     let path = "/login/google/logout";

@@ -325,6 +325,26 @@ fn a_store_that_cannot_write_opens_and_ends_nothing_and_the_same_answers_work_la
 }
 
 #[test]
+fn failures_with_a_provider_count_by_address_unless_the_browser_never_began() {
+    let scene = Scene::start(&["--sign-in-failures-per-address", "3"]);
+    for _ in 0..10 {
+        let reply = scene.server.get("/login/acme/callback?code=x&state=y", None);
+        assert_eq!(reply.status, 400, "a picture on another page can ask for this");
+    }
+    let guess = || {
+        let (callback, begun) = scene.sent_back(&alice(), Jar::default());
+        let wrong_code = callback.replace("code=code-", "code=guessed-");
+        scene.server.send("GET", &wrong_code, &[("cookie", &begun.all())], "")
+    };
+    for _ in 0..3 {
+        assert_eq!(guess().status, 400);
+    }
+    let reply = guess();
+    assert_eq!((reply.status, reply.error().as_str()), (429, "too_many_requests"));
+    assert!(reply.header("retry-after").parse::<u32>().unwrap() > 0);
+}
+
+#[test]
 fn sign_ins_are_counted_by_provider_and_result() {
     let scene = Scene::start(&[]);
     scene.signed_in(&alice());

@@ -87,8 +87,7 @@ pub(super) async fn callback(
             }
         },
     };
-    // A sign-in that was cancelled is no guess, and neither is one that failed through no fault of the caller's.
-    if !error.status().is_client_error() || matches!(error.fault(), SignInFault::Denied) {
+    if !is_guess(&error) {
         app.throttle.give_back(attempt);
     }
     count(&name, error.reason());
@@ -96,6 +95,13 @@ pub(super) async fn callback(
     response.headers_mut().extend(clear_cookie.map(|cookie| (SET_COOKIE, cookie)));
     former::forget(response.headers_mut());
     response
+}
+
+/// Whether it counts as a failure of the caller's. What failed through our fault or was cancelled does not. Neither does a
+/// callback that this browser has not begun: it costs nothing, and a picture on another site's page can ask for any number.
+fn is_guess(error: &SignInError) -> bool {
+    let free = matches!(error.fault(), SignInFault::Denied | SignInFault::ForeignState | SignInFault::BadCallback);
+    error.status().is_client_error() && !free
 }
 
 /// Ends what the provider's logout token names, before it is answered. OpenID Connect Back-Channel Logout 1.0 §2.8.
