@@ -15,6 +15,16 @@ export const ACCOUNTS = {
   eve: { email: "eve@elsewhere.example", email_verified: true, name: "Eve" },
 };
 
+/** @returns {Promise<string | null>} why there can be no provider here, or null */
+export async function missingProvider() {
+  try {
+    await import("oidc-provider");
+    return null;
+  } catch {
+    return "oidc-provider is not installed; run `npm ci` in tests/browser";
+  }
+}
+
 /** @returns {Promise<TestProvider>} when it listens */
 export async function startProvider() {
   const { default: Provider } = await import("oidc-provider");
@@ -156,8 +166,8 @@ class TestProvider {
       pkce: { required: () => true },
       // Its guard, the dispatcher, sends no logout token to a loopback address, and there is where its client is.
       fetch: (url, { dispatcher: _, ...options }) => fetch(url, options),
-      // As Google does it: the e-mail stands in the ID token.
-      conformIdTokenClaims: false,
+      // The e-mail stands at the userinfo endpoint, as the specification has it, and not in the ID token, as with Google.
+      conformIdTokenClaims: true,
       claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["name"] },
       features: {
         devInteractions: { enabled: false },

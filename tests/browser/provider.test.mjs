@@ -4,22 +4,23 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launchBrowser, logSkip, missingBrowser } from "./browser.mjs";
-import { startProvider } from "./provider.mjs";
+import { missingProvider, startProvider } from "./provider.mjs";
 import { startServer } from "./server.mjs";
 import { Visitor } from "./visitor.mjs";
 
 /** Trying again and again ends here. The keys of a provider are asked for at most once in ten seconds. */
 const PATIENCE_MS = 40_000;
 
-const missing = await missingBrowser();
+const missing = (await missingBrowser()) ?? (await missingProvider());
 const skip = missing && !process.env.CI ? missing : false;
 let provider;
 let server;
 let browser;
 
 /** A server that knows this provider, and the provider knows it. */
-async function serverFor(idp) {
+async function serverFor(idp, flags) {
   const started = await startServer({
+    flags,
     settings: {
       RESCIND_OIDC_NAME: "acme",
       RESCIND_OIDC_ISSUER: idp.issuer,
@@ -261,6 +262,29 @@ await scene("a server that starts while its provider is down serves, and finds i
     assert.equal((await alice.landing(alice.page, () => alice.proveAs("alice"))).status, 200);
   } finally {
     await late.stop();
+    await idp.stop();
+  }
+});
+
+await scene("without --dev the home page is where a person lands, on a small phone too", async (open) => {
+  const idp = await startProvider();
+  const plain = await serverFor(idp, []);
+  try {
+    const alice = await open(plain.url);
+    await alice.page.setViewportSize({ width: 360, height: 740 });
+    const tooWide = () => alice.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    await alice.page.goto(`${plain.url}/login`);
+    assert.equal(await tooWide(), 0);
+    await alice.page.goto(plain.url);
+    await alice.page.getByTestId("provider-acme").click();
+    assert.equal((await alice.landing(alice.page, () => alice.proveAs("alice"))).status, 200);
+    assert.equal(await alice.who(), "alice@example.com");
+    assert.equal(await alice.press("me"), 200);
+    assert.equal(await tooWide(), 0);
+    await alice.logOut();
+    assert.equal(await alice.page.getByTestId("provider-acme").count(), 1);
+  } finally {
+    await plain.stop();
     await idp.stop();
   }
 });

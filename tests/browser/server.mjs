@@ -11,15 +11,15 @@ const START_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 10_000;
 
 /**
- * Starts `$RESCIND_BIN serve --dev` on free loopback ports with a data directory of its own.
- * @param {{settings?: Record<string, string>}} [options] `RESCIND_…` variables of its environment
+ * Starts `$RESCIND_BIN serve` on free loopback ports with a data directory of its own.
+ * @param {{flags?: string[], settings?: Record<string, string>}} [options] flags, and `RESCIND_…` of its environment
  * @returns {Promise<{url: string, admin: Function, log: () => string, stop: () => Promise<void>}>} when `/readyz` says 200
  */
-export async function startServer({ settings = {} } = {}) {
+export async function startServer({ flags = ["--dev"], settings = {} } = {}) {
   const binary = process.env.RESCIND_BIN;
   if (!binary) throw new Error("RESCIND_BIN is not set: give it the path of a built `rescind`");
   const scratch = await mkdtemp(join(tmpdir(), "rescind-browser-"));
-  const args = ["serve", "--dev", "--data", join(scratch, "data"), "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+  const args = ["serve", ...flags, "--data", join(scratch, "data"), "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
   const child = spawn(resolve(binary), args, { cwd: scratch, env: { ...cleanEnvironment(), ...settings }, stdio: ["ignore", "pipe", "pipe"] });
   const told = { out: "", err: "", failed: null };
   child.on("error", (error) => { told.failed = error; });

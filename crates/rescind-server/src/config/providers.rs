@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -148,7 +149,33 @@ pub(super) fn read(settings: &Settings, stage: Stage) -> Result<Vec<ProviderConf
         }
         providers.push(provider);
     }
+    if !providers.is_empty() {
+        check_way_back(settings)?;
+    }
     Ok(providers)
+}
+
+/// A provider sends a browser back with a code: to `https`, or to this machine.
+fn check_way_back(settings: &Settings) -> Result<(), ConfigError> {
+    let fits = match &settings.issuer {
+        Some(issuer) => issuer.starts_with("https:") || is_local(issuer),
+        None => settings.listen.is_none_or(|listen| listen.ip().is_loopback()),
+    };
+    if fits {
+        return Ok(());
+    }
+    let problem = "a provider sends people back to it, so it must be https:// (a TLS proxy in front will do); http:// is \
+        taken for this machine's own addresses only";
+    Err(wrong("issuer", problem))
+}
+
+/// Whether an `http://` URL leads to this machine.
+fn is_local(url: &str) -> bool {
+    let uri: Option<http::Uri> = url.parse().ok().filter(|uri: &http::Uri| uri.scheme_str() == Some("http"));
+    let host = uri.as_ref().and_then(http::Uri::host).map(|host| host.trim_matches(['[', ']']));
+    // RFC 6761 §6.3: also what is below it.
+    let named = |host: &str| host == "localhost" || host.ends_with(".localhost");
+    host.is_some_and(|host| named(host) || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()))
 }
 
 /// A row, a secret that does not come from its file, and what its settings are called.
@@ -248,8 +275,9 @@ fn provider(
         None => secret,
     };
     if name == GOOGLE && secret.is_none() {
-        let remedy = format!("is not set, and {GOOGLE_CLIENT_SECRET} is neither; Google asks web clients for a secret");
-        return Err(wrong(from.secret_file, format!("provider {name}: {remedy}")));
+        let problem =
+            format!("provider {name} has no secret, which Google asks for; set this, or {GOOGLE_CLIENT_SECRET}");
+        return Err(wrong(from.secret_file, problem));
     }
     let scopes = scopes.unwrap_or_else(|| SCOPES.to_owned());
     // OpenID Connect Core §3.1.2.1: without `openid` the answer is no ID token.
@@ -273,16 +301,15 @@ fn check_name(name: &str, from: &Origin) -> Result<(), ConfigError> {
 fn check_issuer(name: &str, issuer: &str, from: &Origin, stage: Stage) -> Result<(), ConfigError> {
     let fault = |problem: &str| wrong(from.issuer, format!("provider {name}: {problem}"));
     let uri: http::Uri = issuer.parse().map_err(|_| fault("not a URL; such as https://accounts.example.com"))?;
-    let host = uri.host().filter(|host| !host.is_empty());
-    let Some(host) = host.filter(|_| !issuer.contains(['?', '#', '@', '|'])) else {
+    if uri.host().is_none_or(str::is_empty) || issuer.contains(['?', '#', '@', '|']) {
         return Err(fault("not a URL without query, fragment and user; such as https://accounts.example.com"));
-    };
+    }
     match uri.scheme_str() {
         Some("https") => Ok(()),
         Some("http") if stage == Stage::Production => {
             Err(fault("is http://, which is only fit for trying out; --production needs https://"))
         }
-        Some("http") if matches!(host, "localhost" | "127.0.0.1" | "[::1]") => Ok(()),
+        Some("http") if is_local(issuer) => Ok(()),
         _ => Err(fault("is not https://; http:// is taken for this machine's own addresses only")),
     }
 }

@@ -184,3 +184,17 @@ fn an_issuer_in_plain_http_is_for_trying_out_on_this_machine() {
     let production = Settings { production: Some(true), issuer: Some("https://id.example".into()), ..file(here) };
     assert!(refused(production).contains("--production needs https://"));
 }
+
+#[test]
+fn a_provider_sends_people_back_over_https_or_to_this_machine() {
+    let provider = || file("oidc_issuer = 'https://sso.example'\noidc_client_id = 'a'");
+    let with = |issuer: &str| Settings { issuer: Some(issuer.into()), ..provider() };
+    for good in ["https://id.example", "http://localhost:7000", "http://127.0.0.2:7000", "http://[::1]:7000"] {
+        assert!(Config::resolve(with(good)).is_ok(), "{good}");
+    }
+    assert!(refused(with("http://id.lan")).contains("setting issuer:"));
+    let everywhere = Settings { listen: Some("0.0.0.0:7000".parse().unwrap()), ..provider() };
+    assert!(refused(everywhere).contains("setting issuer:"));
+    let alone = Settings { issuer: Some("http://id.lan".into()), ..Settings::default() };
+    assert!(Config::resolve(alone).is_ok(), "without a provider it is the operator's matter");
+}

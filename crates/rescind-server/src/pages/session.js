@@ -17,7 +17,7 @@ function say({ status }, good, over) {
   said.hidden = false;
   said.dataset.status = status;
   said.className = `message ${status === 200 ? "good" : status === 0 || status >= 429 ? "warn" : "bad"}`;
-  said.textContent = status === 200 ? good : status === 0 || status >= 429 ? "No sure answer now; try again. That says nothing about the session." : over;
+  said.textContent = status === 200 ? good : status === 0 || status >= 429 ? "The server cannot be sure at the moment; try again. That says nothing about the session." : over;
 }
 
 $("session-me").addEventListener("click", async () => {

@@ -1,5 +1,6 @@
 //! The whole way of somebody who signs in at a provider: let in or not, their session, and its end by either side.
 
+use rustix::fs::{FlockOperation, fcntl_lock};
 use serde_json::{Value, json};
 
 use crate::idp::{CLIENT, Idp, SECRET};
@@ -145,6 +146,18 @@ fn whoever_may_come_in_lands_with_a_session_of_their_account() {
 }
 
 #[test]
+fn whoever_came_from_a_page_of_this_site_goes_on_there() {
+    let scene = Scene::start(&[]);
+    let begun = scene.server.get("/login/acme?return_to=/app%3Fa=1%26b=2", None);
+    let mut jar = Jar::default();
+    jar.take(&begun);
+    let callback = scene.idp.approve(begun.header("location"), &alice());
+    let reply = scene.server.send("GET", &callback, &[("cookie", &jar.all())], "");
+    assert_eq!(reply.status, 200);
+    assert!(reply.text().contains("content=\"0; url=/app?a=1&#38;b=2\""), "{}", reply.text());
+}
+
+#[test]
 fn who_may_not_come_in_gets_no_session_and_leaves_nothing() {
     let scene = Scene::start(&[]);
     for who in [
@@ -284,6 +297,51 @@ fn the_logouts_of_a_provider_stand_in_the_log_with_who_and_why() {
     let entry = &log["revocations"][0];
     assert_eq!(entry["scope"]["kind"], "session", "{log}");
     assert_eq!(entry["actor"], "provider", "{log}");
+}
+
+#[test]
+fn a_store_that_cannot_write_opens_and_ends_nothing_and_the_same_answers_work_later() {
+    let scene = Scene::start(&[]);
+    let jar = scene.signed_in(&alice());
+    let logout = scene.idp.logout_token("j1", &json!({ "sid": "acme-session-1" }));
+    let (callback, begun) =
+        scene.sent_back(&json!({ "sub": "4", "email": "dora@example.com", "email_verified": true }), Jar::default());
+    let come_back = || scene.server.send("GET", &callback, &[("cookie", &begun.all())], "");
+
+    // SQLite's writer locks a byte of this file, and so do we.
+    let held = std::fs::File::open(scene.server.data().join("rescind.db-shm")).unwrap();
+    wait_until("no writer is at work", || fcntl_lock(&held, FlockOperation::NonBlockingLockShared).is_ok());
+    for reply in [come_back(), scene.log_out_at_acme(&logout)] {
+        assert_eq!((reply.status, reply.error().as_str()), (503, "temporarily_unavailable"), "{}", reply.text());
+        assert!(!reply.header("retry-after").is_empty());
+        assert!(!reply.all("set-cookie").iter().any(|it| it.starts_with(ACCESS) || it.starts_with(REFRESH)));
+    }
+    assert_eq!(scene.me(&jar).status, 200, "not acknowledged, so not ended");
+    drop(held);
+
+    assert_eq!(come_back().status, 200);
+    assert_eq!(scene.log_out_at_acme(&logout).status, 200);
+    assert!(scene.is_dead(&jar));
+}
+
+#[test]
+fn failures_with_a_provider_count_by_address_unless_the_browser_never_began() {
+    let scene = Scene::start(&["--sign-in-failures-per-address", "3"]);
+    for _ in 0..10 {
+        let reply = scene.server.get("/login/acme/callback?code=x&state=y", None);
+        assert_eq!(reply.status, 400, "a picture on another page can ask for this");
+    }
+    let guess = || {
+        let (callback, begun) = scene.sent_back(&alice(), Jar::default());
+        let wrong_code = callback.replace("code=code-", "code=guessed-");
+        scene.server.send("GET", &wrong_code, &[("cookie", &begun.all())], "")
+    };
+    for _ in 0..3 {
+        assert_eq!(guess().status, 400);
+    }
+    let reply = guess();
+    assert_eq!((reply.status, reply.error().as_str()), (429, "too_many_requests"));
+    assert!(reply.header("retry-after").parse::<u32>().unwrap() > 0);
 }
 
 #[test]

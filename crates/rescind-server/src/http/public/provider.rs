@@ -16,22 +16,34 @@ use tracing::{info, warn};
 
 use super::{home, login, provider_former as former};
 use crate::app::App;
+use crate::http::body::Form;
 use crate::http::error::{Answer, Failure};
 use crate::http::segment::Segment;
 use crate::http::{body, forwarded, token_pair};
 use crate::pages::{ArrivedPage, NotSignedInPage};
 use crate::users::{Account, Added, Attempt, Email, Standing, UserError};
 
+/// RFC 5321 §4.5.3.1.3; a longer one is not kept. **Units:** bytes.
+const ADDRESS_LIMIT: usize = 254;
 const NO_SUCH: &str = "there is no sign-in with a provider of this name";
 
-/// Sends the browser to the provider, where the person asked for it on a page of ours.
-pub(super) async fn begin(State(app): State<App>, Segment(name): Segment, headers: HeaderMap) -> Response {
-    // OWASP ASVS 7.6.2: a link or a redirect of another site is not the person's word.
-    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
+/// Sends the browser to the provider, where the person asked for it on a page of ours. `?return_to=/path` says where on
+/// this site it goes on afterwards.
+pub(super) async fn begin(
+    State(app): State<App>,
+    Segment(name): Segment,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let Some(providers) = providers(&app, &name) else { return unknown(&headers) };
+    if !is_persons_word(&headers) {
         return Redirect::to("/login").into_response();
     }
-    let Some(providers) = providers(&app, &name) else { return unknown(&headers) };
-    match providers.begin(&name, None).await {
+    let form = match Form::parse(query.unwrap_or_default().as_bytes()) {
+        Ok(form) => form,
+        Err(error) => return dressed(&headers, error.into()),
+    };
+    match providers.begin(&name, form.get("return_to")).await {
         Ok(begun) => {
             let mut response = begun.respond(&headers);
             former::keep(&app.rescind, &headers, response.headers_mut());
@@ -39,6 +51,12 @@ pub(super) async fn begin(State(app): State<App>, Segment(name): Segment, header
         }
         Err(error) => refused(&headers, &error),
     }
+}
+
+/// OWASP ASVS 7.6.2: what another site's link, redirect, frame or picture asks for is not. A browser says which it is.
+fn is_persons_word(headers: &HeaderMap) -> bool {
+    let from_elsewhere = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+    !from_elsewhere && headers.get("sec-fetch-dest").is_none_or(|what| what == "document")
 }
 
 /// Takes the person in who comes back from the provider.
@@ -69,8 +87,7 @@ pub(super) async fn callback(
             }
         },
     };
-    // A sign-in that was cancelled is no guess, and neither is one that failed through no fault of the caller's.
-    if !error.status().is_client_error() || matches!(error.fault(), SignInFault::Denied) {
+    if !is_guess(&error) {
         app.throttle.give_back(attempt);
     }
     count(&name, error.reason());
@@ -78,6 +95,13 @@ pub(super) async fn callback(
     response.headers_mut().extend(clear_cookie.map(|cookie| (SET_COOKIE, cookie)));
     former::forget(response.headers_mut());
     response
+}
+
+/// Whether it counts as a failure of the caller's. What failed through our fault or was cancelled does not. Neither does a
+/// callback that this browser has not begun: it costs nothing, and a picture on another site's page can ask for any number.
+fn is_guess(error: &SignInError) -> bool {
+    let free = matches!(error.fault(), SignInFault::Denied | SignInFault::ForeignState | SignInFault::BadCallback);
+    error.status().is_client_error() && !free
 }
 
 /// Ends what the provider's logout token names, before it is answered. OpenID Connect Back-Channel Logout 1.0 §2.8.
@@ -101,7 +125,8 @@ async fn come_in(
     headers: &HeaderMap,
 ) -> Result<TokenPair, SignInError> {
     let look_up = |error: UserError| SignInFault::Admission(error.into());
-    let email = who.email.as_ref().map(|it| Email { address: it.address.clone(), verified: it.verified });
+    let email = who.email.as_ref().filter(|it| it.address.len() <= ADDRESS_LIMIT);
+    let email = email.map(|it| Email { address: it.address.clone(), verified: it.verified });
     let (issuer, subject) = (who.issuer.clone(), who.subject.clone());
     let seen = Account { issuer, subject, email, added: Added::SignIn };
     let Some(user) = app.users.arrived(&who.account(), seen).await.map_err(look_up)? else {
