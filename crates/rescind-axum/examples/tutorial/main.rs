@@ -63,11 +63,18 @@ impl FromRef<App> for Rescind {
 async fn main() -> Outcome {
     let Stage { listener, url, data, store, root } = common::stage("tutorial", 7000).await?;
     let users = Users::new(setting("TUTORIAL_USERS").as_deref(), store.clone());
+    let settings = Settings {
+        access_lifetime: Duration::from_mins(15), // API_ACCESS_TOKEN_EXPIRE_MINUTES
+        access_jitter: 0,
+        idle: REFRESH_LIFETIME,
+        absolute: REFRESH_LIFETIME,
+        ..Settings::default()
+    };
     let rescind = Rescind::builder(ISSUER, ISSUER)
         .store(store)
         .root_secret(root)
         .high_water(data.join("high-water"))
-        .settings(Settings { idle: REFRESH_LIFETIME, absolute: REFRESH_LIFETIME, ..Settings::default() })
+        .settings(settings)
         .welcome(users.clone())
         .also_check(users.clone())
         .on_event(|event: &Event| tracing::info!(?event))
