@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Then open <http://127.0.0.1:7000/>. `OIDC_ISSUER` names another provider, `TUTORIAL_USERS=alice@example.com,…` who may
-//! come in where not everybody may, `FRONTEND_URL` another place for the page at `/token`.
+//! come in where not everybody may, `FRONTEND_URL` the page at `/token` as a browser outside of this machine reaches it.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -62,7 +62,11 @@ impl FromRef<App> for Rescind {
 #[tokio::main]
 async fn main() -> Outcome {
     let Stage { listener, url, data, store, root } = common::stage("tutorial", 7000).await?;
-    let users = Users::new(setting("TUTORIAL_USERS").as_deref(), store.clone());
+    let listed = setting("TUTORIAL_USERS");
+    if listed.is_none() {
+        tracing::warn!("TUTORIAL_USERS is not set: whoever has an account at the provider may come in");
+    }
+    let users = Users::new(listed.as_deref(), store.clone());
     let settings = Settings {
         access_lifetime: Duration::from_mins(15), // API_ACCESS_TOKEN_EXPIRE_MINUTES
         access_jitter: 0,
@@ -194,8 +198,9 @@ async fn log_out_by_get(app: State<App>, headers: HeaderMap) -> impl IntoRespons
 
 /// Nothing inline runs, no other page frames ours, and neither a code nor a token is kept in a cache or sent in a `Referer`.
 async fn harden(mut response: Response) -> Response {
-    const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'none'; base-uri 'none'; \
-                          frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+    const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'none'; \
+                          base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+                          trusted-types 'none'";
     for (name, value) in [
         (HeaderName::from_static("content-security-policy"), POLICY),
         (HeaderName::from_static("referrer-policy"), "no-referrer"),

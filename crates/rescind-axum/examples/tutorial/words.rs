@@ -17,6 +17,7 @@ const UNAVAILABLE: &str = "Temporarily unavailable, try again";
 
 /// What a refusal of Rescind's is answered here. `answer` says it as RFC 6750 does; its other headers stay.
 pub(crate) fn reshape(refusal: &Refusal, answer: Response) -> Response {
+    tracing::info!(reason = refusal.reason(), "refused");
     let (mut parts, _) = answer.into_parts();
     let detail = match refusal {
         Refusal::Unavailable { .. } => UNAVAILABLE,
