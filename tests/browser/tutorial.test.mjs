@@ -141,6 +141,16 @@ await scene("the address that the provider sent a browser to is good once, and f
   assert.deepEqual(await thief.kept(), {});
 });
 
+await scene("a sign-in that the service could not finish is finished when the page is loaded again", async (open) => {
+  const alice = await open();
+  await alice.page.route("**/auth/token?*", (route) => route.fulfill({ status: 503, json: { detail: "later" } }), { times: 1 });
+  assert.equal(await alice.logIn("alice"), 503);
+  assert.deepEqual(await alice.kept(), {});
+  assert.equal(await alice.answer(() => alice.page.reload()), 200);
+  assert.equal(alice.page.url(), `${tutorial.url}/token`);
+  assert.equal(await alice.press("Protected"), 200);
+});
+
 await scene("a logout that the service cannot take keeps the tokens for another try", async (open) => {
   const alice = await open();
   await alice.logIn("alice");

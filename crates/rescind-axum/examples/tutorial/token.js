@@ -31,9 +31,9 @@ function show() {
 async function fetchTokens() {
   const query = location.search;
   if (query === "") return;
-  // The code is spent by this; it need not stay in the address bar and the history.
-  history.replaceState(null, "", location.pathname);
   const { status, answer } = await call("GET", `/auth/token${query}`);
+  // The code is spent and need not stay in the address bar and the history; but after a fault the page may be loaded again.
+  if (status !== 0 && status !== 503) history.replaceState(null, "", location.pathname);
   if (status === 200 && answer.result === true) {
     localStorage.setItem("jwt", answer.access_token);
     localStorage.setItem("refresh", answer.refresh_token);
