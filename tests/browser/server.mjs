@@ -84,7 +84,7 @@ async function ready(url) {
 }
 
 /** Ends this one process: asked first, then made to. */
-async function end(child) {
+export async function end(child) {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise((resolve) => child.once("exit", resolve));
   child.kill("SIGTERM");

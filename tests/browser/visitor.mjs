@@ -8,7 +8,7 @@ export class Visitor {
   complaints = [];
 
   static async open(browser, url, options = {}) {
-    const visitor = new Visitor();
+    const visitor = new this();
     visitor.url = url;
     visitor.context = await browser.newContext(options);
     visitor.page = await visitor.newTab();

@@ -123,6 +123,11 @@ impl<S: Source> Remembered<S> {
         tokio::time::timeout(COOL_DOWN * 2, waited).await.unwrap_or(Err(ProviderFault::KeysCoolingDown))
     }
 
+    /// How many fetches have begun.
+    pub(super) fn fetches(&self) -> u64 {
+        self.state().fetches
+    }
+
     fn state(&self) -> std::sync::MutexGuard<'_, State<S::Document>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -122,7 +122,7 @@ impl Reply {
 
 /// Where Cargo has put the example: beside the folder of this test's own binary. `cargo test` and nextest build examples
 /// with the tests, except where one test file alone is asked for.
-fn built(name: &str) -> PathBuf {
+pub fn built(name: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let binary = own.ancestors().nth(2).unwrap().join("examples").join(name);
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
