@@ -8,6 +8,9 @@ use rescind::id::{InvalidId, Subject};
 use rescind::time::Timestamp;
 use serde_json::{Map, Value};
 
+/// Longest e-mail address and name that are taken. RFC 5321 §4.5.3.1: 64 and 255, and the `@`. **Units:** bytes.
+const SHOWN_MAX: usize = 320;
+
 /// Somebody whom a provider vouches for.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -49,7 +52,11 @@ impl Identity {
 
     /// Reads what is asked for most often out of the claims.
     pub(super) fn read(&mut self) {
-        let text = |name: &str| self.claims.get(name).and_then(Value::as_str).map(str::to_owned);
+        let text = |name: &str| {
+            let text = self.claims.get(name).and_then(Value::as_str)?;
+            // Shown and compared: what cannot be either is not there.
+            (text.len() <= SHOWN_MAX && !text.chars().any(char::is_control)).then(|| text.to_owned())
+        };
         // Some providers write truth values as text.
         let verified = match self.claims.get("email_verified") {
             Some(Value::Bool(verified)) => *verified,
@@ -103,6 +110,15 @@ mod tests {
         let long = Identity::of("https://idp.example", &"x".repeat(255)).account();
         assert!(long.as_str().starts_with("sha256|") && long.as_str().len() == 50, "{long}");
         assert_ne!(long, Identity::of("https://idp.example", &"y".repeat(255)).account());
+    }
+
+    #[test]
+    fn an_address_or_a_name_that_cannot_be_shown_is_not_there() {
+        let mut who = Identity::of("https://idp.example", "1");
+        who.claims.insert("email".to_owned(), "a@b\r\nBcc: c".into());
+        who.claims.insert("name".to_owned(), "x".repeat(321).into());
+        who.read();
+        assert_eq!((who.email, who.name), (None, None));
     }
 
     #[test]

@@ -96,21 +96,18 @@ impl<S: Source> Remembered<S> {
         seen: u64,
         patience: Patience,
     ) -> Result<Found<S::Document>, ProviderFault> {
+        let asked = self.fetches();
+        let newer = || self.look().0.filter(|found| found.fetch > seen);
         let waited = async {
             loop {
-                if let (Some(found), _) = self.look()
-                    && found.fetch > seen
-                {
+                if let Some(found) = newer() {
                     return Ok(found);
                 }
                 let rest = self.rest();
                 if rest.is_zero() {
-                    let before = self.state().fetches;
                     self.fetch_to_the_end().await;
-                    let state = self.state();
-                    let failed = |found: &Option<(Arc<_>, Age)>| !matches!(found, Some((_, Age::Fetched { fetch, .. })) if *fetch > seen);
-                    if state.fetches > before && failed(&state.document) {
-                        return Err(state.failed);
+                    if newer().is_none() && self.fetches() > asked {
+                        return Err(self.state().failed);
                     }
                 } else if patience == Patience::Refuse {
                     return Err(ProviderFault::KeysCoolingDown);

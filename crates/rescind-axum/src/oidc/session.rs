@@ -20,8 +20,8 @@ impl Providers {
     ///
     /// **Atomicity:** a logout that the provider orders meanwhile ends the session, or this fails.
     ///
-    /// **Cost:** the opening, two reads and a write of the store before it and after it; one write more for a subject
-    /// that is not the account.
+    /// **Cost:** beside the opening, four reads and a write of the store; a write more for a subject that is not the
+    /// account.
     ///
     /// # Errors
     /// [`SignInFault::EndedByProvider`], [`SignInFault::Expired`] where the identity is too old, [`SignInFault::Rescind`].
@@ -44,12 +44,13 @@ impl Providers {
         let session = identity.provider_session.as_deref().map(|sid| session_id(&identity.issuer, sid));
         let subject = subject_id(&identity.issuer, &identity.subject);
         for id in session.iter().chain([&subject]) {
-            if ledger.read(id).await?.has_ended(identity.issued_at) {
+            let entry = ledger.read(id).await?;
+            if entry.has_ended(identity.issued_at) {
                 return Err(SignInFault::EndedByProvider);
             }
-        }
-        if let Some(id) = &session {
-            self.make_room(id).await?;
+            if entry.sessions.len() >= SESSIONS_MAX {
+                self.make_room(id, &entry.sessions).await?;
+            }
         }
         request.auth_time = request.auth_time.or(identity.auth_time);
         let ours = request.subject.clone();
@@ -87,14 +88,10 @@ impl Providers {
     }
 
     /// Drops what is over from a provider's session that many of ours hang on, or ends the oldest.
-    async fn make_room(&self, id: &str) -> Result<(), SignInFault> {
+    async fn make_room(&self, id: &str, sessions: &[SessionId]) -> Result<(), SignInFault> {
         let (rescind, ledger) = (&self.0.rescind, Ledger(&self.0.rescind));
-        let sessions = ledger.read(id).await?.sessions;
-        if sessions.len() < SESSIONS_MAX {
-            return Ok(());
-        }
         let mut over = Vec::new();
-        for sid in &sessions {
+        for sid in sessions {
             let live = rescind.session(*sid).await?;
             let live = live.filter(|it| it.cut_off.is_none() && it.session.lapsed(it.now).is_none());
             if live.is_none() {
