@@ -37,8 +37,8 @@ pub struct Finished {
 }
 
 impl Providers {
-    /// Finishes a sign-in: `query` is the callback's, `headers` those of its request. Where the path names the provider,
-    /// `name` is that.
+    /// Finishes a sign-in: `query` is the callback's, `headers` those of its request, `name` the provider in its path;
+    /// none only with [`RedirectUri::Exactly`](super::RedirectUri::Exactly).
     ///
     /// **Cost:** a write to the store, one or two requests to the provider; its keys where they are not known.
     ///
@@ -85,7 +85,7 @@ impl Providers {
         // Where the provider was taken out, or has another issuer, since the sign-in began.
         let known = known.filter(|known| known.provider.issuer.text == transaction.issuer);
         let known = known.ok_or(SignInFault::ForeignState)?;
-        if name.is_some_and(|name| name != transaction.provider) {
+        if !self.comes_back_to(name, &transaction.provider) {
             return Err(SignInFault::WrongProvider);
         }
         let now = self.0.rescind.clock().wall();

@@ -22,7 +22,7 @@ pub enum SignInFault {
     UnknownProvider,
     /// The place to return to is no path on this origin.
     BadReturnTo,
-    /// The browser did not come here by opening a page: a picture, a frame or a script asked.
+    /// The user did not ask for it: another site's link did, or a picture, a frame or a script.
     NotByNavigation,
     /// The callback has no single state, or neither a code nor an error, or both.
     BadCallback,
@@ -117,7 +117,7 @@ impl SignInFault {
         match self {
             Self::UnknownProvider => ("not_found", "there is no sign-in with a provider of this name"),
             Self::BadReturnTo => ("invalid_request", "the place to return to must be a path on this site"),
-            Self::NotByNavigation => ("invalid_request", "a sign-in begins by opening its page"),
+            Self::NotByNavigation => ("invalid_request", "a sign-in begins on a page of this site"),
             Self::Denied => ("access_denied", "the sign-in was cancelled at the provider"),
             Self::NotAdmitted | Self::Rescind(Error::Invalid(Invalid::Unwelcome)) => {
                 ("access_denied", "this account may not sign in here")

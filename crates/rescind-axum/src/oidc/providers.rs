@@ -24,7 +24,7 @@ use super::transaction::{self, Transaction};
 pub enum RedirectUri {
     /// Each provider to a place of its own: this URL, `/`, the provider's name, `/callback`.
     Under(String),
-    /// All of them to this URL.
+    /// The one provider that there is to this URL.
     Exactly(String),
 }
 
@@ -34,6 +34,10 @@ pub enum ProvidersInvalid {
     /// The place to come back to is no URL of ours.
     #[error("{0:?} is no place to come back to: an https URL without fragment; http only on loopback")]
     RedirectUri(String),
+    /// Several providers send back to one place, where one of them could pass another's code off as its own (RFC 9700
+    /// §4.4).
+    #[error("several providers cannot share a place to come back to; use `RedirectUri::Under`")]
+    SharedRedirectUri,
     /// Two providers have one name.
     #[error("two providers are named {0:?}; give each a name of its own")]
     DuplicateName(String),
@@ -80,6 +84,9 @@ impl Providers {
         let fits = |url: Url| (url.scheme() == "https" || is_plain_loopback(&url)) && url.fragment().is_none();
         if !Url::parse(text).is_ok_and(fits) {
             return Err(ProvidersInvalid::RedirectUri(text.clone()));
+        }
+        if matches!(redirect, RedirectUri::Exactly(_)) && providers.len() > 1 {
+            return Err(ProvidersInvalid::SharedRedirectUri);
         }
         let mut known: Vec<Known> = Vec::with_capacity(providers.len());
         for provider in providers {
@@ -128,6 +135,15 @@ impl Providers {
 
     pub(super) fn known(&self, name: &str) -> Option<&Known> {
         self.0.known.iter().find(|known| known.provider.name == name)
+    }
+
+    /// Whether a callback whose path says `named` may be one of this provider: its own place says its name.
+    pub(super) fn comes_back_to(&self, named: Option<&str>, provider: &str) -> bool {
+        match (&self.0.redirect, named) {
+            (_, Some(named)) => named == provider,
+            (RedirectUri::Exactly(_), None) => true,
+            (RedirectUri::Under(_), None) => false,
+        }
     }
 
     fn redirect_uri(&self, name: &str) -> String {

@@ -66,12 +66,13 @@ async fn begin(
     }
 }
 
-/// OWASP ASVS 7.6.2: a sign-in begins by an act of the user. Browsers say what asks; others have no cookies to protect.
+/// OWASP ASVS 7.6.2: a sign-in begins by an act of the user on this site. Browsers say what asks; others have no cookies
+/// to protect.
 fn by_navigation(headers: &HeaderMap) -> Result<(), SignInFault> {
-    match headers.get("sec-fetch-dest") {
-        Some(destination) if destination != "document" => Err(SignInFault::NotByNavigation),
-        _ => Ok(()),
-    }
+    let says = |name: &str, word: &str| headers.get(name).is_some_and(|value| value == word);
+    let elsewhere = says("sec-fetch-site", "cross-site");
+    let within_a_page = headers.contains_key("sec-fetch-dest") && !says("sec-fetch-dest", "document");
+    if elsewhere || within_a_page { Err(SignInFault::NotByNavigation) } else { Ok(()) }
 }
 
 fn return_to(query: &str) -> Result<Option<String>, SignInFault> {

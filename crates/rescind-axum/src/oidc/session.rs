@@ -26,12 +26,12 @@ impl Providers {
     /// # Errors
     /// [`SignInFault::EndedByProvider`], [`SignInFault::Expired`] where the identity is too old, [`SignInFault::Rescind`].
     pub async fn open_session(&self, identity: &Identity, request: OpenSession) -> Result<TokenPair, SignInError> {
-        let (this, identity) = (self.clone(), identity.clone());
+        let (this, identity, issuer) = (self.clone(), identity.clone(), identity.issuer.clone());
         // To its end, also where whoever asked goes away: a session that nobody remembers must not stay.
         let opened = tokio::spawn(async move { this.open_and_remember(&identity, request).await }).await;
         let opened = opened.unwrap_or_else(|failed| Err(Error::Internal(failed.into()).into()));
         opened.map_err(|fault| {
-            tracing::warn!(reason = %fault, "no session was opened for a sign-in with a provider");
+            tracing::warn!(issuer, reason = %fault, "no session was opened for a sign-in with a provider");
             fault.into()
         })
     }

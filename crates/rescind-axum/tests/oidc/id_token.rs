@@ -200,6 +200,9 @@ async fn a_token_without_key_id_passes_only_where_one_key_fits() {
     let stage = Stage::new().await;
     stage.idp.sign_with(Key::rs256("any").unnamed(), true);
     assert_eq!(why(&stage).await, "signed in", "one key, neither named");
+    stage.idp.change_header(|header| header["alg"] = "HS256".into());
+    assert_eq!(why(&stage).await, "wrong_algorithm", "not by a name, and not without one");
+    stage.idp.change_header(|_| {});
     let (rs, ec) = (Key::rs256("rs"), Key::es256("ec").jwk());
     stage.idp.script().published = vec![rs.jwk(), ec];
     stage.idp.sign_with(rs.unnamed(), false);

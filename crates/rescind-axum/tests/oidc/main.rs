@@ -8,6 +8,7 @@ mod id_token;
 mod key;
 mod logout;
 mod logout_race;
+mod logs;
 mod provider;
 mod response;
 mod rotation;

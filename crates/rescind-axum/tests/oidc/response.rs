@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use rescind::store::{Fault, Operation, StoreErrorKind, Which};
-use rescind_axum::oidc::{Allow, Provider};
+use rescind_axum::oidc::{Allow, Provider, Providers, ProvidersInvalid, RedirectUri};
 
 use crate::provider::{CLIENT_ID, Idp};
 use crate::stage::{Stage, browser, configured, cookie, providers};
@@ -106,8 +106,23 @@ async fn the_code_of_one_provider_never_goes_to_another() {
     assert_eq!(finish(Some("evil"), &query, &browser(&begun)).await, "wrong_provider");
     assert_eq!(evil.asked("token"), 0, "the evil provider saw no code");
 
-    let begun = both.begin("idp", None).await.unwrap();
-    assert_eq!(finish(None, &stage.idp.authorize(&begun.location), &browser(&begun)).await, "signed in");
+    for (name, expected) in [(None, "wrong_provider"), (Some("idp"), "signed in")] {
+        let begun = both.begin("idp", None).await.unwrap();
+        assert_eq!(finish(name, &stage.idp.authorize(&begun.location), &browser(&begun)).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn one_place_to_come_back_to_is_one_provider_s() {
+    let stage = Stage::new().await;
+    let here = || RedirectUri::Exactly("http://127.0.0.1:7000/token".to_owned());
+    let twin = Provider::new("twin", &stage.idp.issuer, CLIENT_ID).unwrap();
+    let refused = Providers::new(&stage.rescind, here(), vec![configured(&stage.idp), twin]).err();
+    assert!(matches!(refused, Some(ProvidersInvalid::SharedRedirectUri)));
+    let only = Providers::new(&stage.rescind, here(), vec![configured(&stage.idp)]).unwrap();
+    let begun = only.begin("idp", None).await.unwrap();
+    let query = stage.idp.authorize(&begun.location);
+    assert!(only.finish(None, &query, &browser(&begun)).await.is_ok());
 }
 
 #[tokio::test]

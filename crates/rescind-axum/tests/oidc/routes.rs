@@ -46,7 +46,11 @@ fn logout(form: &[(&str, &str)]) -> Request<Body> {
 async fn a_browser_signs_in_and_the_provider_signs_it_out() {
     let stage = Stage::new().await;
     let app = app(&stage.providers);
-    let sent = ask(&app, get("/login/idp?return_to=/home", &[("sec-fetch-dest", "document")])).await;
+    let sent = ask(
+        &app,
+        get("/login/idp?return_to=/home", &[("sec-fetch-dest", "document"), ("sec-fetch-site", "same-origin")]),
+    )
+    .await;
     assert_eq!((sent.status(), &sent.headers()[CACHE_CONTROL]), (StatusCode::SEE_OTHER, &"no-store".parse().unwrap()));
     let location = Url::parse(sent.headers()[LOCATION].to_str().unwrap()).unwrap();
     let cookie = sent.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
@@ -108,6 +112,8 @@ async fn a_sign_in_begins_by_opening_its_page_and_returns_to_this_site() {
         let asked = ask(&app, get("/login/idp", &[("sec-fetch-dest", destination)])).await;
         assert_eq!(asked.status(), StatusCode::BAD_REQUEST, "{destination}");
     }
+    let elsewhere = [("sec-fetch-dest", "document"), ("sec-fetch-site", "cross-site")];
+    assert_eq!(ask(&app, get("/login/idp", &elsewhere)).await.status(), StatusCode::BAD_REQUEST);
     for query in
         ["return_to=//evil.example", "return_to=https://evil.example", "return_to=/a&return_to=/b", "return_to="]
     {
