@@ -5,6 +5,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,8 +76,9 @@ pub(crate) async fn stage_on<S: Store>(
     port: u16,
     own: impl AsyncFnOnce(&Path) -> Outcome<S>,
 ) -> Outcome<Stage> {
+    let lines = tracing_subscriber::fmt().with_env_filter("info").with_writer(std::io::stderr);
     // A log that cannot be written, as on a full disk, must not end a request.
-    tracing_subscriber::fmt().with_env_filter("info").with_writer(std::io::stderr).log_internal_errors(false).init();
+    lines.with_ansi(std::io::stderr().is_terminal()).log_internal_errors(false).init();
     let options = Options::parse();
     let data = options.data.unwrap_or_else(|| PathBuf::from(format!("{name}-data")));
     std::fs::create_dir_all(&data).map_err(|error| format!("--data {}: {error}", data.display()))?;
