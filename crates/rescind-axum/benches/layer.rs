@@ -1,7 +1,10 @@
 //! What the layer costs a service: requests a second of a bare hyper service and of a bare axum router, and of the same
 //! behind a [`Guard`], with the token in the header and in the cookie. The services share one core, `wrk` has another;
-//! they take turns, so that what else the machine does hits all. Prints a line a figure; under two minutes.
+//! they take turns, so that what else the machine does hits all. Where `wrk` is the slower of the two, requests a second
+//! say nothing of the service, so the service's own processor time for a request is told, too. Prints a line a figure;
+//! under two minutes.
 #![expect(clippy::expect_used, reason = "a bench that cannot run says so and stops")]
+#![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -36,6 +39,8 @@ struct Load {
     address: SocketAddr,
     header: String,
     rates: Vec<f64>,
+    /// This process's processor time for a request. **Units:** nanoseconds.
+    costs: Vec<f64>,
 }
 
 fn main() {
@@ -52,24 +57,28 @@ fn main() {
     let mut loads = told.recv().expect("services");
     for _ in 0..TURNS {
         for load in &mut loads {
-            load.rates.push(wrk(load));
+            let before = processor_time();
+            let (rate, requests) = wrk(load);
+            load.rates.push(rate);
+            load.costs.push((processor_time() - before) / requests);
         }
     }
-    for load in &mut loads {
-        load.rates.sort_by(f64::total_cmp);
-    }
-    let median = |name: &str| {
-        let load = loads.iter().find(|load| load.name == name).expect("a load of this name");
-        load.rates.get(TURNS / 2).copied().expect("a rate")
+    let median = |name: &str, of: fn(&Load) -> &Vec<f64>| {
+        let mut values = of(loads.iter().find(|load| load.name == name).expect("a load of this name")).clone();
+        values.sort_by(f64::total_cmp);
+        values.get(TURNS / 2).copied().expect("a value")
     };
     for service in ["hyper", "axum"] {
-        let bare = median(service);
+        let (bare, cost) = (median(service, |load| &load.rates), median(service, |load| &load.costs));
         println!("figure {service}, bare = {bare:.0} /s");
+        println!("figure {service}, bare, processor time a request = {cost:.0} ns");
         for place in ["header", "cookie"] {
             let name = format!("{service}, {place}");
-            let guarded = median(&name);
+            let (guarded, costs) = (median(&name, |load| &load.rates), median(&name, |load| &load.costs));
             println!("figure {name} = {guarded:.0} /s");
+            println!("figure {name}, processor time a request = {costs:.0} ns");
             println!("figure {name}, of bare = {:.1} %", 100.0 * guarded / bare);
+            println!("figure {name}, of bare by processor time = {:.1} %", 100.0 * cost / costs);
         }
     }
 }
@@ -93,7 +102,13 @@ async fn serve_all() -> Vec<Load> {
     let live = || Router::new().route("/", get(async |_: Live| "hello")).with_state(rescind.clone());
     let header = || Guard::new(&rescind);
     let in_cookie = || Guard::new(&rescind).tokens_in(TokensIn::HeaderOrCookie);
-    let load = |name, address, header: &str| Load { name, address, header: header.to_owned(), rates: Vec::new() };
+    let load = |name, address, header: &str| Load {
+        name,
+        address,
+        header: header.to_owned(),
+        rates: Vec::new(),
+        costs: Vec::new(),
+    };
     vec![
         load("hyper", serve(hello).await, &bearer),
         load("hyper, header", serve(header().layer(hello)).await, &bearer),
@@ -122,14 +137,25 @@ where
     address
 }
 
-/// Requests a second, on the other core.
-fn wrk(load: &Load) -> f64 {
+/// What this process has taken of the processor. **Units:** nanoseconds.
+fn processor_time() -> f64 {
+    let usage = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    #[expect(clippy::cast_precision_loss, reason = "a benchmark lives for minutes")]
+    let nanos = (usage.tv_sec * 1_000_000_000 + usage.tv_nsec) as f64;
+    nanos
+}
+
+/// Requests a second, from the other core, and how many there were.
+fn wrk(load: &Load) -> (f64, f64) {
     let url = format!("http://{}/", load.address);
     let text =
         run(Command::new("taskset").args(["-c", LOAD_CORE, "wrk", "-t1", "-c64", "-d1s", "-H", &load.header, &url]));
     assert!(!text.contains("Non-2xx"), "{}: {text}", load.name);
     let rate = text.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
-    rate.and_then(|rate| rate.trim().parse().ok()).expect("a rate")
+    // `123456 requests in 1.00s, 17.54MB read`
+    let requests = text.lines().find_map(|line| line.split_once(" requests in ").map(|(requests, _)| requests));
+    let number = |text: Option<&str>| text.and_then(|text| text.trim().parse().ok()).expect("a number of wrk's");
+    (number(rate), number(requests))
 }
 
 /// What a command prints; stops where it fails.
