@@ -106,6 +106,23 @@ async fn a_subject_disabled_while_a_login_is_under_way_gets_nothing_that_lives()
 }
 
 #[tokio::test]
+async fn a_look_up_that_fails_once_the_row_is_written_leaves_no_session_that_lives() {
+    let word = Word::default();
+    let house = Arc::new(House::with(|builder| builder.welcome(word.clone())).await);
+    let gate = Gate::new();
+    house.store.inject(Operation::Open, Which::Nth(1), Fault::HangBefore(gate.clone()));
+    let login = {
+        let house = Arc::clone(&house);
+        tokio::spawn(async move { house.rescind.open_session(opening("alice")).await })
+    };
+    gate.reached().await;
+    word.say(FAULT);
+    gate.release();
+    assert!(matches!(login.await.unwrap(), Err(Error::Callback(_))));
+    assert!(support::live_sessions(&house, "alice").await.is_empty(), "a session of which nobody has a token");
+}
+
+#[tokio::test]
 async fn the_applications_check_can_refuse_but_not_let_in() {
     let word = Word::default();
     let house = House::with(|builder| builder.also_check(word.clone())).await;
