@@ -218,7 +218,8 @@ async fn access_token_required(
     Err(match rescind.introspect(token).await? {
         Introspection::Inactive => {
             let refused = rescind.inspect(token).await.refused;
-            refused.unwrap_or(Rejection::NotAccessToken).into()
+            // Not by the log, so by the application's word on refresh tokens.
+            refused.map_or_else(|| Failure::required("Access"), Failure::from)
         }
         _ => Failure::required("Access"),
     })
