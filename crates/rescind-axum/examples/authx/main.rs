@@ -156,7 +156,8 @@ async fn protected(_: Live) -> Json<Value> {
 }
 
 async fn fresh_required(token: Live) -> Result<Json<Value>, Refusal> {
-    token.require_scope("fresh")?;
+    // Not of a scope's absence: what helps is to sign in again.
+    token.require_scope("fresh").map_err(|_| Rejection::NotFresh)?;
     Ok(message("Access granted"))
 }
 

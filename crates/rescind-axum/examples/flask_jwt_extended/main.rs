@@ -188,7 +188,8 @@ async fn logout2(State(rescind): State<Rescind>, Extension(Done(text)): Extensio
 }
 
 async fn protected_fresh(token: Live) -> Answer {
-    token.require_scope(FRESH)?;
+    // Not of a scope's absence: what helps is to sign in again.
+    token.require_scope(FRESH).map_err(|_| Rejection::NotFresh)?;
     Ok(Json(json!({ "hello": "world" })))
 }
 
