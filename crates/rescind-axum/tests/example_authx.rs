@@ -155,10 +155,19 @@ async fn a_header_without_a_token_is_told_in_authx_s_words() {
             assert_eq!(with(method, path, Some(value)).await.json(), undecodable(), "{path} {value}");
         }
     }
-    let token = format!("Bearer {}", service.sign_in("test").await.access);
-    for value in [None, Some(token.as_str())] {
-        let reply = with("POST", "/refresh", value).await;
-        assert!(reply.status == 401 && reply.headers.contains_key("www-authenticate"), "{reply:?}");
+    let Pair { access, refresh } = service.sign_in("test").await;
+    let (access, refresh) = (format!("Bearer {access}"), format!("Bearer {refresh}"));
+    for (method, path, value) in [
+        ("POST", "/refresh", None),
+        ("POST", "/refresh", Some(access.as_str())),
+        ("GET", "/protected", Some(refresh.as_str())),
+        ("POST", "/login?username=test&password=wrong", None),
+    ] {
+        let reply = with(method, path, value).await;
+        let header = |name: &str| reply.headers.get(name).map(|value| value.to_str().unwrap());
+        assert_eq!((reply.status, header("cache-control")), (401, Some("no-store")), "{path}");
+        // RFC 6750 §3: "one or more auth-param values".
+        assert_eq!(header("www-authenticate"), Some("Bearer realm=\"rescind\""), "{path}");
     }
 }
 
@@ -254,8 +263,11 @@ async fn a_token_is_fresh_straight_from_sign_in_only() {
     let pair = service.sign_in("test").await;
     assert_eq!(service.get("/fresh-required", &pair.access).await, said("Access granted"));
     let later = service.refreshed(&pair.refresh).await;
-    let fresh = error(401, "FreshTokenRequiredError", "Fresh token required");
-    assert_eq!(service.get("/fresh-required", &later.access).await, fresh);
+    let stale = service.example.send("GET", "/fresh-required", Some(&later.access), None).await;
+    assert_eq!(stale.json(), error(401, "FreshTokenRequiredError", "Fresh token required"));
+    // RFC 9470 §3: another token does not help, another sign-in does.
+    let challenge = stale.headers["www-authenticate"].to_str().unwrap();
+    assert!(challenge.contains("error=\"insufficient_user_authentication\""), "{challenge}");
     assert_eq!(service.get("/protected", &later.access).await, said("Access granted"));
 }
 

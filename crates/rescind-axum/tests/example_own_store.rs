@@ -69,7 +69,10 @@ async fn wrong_credentials_and_no_token_are_refused() {
     let home = tempdir().unwrap();
     let service = Example::start(NAME, home.path()).await;
     let wrong = service.send("POST", "/login", None, Some(json!({ "username": "demo", "password": "wrong" }))).await;
-    assert_eq!(wrong.json(), (401, json!({ "error": "access_denied" })));
+    let refused = json!({ "error": "invalid_grant", "error_description": "the user name or the password is wrong" });
+    assert_eq!(wrong.json(), (401, refused));
+    assert_eq!(wrong.headers["cache-control"], "no-store");
+    assert!(wrong.headers.contains_key("www-authenticate"), "RFC 9110 §15.5.2: a 401 has a challenge");
     assert_eq!(service.send("GET", "/me", None, None).await.status, 401);
     assert_eq!(service.send("POST", "/logout", None, None).await.status, 401);
 }

@@ -11,7 +11,7 @@ use rescind::id::Subject;
 use rescind::log::Scope;
 use rescind::store::{Fault, Gate, Operation, Which};
 use rescind::testing::subject;
-use rescind::{AlsoCheck, BoxError, Checks, Error, Invalid, Rejection, Verdict, Welcome};
+use rescind::{AlsoCheck, BoxError, Checks, Error, Introspection, Invalid, Rejection, Verdict, Welcome};
 use support::{House, opening, refused, revocation};
 
 const YES: u8 = 0;
@@ -103,6 +103,38 @@ async fn a_subject_disabled_while_a_login_is_under_way_gets_nothing_that_lives()
         assert!(house.check(&pair.access_token).await.is_err(), "a disabled subject has a token that passes");
     }
     assert!(support::live_sessions(&house, "alice").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_look_up_that_fails_once_the_row_is_written_leaves_no_session_that_lives() {
+    let word = Word::default();
+    let house = Arc::new(House::with(|builder| builder.welcome(word.clone())).await);
+    let gate = Gate::new();
+    house.store.inject(Operation::Open, Which::Nth(1), Fault::HangBefore(gate.clone()));
+    let login = {
+        let house = Arc::clone(&house);
+        tokio::spawn(async move { house.rescind.open_session(opening("alice")).await })
+    };
+    gate.reached().await;
+    word.say(FAULT);
+    gate.release();
+    assert!(matches!(login.await.unwrap(), Err(Error::Callback(_))));
+    assert!(support::live_sessions(&house, "alice").await.is_empty(), "a session of which nobody has a token");
+}
+
+#[tokio::test]
+async fn introspection_asks_the_application_as_a_refresh_does() {
+    let word = Word::default();
+    let house = House::with(|builder| builder.welcome(word.clone())).await;
+    let pair = house.login("alice").await;
+    let active = async || house.rescind.introspect(&pair.refresh_token).await;
+    assert!(matches!(active().await, Ok(Introspection::Refresh(_))));
+    word.say(NO);
+    assert!(matches!(active().await, Ok(Introspection::Inactive)));
+    word.say(FAULT);
+    assert!(matches!(active().await, Err(Error::Callback(_))));
+    word.say(YES);
+    assert_eq!(house.refresh(&pair.refresh_token).await.unwrap().verdict, Verdict::Rotated, "nothing was spent");
 }
 
 #[tokio::test]

@@ -119,6 +119,23 @@ async fn a_line_that_is_none_of_ours_is_named() {
 }
 
 #[tokio::test]
+async fn a_file_without_one_whole_line_is_begun_anew_only_where_it_was_ours() {
+    let home = Plain::new();
+    drop(home.open().unwrap());
+    let begin = fs::read(home.file()).unwrap();
+    for length in 0..begin.len() {
+        fs::write(home.file(), begin.get(..length).unwrap()).unwrap();
+        assert_eq!(home.open().unwrap().health().await.unwrap().seq, Seq::ZERO, "cut at {length}");
+    }
+    for text in ["a photograph", "{\"Bread\":1}", "\0"] {
+        fs::write(home.file(), text).unwrap();
+        let Err(error) = home.open() else { panic!("{text:?} was thrown away") };
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
+        assert_eq!(fs::read_to_string(home.file()).unwrap(), text, "it is left as it was");
+    }
+}
+
+#[tokio::test]
 async fn a_second_store_on_one_file_is_refused() {
     let home = Plain::new();
     let store = home.open().unwrap();

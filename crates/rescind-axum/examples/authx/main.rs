@@ -156,7 +156,8 @@ async fn protected(_: Live) -> Json<Value> {
 }
 
 async fn fresh_required(token: Live) -> Result<Json<Value>, Refusal> {
-    token.require_scope("fresh")?;
+    // Not of a scope's absence: what helps is to sign in again.
+    token.require_scope("fresh").map_err(|_| Rejection::NotFresh)?;
     Ok(message("Access granted"))
 }
 
@@ -218,7 +219,8 @@ async fn access_token_required(
     Err(match rescind.introspect(token).await? {
         Introspection::Inactive => {
             let refused = rescind.inspect(token).await.refused;
-            refused.unwrap_or(Rejection::NotAccessToken).into()
+            // Not by the log, so by the application's word on refresh tokens.
+            refused.map_or_else(|| Failure::required("Access"), Failure::from)
         }
         _ => Failure::required("Access"),
     })

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use axum::Json;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{USER_AGENT, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, USER_AGENT, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 use rescind::session::Session;
 use rescind::time::Timestamp;
@@ -35,10 +35,7 @@ fn said(refusal: &Refusal) -> (StatusCode, Value) {
             | Rejection::Reused
             | Rejection::SessionUnknown
             | Rejection::SubjectUnwelcome => unauthorized("RevokedTokenError", "Invalid token"),
-            // The one word of the scope that a route asks for is `fresh`.
-            Rejection::InsufficientScope | Rejection::NotFresh => {
-                unauthorized("FreshTokenRequiredError", "Fresh token required")
-            }
+            Rejection::NotFresh => unauthorized("FreshTokenRequiredError", "Fresh token required"),
             _ => unprocessable("JWTDecodeError", "Invalid Token"),
         },
         // FastAPI's `HTTPException`.
@@ -98,9 +95,10 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         match self {
             Self::Refused(refusal) => refusal.into_response(),
-            // RFC 9110 §11.6.1: a 401 says how to do better.
+            // As a refusal of Rescind's. RFC 6750 §3: the scheme is followed by a parameter.
             Self::Own(StatusCode::UNAUTHORIZED, body) => {
-                (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], Json(body)).into_response()
+                let challenge = [(WWW_AUTHENTICATE, "Bearer realm=\"rescind\""), (CACHE_CONTROL, "no-store")];
+                (StatusCode::UNAUTHORIZED, challenge, Json(body)).into_response()
             }
             Self::Own(status, body) => (status, Json(body)).into_response(),
         }

@@ -98,9 +98,11 @@ pub(crate) async fn set(
                 let reason = Text::new("revoked by id").map_err(fault)?;
                 rescind.revoke(Revoke { scope: Scope::token(jti), reason, actor: by }).await?;
             } else {
+                // First whether both can be lifted: a token is not given again by half.
+                let on_session = session_cut_off(&rescind, issued.sid).await?;
                 let on_token = token_cut_offs(&rescind).await?.into_iter().find(|it| it.scope == Scope::token(jti));
                 lift(&rescind, on_token, by.clone()).await?;
-                lift(&rescind, session_cut_off(&rescind, issued.sid).await?, by).await?;
+                lift(&rescind, on_session, by).await?;
             }
         }
         (None, Ok(sid)) => {

@@ -130,8 +130,7 @@ fn rejected(rescind: &Rescind, token: &str, rejection: Rejection) -> (StatusCode
         Rejection::Revoked(_) | Rejection::KeyRevoked | Rejection::Reused | Rejection::SessionUnknown => {
             unauthorized("Token has been revoked")
         }
-        // Freshness is a scope here.
-        Rejection::InsufficientScope | Rejection::NotFresh => unauthorized("Fresh token required"),
+        Rejection::NotFresh => unauthorized("Fresh token required"),
         Rejection::SubjectUnwelcome => unauthorized("Error loading the user"),
         Rejection::AlsoCheck => (StatusCode::BAD_REQUEST, "User claims verification failed".to_owned()),
         // Where a refresh token belongs: an access token, or nothing that is any good.

@@ -19,12 +19,10 @@ mod common;
 mod journal;
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use rescind::id::{ClientId, Subject};
-use rescind::{Error, OpenSession, Rescind};
+use rescind::{OpenSession, Rescind};
 use rescind_axum::{Live, Refusal, Tokens};
 use serde::Deserialize;
 use serde_json::json;
@@ -57,12 +55,10 @@ struct Credentials {
     password: String,
 }
 
-async fn login(State(rescind): State<Rescind>, Json(who): Json<Credentials>) -> Result<Response, Refusal> {
+async fn login(State(rescind): State<Rescind>, Json(who): Json<Credentials>) -> Result<Tokens, Refusal> {
     if (who.username.as_str(), who.password.as_str()) != ("demo", "demo") {
-        return Ok((StatusCode::UNAUTHORIZED, Json(json!({ "error": "access_denied" }))).into_response());
+        return Err(Refusal::WrongCredentials);
     }
-    let fault = |error| Error::Internal(Box::new(error));
-    let subject = Subject::new(who.username).map_err(fault)?;
-    let client = ClientId::new("web").map_err(fault)?;
-    Ok(Tokens(rescind.open_session(OpenSession::new(subject, client)).await?).into_response())
+    let session = OpenSession::new(Subject::new(who.username)?, ClientId::new("web")?);
+    Ok(Tokens(rescind.open_session(session).await?))
 }

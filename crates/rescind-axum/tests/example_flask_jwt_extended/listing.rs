@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use rescind::Revoke;
+use rescind::id::Subject;
+use rescind::log::{Scope, Text};
 use serde_json::json;
 use tempfile::tempdir;
 
 use super::example::{Example, workshop};
-use super::{ISSUER, NAME, Tokens, claim, get, hello, login, open, protected, put, refresh, revoked, rows, said};
+use super::{
+    ISSUER, NAME, Tokens, claim, get, hello, login, open, origin, protected, put, refresh, revoked, rows, said,
+};
 
 #[tokio::test]
 async fn tokens_are_listed_and_each_is_revoked_and_given_again_by_its_id() {
@@ -80,4 +85,35 @@ async fn a_wrong_request_about_a_token_is_told_what_is_wrong_and_other_users_tok
     }
     assert_eq!(protected(&flask, &theirs.access_token).await, hello());
     assert_eq!(rows(&flask, &access).await.len(), 2, "only one's own");
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_with_all_of_its_user_is_not_given_again_by_half() {
+    let home = tempdir().unwrap();
+    let flask = Example::start(NAME, home.path()).await;
+    let former = login(&flask).await;
+    flask.kill().await;
+    // An operator cuts the user off.
+    let text = |text| Text::new(text).unwrap();
+    let operator = workshop::at(home.path(), origin(), Duration::ZERO).await;
+    let scope = Scope::Subject(Subject::new("test").unwrap());
+    let cut_off = operator.revoke(Revoke { scope, reason: text("a test"), actor: text("operator") }).await.unwrap();
+    workshop::close(operator).await;
+
+    let flask = Example::start(NAME, home.path()).await;
+    let Tokens { access, .. } = login(&flask).await;
+    let (token, session) = (claim(&former.access, "jti"), claim(&former.access, "sid"));
+    assert_eq!(put(&flask, &access, &token, json!({ "revoke": true })).await, said(200, "Token revoked"));
+    let wider = said(409, "Token is revoked with all of its subject");
+    for id in [&token, &session] {
+        assert_eq!(put(&flask, &access, id, json!({ "revoke": false })).await, wider);
+    }
+    flask.kill().await;
+    let operator = workshop::at(home.path(), origin(), Duration::ZERO).await;
+    operator.lift(cut_off.seq, text("a test"), text("operator")).await.unwrap();
+    workshop::close(operator).await;
+
+    let flask = Example::start(NAME, home.path()).await;
+    assert_eq!(refresh(&flask, &former.refresh).await.status, 200, "the user is back");
+    assert_eq!(protected(&flask, &former.access).await, revoked(), "what was refused has changed nothing");
 }

@@ -184,7 +184,11 @@ async fn a_token_is_fresh_from_a_sign_in_and_never_from_a_refresh() {
     let tokens = login(&flask).await;
     assert_eq!(get(&flask, "/protected-fresh", &tokens.access).await, hello());
     let refreshed = refresh(&flask, &tokens.refresh).await.text("access_token");
-    assert_eq!(get(&flask, "/protected-fresh", &refreshed).await, said(401, "Fresh token required"));
+    let stale = flask.send("GET", "/protected-fresh", Some(&refreshed), None).await;
+    assert_eq!(stale.json(), said(401, "Fresh token required"));
+    // RFC 9470 §3: another token does not help, another sign-in does.
+    let challenge = stale.headers["www-authenticate"].to_str().unwrap();
+    assert!(challenge.contains("error=\"insufficient_user_authentication\""), "{challenge}");
     let credentials = json!({ "username": "test", "password": "test" });
     let reply = flask.send("POST", "/fresh-login", None, Some(credentials)).await;
     assert_eq!(reply.json().1.as_object().unwrap().len(), 1, "the access token alone");

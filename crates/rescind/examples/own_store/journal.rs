@@ -23,6 +23,9 @@ use rescind::store::{
 use rescind::time::{Clock, SystemClock, Timestamp};
 use serde::{Deserialize, Serialize};
 
+/// How every file begins.
+const BEGIN: &[u8] = b"{\"Begin\":";
+
 /// A durable store in one file of JSON lines.
 pub struct JournalStore {
     clock: Arc<dyn Clock>,
@@ -83,6 +86,9 @@ impl JournalStore {
                 fault(StoreErrorKind::Corrupt, "open", path, &format!("line {number}: {error}; restore a backup"))
             })?;
             state.apply(change);
+        }
+        if whole == 0 && !(bytes.starts_with(BEGIN) || BEGIN.starts_with(&bytes)) {
+            return Err(fault(StoreErrorKind::Corrupt, "open", path, &"it is no journal; name another file"));
         }
         // Only now is the file known to be ours.
         state.file.set_len(whole as u64).and_then(|()| state.file.sync_all()).map_err(|error| wrong(&error))?;

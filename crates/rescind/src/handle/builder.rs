@@ -126,7 +126,7 @@ impl Builder {
         self
     }
 
-    /// Asks the application at every check, after the log.
+    /// Asks the application at every check of a token of ours, after the log; see [`AlsoCheck`].
     pub fn also_check(mut self, also_check: impl AlsoCheck) -> Self {
         self.also_check = Some(Box::new(also_check));
         self

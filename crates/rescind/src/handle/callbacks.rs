@@ -47,7 +47,8 @@ where
     }
 }
 
-/// The application's word on a verified token, asked at every check, after the log.
+/// The application's word on a verified token, asked at every check, after the log. Tokens of foreign issuers are not
+/// ours to describe by it: whoever calls [`check_foreign`](crate::Rescind::check_foreign) judges the claims that it gives.
 ///
 /// A closure can be one, too:
 ///

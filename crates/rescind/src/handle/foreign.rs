@@ -35,7 +35,8 @@ impl std::ops::Deref for LiveForeign {
 }
 
 impl Rescind {
-    /// Checks an access token of a foreign issuer that the handle was built with.
+    /// Checks an access token of a foreign issuer that the handle was built with. [`AlsoCheck`](super::AlsoCheck) is not
+    /// asked, since it knows our own tokens only.
     ///
     /// # Errors
     /// As [`check`](Self::check).

@@ -59,7 +59,8 @@ pub struct Inspection {
 }
 
 impl Rescind {
-    /// Says what a token is worth to a resource server, now. Spends nothing.
+    /// Says what a token is worth to a resource server, now. Spends nothing. The application is asked as it is at a check
+    /// and at a refresh.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -78,10 +79,10 @@ impl Rescind {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Store`] and [`Error::Stale`]: nothing can be said; never because of the token.
+    /// [`Error::Store`], [`Error::Stale`] and [`Error::Callback`]: nothing can be said; never because of the token.
     pub async fn introspect(&self, token: &str) -> Result<Introspection, Error> {
         let active = if looks_like_refresh_token(token) {
-            self.0.refresh_state(token).await.map(|loaded| Introspection::Refresh(Box::new(loaded.session)))
+            self.0.refreshable(token).await.map(|session| Introspection::Refresh(Box::new(session)))
         } else {
             self.check(token).await.map(|live| Introspection::Access(Box::new(live)))
         };
@@ -133,7 +134,14 @@ impl Rescind {
 }
 
 impl Inner {
-    /// The session of a refresh token that would be answered now.
+    /// The session of a refresh token that would be answered now, by the application's word, too.
+    async fn refreshable(&self, token: &str) -> Result<Session, Error> {
+        let session = self.refresh_state(token).await?.session;
+        let welcome = self.is_welcome(&session.subject).await?;
+        if welcome { Ok(session) } else { Err(Rejection::SubjectUnwelcome.into()) }
+    }
+
+    /// The session of a refresh token that would be answered now, as far as the store says.
     async fn refresh_state(&self, token: &str) -> Result<Loaded, Error> {
         let claims = self.refresh_tokens.read(token)?;
         let loaded = self.store.load(claims.session).await?.ok_or(Rejection::SessionUnknown)?;

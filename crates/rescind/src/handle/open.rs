@@ -109,11 +109,8 @@ impl Rescind {
             let session = inner.store.open(new).await?;
             // Asked again behind the row: a subject who was cut off between the first answer and the row is not covered
             // by that cut-off.
-            if !inner.is_welcome(&session.subject).await? {
-                inner
-                    .append_one(inner.end_entry(&session, session.opened_at, "unwelcome", Text::known("rescind")))
-                    .await?;
-                return Err(Invalid::Unwelcome.into());
+            if let Some(refused) = inner.unwelcome(&session).await {
+                return Err(refused);
             }
             inner.counters.opened.one();
             let scope = session.scope.clone();
@@ -126,6 +123,18 @@ impl Rescind {
 }
 
 impl Inner {
+    /// Asks whether the subject of a session that was just written may have tokens, and ends the session where not, or
+    /// where that is not known: nobody will have a token of it.
+    async fn unwelcome(&self, session: &Session) -> Option<Error> {
+        let (reason, refused) = match self.is_welcome(&session.subject).await {
+            Ok(true) => return None,
+            Ok(false) => ("unwelcome", Invalid::Unwelcome.into()),
+            Err(fault) => ("callback_failed", fault),
+        };
+        let ended = self.append_one(self.end_entry(session, session.opened_at, reason, Text::known("rescind"))).await;
+        Some(ended.err().unwrap_or(refused))
+    }
+
     /// Mints the pair of a session's present generation, and tells the access token's name. `now` is the store's time that came with the session.
     pub(super) fn mint_pair(
         &self,
