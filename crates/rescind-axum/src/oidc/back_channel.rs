@@ -108,6 +108,8 @@ impl Providers {
 
     async fn log_out(&self, name: &str, text: &str) -> Result<LoggedOut, LogoutError> {
         let known = self.known(name).ok_or(LogoutError::UnknownProvider)?;
+        // A stranger's nonsense is no reason to ask a provider, nor is a provider that is down one to ask for it again.
+        LogoutToken::check_form(text).map_err(LogoutError::Token)?;
         let (rescind, issuer) = (&self.0.rescind, known.provider.issuer.text.as_str());
         let client_id = &known.provider.client_id;
         let rules = LogoutTokenRules { issuer, client_id, max_age: LOGOUT_TOKEN_AGE, skew: SKEW };

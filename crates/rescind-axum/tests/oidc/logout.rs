@@ -9,6 +9,7 @@ use rescind_axum::oidc::LoggedOut;
 use serde_json::{Value, json};
 
 use crate::key::Key;
+use crate::provider::Answer;
 use crate::stage::{Stage, opening};
 
 type Change = Box<dyn Fn(&mut Value, &mut Value)>;
@@ -130,6 +131,38 @@ async fn a_logout_token_with_one_thing_wrong_ends_nothing() {
     let forged = stage.idp.logout_token(|_, _| {});
     assert_eq!(stage.providers.back_channel_logout("idp", &forged).await.err().unwrap().reason(), "bad_signature");
     assert!(stage.is_live(&pair).await, "after all of them");
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_logout_token_is_refused_without_a_word_to_the_provider() {
+    let stage = Stage::new().await;
+    stage.idp.answer("discovery", Answer::Status(500));
+    let genuine = stage.idp.logout_token(|_, _| {});
+    let (header, rest) = genuine.split_once('.').unwrap();
+    let access_token = stage.idp.logout_token(|header, _| header["typ"] = "at+jwt".into());
+    let unsigned = stage.idp.logout_token(|header, _| header["alg"] = "none".into());
+    let by_secret = stage.idp.logout_token(|header, _| header["alg"] = "HS256".into());
+    for (token, reason) in [
+        ("", "wrong_part_count"),
+        ("nonsense", "wrong_part_count"),
+        (&format!("{genuine}.x"), "wrong_part_count"),
+        (&"x".repeat(17_000), "too_long"),
+        (&format!("!{header}.{rest}"), "bad_encoding"),
+        (&format!("{header}.=.{}", rest.split_once('.').unwrap().1), "bad_encoding"),
+        (&format!("{genuine}="), "bad_encoding"),
+        (&format!("e30x.{rest}"), "bad_json"),
+        (&access_token, "wrong_kind"),
+        (&unsigned, "wrong_algorithm"),
+        (&by_secret, "wrong_algorithm"),
+    ] {
+        let refused = stage.providers.back_channel_logout("idp", token).await.err().unwrap();
+        assert_eq!((refused.reason(), refused.status().as_u16()), (reason, 400), "{token:.40}");
+    }
+    assert_eq!((stage.idp.asked("discovery"), stage.idp.asked("jwks")), (0, 0));
+    // The twin: of a token that could be one nothing is known, and the provider is to send it again.
+    let refused = stage.providers.back_channel_logout("idp", &genuine).await.err().unwrap();
+    assert_eq!((refused.reason(), refused.status().as_u16()), ("provider_status", 503));
+    assert_eq!(stage.idp.asked("discovery"), 1);
 }
 
 /// The twins of the wrong ones.

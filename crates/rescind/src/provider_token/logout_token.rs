@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::signed::Signed;
+use super::signed::{Signed, Unsigned};
 use super::{ProviderClaim, Refused};
 use crate::access_token::TypRule;
 use crate::keys::ProviderKeys;
@@ -41,6 +41,15 @@ pub struct LogoutToken {
 }
 
 impl LogoutToken {
+    /// Whether a text could be a logout token at all. Anybody can send one, so this is asked before keys are fetched for
+    /// it; says nothing of who has signed it.
+    ///
+    /// # Errors
+    /// [`Refused::Form`], [`Refused::WrongKind`]: those that need no key.
+    pub fn check_form(text: &str) -> Result<(), Refused> {
+        Unsigned::read(text, TypRule::Logout).map(drop)
+    }
+
     /// Verifies a text.
     ///
     /// `typ` may be left out or be `JWT`, as providers before the final specification send it; the event that is asked
