@@ -17,7 +17,7 @@ use super::metadata::{Discovery, Metadata, is_plain_loopback};
 use super::provider::Provider;
 use super::remembered::Remembered;
 use super::return_to::is_local;
-use super::transaction::{self, Transaction};
+use super::transaction::{self, Carrier, Transaction};
 
 /// Where providers send a browser back to. The same text has to be registered at the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub(super) struct Shared {
     pub(super) rescind: Rescind,
     pub(super) seal: CookieSeal,
     redirect: RedirectUri,
+    /// Said by `redirect`.
+    pub(super) carrier: Carrier,
     known: Vec<Known>,
 }
 
@@ -81,10 +83,7 @@ impl Providers {
     /// [`ProvidersInvalid`].
     pub fn new(rescind: &Rescind, redirect: RedirectUri, providers: Vec<Provider>) -> Result<Self, ProvidersInvalid> {
         let (RedirectUri::Under(text) | RedirectUri::Exactly(text)) = &redirect;
-        let fits = |url: Url| (url.scheme() == "https" || is_plain_loopback(&url)) && url.fragment().is_none();
-        if !Url::parse(text).is_ok_and(fits) {
-            return Err(ProvidersInvalid::RedirectUri(text.clone()));
-        }
+        let carrier = carrier_to(text).ok_or_else(|| ProvidersInvalid::RedirectUri(text.clone()))?;
         if matches!(redirect, RedirectUri::Exactly(_)) && providers.len() > 1 {
             return Err(ProvidersInvalid::SharedRedirectUri);
         }
@@ -96,7 +95,7 @@ impl Providers {
             known.push(Known::new(provider, rescind)?);
         }
         let seal = rescind.root_secret().cookie_seal(transaction::PURPOSE);
-        Ok(Self(Arc::new(Shared { rescind: rescind.clone(), seal, redirect, known })))
+        Ok(Self(Arc::new(Shared { rescind: rescind.clone(), seal, redirect, carrier, known })))
     }
 
     /// The providers' names, in the order in which they were given; for a sign-in page.
@@ -127,9 +126,10 @@ impl Providers {
         let names = (provider.name.as_str(), provider.issuer.text.as_str());
         let begun = rescind.clock().wall();
         let transaction = Transaction::begin(names, self.redirect_uri(name), return_to, begun, random)?;
-        let cookie = transaction.cookie(&self.0.seal, random)?;
+        let cookie = transaction.cookie(self.0.carrier, &self.0.seal, random)?;
         let set_cookie = HeaderValue::try_from(cookie);
-        let set_cookie = set_cookie.map_err(|error| rescind::Error::Internal(error.into()))?;
+        let mut set_cookie = set_cookie.map_err(|error| rescind::Error::Internal(error.into()))?;
+        set_cookie.set_sensitive(true);
         Ok(Begun { location: authorization_url(&metadata, provider, &transaction), set_cookie })
     }
 
@@ -152,6 +152,12 @@ impl Providers {
             RedirectUri::Exactly(url) => url.clone(),
         }
     }
+}
+
+/// How a browser that comes back to this URL carries its sign-in; `None` where nobody may come back to it.
+fn carrier_to(text: &str) -> Option<Carrier> {
+    let url = Url::parse(text).ok().filter(|url| url.fragment().is_none())?;
+    if url.scheme() == "https" { Some(Carrier::Secure) } else { is_plain_loopback(&url).then_some(Carrier::Loopback) }
 }
 
 impl Known {

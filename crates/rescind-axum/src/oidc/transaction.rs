@@ -15,10 +15,10 @@ use rescind::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::cookies;
+
 /// How long somebody may take at the provider.
 pub(super) const LIFE: Duration = Duration::from_mins(10);
-/// What the cookie's name begins with. `__Host-`: no other host can set it, and no plain connection.
-const PREFIX: &str = "__Host-rescind-signin-";
 /// So many characters of the state are in the name: sign-ins in several tabs do not disturb each other.
 const NAMED: usize = 8;
 /// The length of a state: 32 bytes in base64url.
@@ -27,6 +27,47 @@ const STATE_LENGTH: usize = 43;
 const AT_ONCE: usize = 8;
 /// What the seal is for.
 pub(super) const PURPOSE: &str = "provider sign-in";
+
+/// How a browser carries its sign-in, by where it is sent back to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Carrier {
+    /// Over https. `__Host-`: no other host can set the cookie, and no plain connection.
+    Secure,
+    /// Over plain http to this machine itself, for development. Safari, and every client that is no browser, sends a
+    /// `Secure` cookie over no plain connection, so that nobody would ever come back; and without `Secure` no browser
+    /// takes a name with `__Host-`. Not taken where a browser comes back over https: another host could have set it.
+    Loopback,
+}
+
+impl Carrier {
+    const ALL: [Self; 2] = [Self::Secure, Self::Loopback];
+
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Secure => "__Host-rescind-signin-",
+            Self::Loopback => "rescind-signin-",
+        }
+    }
+
+    const fn attributes(self) -> &'static str {
+        match self {
+            Self::Secure => "Path=/; Secure; HttpOnly; SameSite=Lax",
+            Self::Loopback => "Path=/; HttpOnly; SameSite=Lax",
+        }
+    }
+
+    /// The name of the cookie of this state; `None` where it is no state of ours.
+    fn name(self, state: &str) -> Option<String> {
+        let ours = state.len() == STATE_LENGTH
+            && state.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        Some(format!("{}{}", self.prefix(), state.get(..NAMED).filter(|_| ours)?))
+    }
+
+    /// Takes the cookie of this name away.
+    fn clearing(self, name: &str) -> Option<HeaderValue> {
+        HeaderValue::try_from(format!("{name}=; Max-Age=0; {}", self.attributes())).ok()
+    }
+}
 
 /// What has to be the same when the browser comes back.
 #[derive(Serialize, Deserialize)]
@@ -68,22 +109,18 @@ impl Transaction {
     }
 
     /// The cookie that keeps it.
-    pub(super) fn cookie(&self, seal: &CookieSeal, random: &dyn Random) -> Result<String, KeyError> {
-        let name = cookie_name(&self.state).unwrap_or_default();
+    pub(super) fn cookie(&self, carrier: Carrier, seal: &CookieSeal, random: &dyn Random) -> Result<String, KeyError> {
+        let name = carrier.name(&self.state).unwrap_or_default();
         let plain = Zeroizing::new(serde_json::to_vec(self).unwrap_or_default());
         let sealed = seal.seal(&name, &plain, random)?;
-        Ok(format!("{name}={sealed}; Path=/; Max-Age={}; Secure; HttpOnly; SameSite=Lax", LIFE.as_secs()))
+        Ok(format!("{name}={sealed}; Max-Age={}; {}", LIFE.as_secs(), carrier.attributes()))
     }
 
     /// The sign-in of this state, as this browser began it; `None` where it began none, or its cookie was tampered with.
-    pub(super) fn of(state: &str, headers: &HeaderMap, seal: &CookieSeal) -> Option<Self> {
-        let name = cookie_name(state)?;
-        let mut named = cookies(headers).filter(|(found, _)| *found == name);
-        let (_, sealed) = named.next()?;
+    pub(super) fn of(state: &str, carrier: Carrier, headers: &HeaderMap, seal: &CookieSeal) -> Option<Self> {
+        let name = carrier.name(state)?;
         // Two of one name: one of them is somebody else's.
-        if named.next().is_some() {
-            return None;
-        }
+        let sealed = cookies::cookie(headers, &name).ok()??;
         let transaction: Self = serde_json::from_slice(&seal.open(&name, sealed)?).ok()?;
         let same = constant_time::verify_slices_are_equal(transaction.state.as_bytes(), state.as_bytes()).is_ok();
         same.then_some(transaction)
@@ -96,31 +133,19 @@ impl Transaction {
 }
 
 /// Takes the cookie of this state away.
-pub(super) fn clearing(state: &str) -> Option<HeaderValue> {
-    clearing_name(&cookie_name(state)?)
+pub(super) fn clearing(state: &str, carrier: Carrier) -> Option<HeaderValue> {
+    carrier.clearing(&carrier.name(state)?)
 }
 
 /// Takes the cookies of sign-ins away of which there are more than one browser finishes.
 pub(super) fn clearing_surplus(headers: &HeaderMap) -> Vec<HeaderValue> {
-    let names: Vec<&str> = cookies(headers).map(|(name, _)| name).filter(|name| name.starts_with(PREFIX)).collect();
-    let surplus = (names.len() + 1).saturating_sub(AT_ONCE);
-    names.into_iter().take(surplus).filter_map(clearing_name).collect()
-}
-
-fn clearing_name(name: &str) -> Option<HeaderValue> {
-    HeaderValue::try_from(format!("{name}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax")).ok()
-}
-
-/// The name of the cookie of this state; `None` where it is no state of ours.
-fn cookie_name(state: &str) -> Option<String> {
-    let ours = state.len() == STATE_LENGTH
-        && state.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    Some(format!("{PREFIX}{}", state.get(..NAMED).filter(|_| ours)?))
-}
-
-fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
-    let lines = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim_matches(' ').split_once('='))
+    let lines = headers.get_all(COOKIE).into_iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let names =
+        lines.filter_map(|pair| std::str::from_utf8(pair.split(|byte| *byte == b'=').next()?.trim_ascii()).ok());
+    let ours = |name| Some((Carrier::ALL.into_iter().find(|it| str::starts_with(name, it.prefix()))?, name));
+    let found: Vec<(Carrier, &str)> = names.filter_map(ours).collect();
+    let surplus = (found.len() + 1).saturating_sub(AT_ONCE);
+    found.into_iter().take(surplus).filter_map(|(carrier, name)| carrier.clearing(name)).collect()
 }
 
 fn word(random: &dyn Random) -> Result<String, RandomFailed> {
@@ -144,7 +169,7 @@ mod tests {
         let began =
             Transaction::begin(names, "https://app.example/cb".to_owned(), None, Timestamp::EPOCH, &SystemRandom)
                 .unwrap();
-        let cookie = began.cookie(&seal(), &SystemRandom).unwrap();
+        let cookie = began.cookie(Carrier::Secure, &seal(), &SystemRandom).unwrap();
         let pair = cookie.split(';').next().unwrap().to_owned();
         (began, pair)
     }
@@ -157,26 +182,66 @@ mod tests {
     fn several_sign_ins_of_one_browser_do_not_disturb_each_other() {
         let ((one, first), (two, second)) = (begun(), begun());
         let both = sent(&[&format!("x=1; {first}"), &second]);
-        assert_eq!(Transaction::of(&one.state, &both, &seal()).unwrap().nonce, one.nonce);
-        assert_eq!(Transaction::of(&two.state, &both, &seal()).unwrap().nonce, two.nonce);
+        assert_eq!(Transaction::of(&one.state, Carrier::Secure, &both, &seal()).unwrap().nonce, one.nonce);
+        assert_eq!(Transaction::of(&two.state, Carrier::Secure, &both, &seal()).unwrap().nonce, two.nonce);
     }
 
     #[test]
     fn no_other_browser_and_no_other_state_finds_it() {
         let ((one, first), (two, second)) = (begun(), begun());
-        assert!(Transaction::of(&one.state, &sent(&[]), &seal()).is_none());
-        assert!(Transaction::of(&one.state, &sent(&[&second]), &seal()).is_none());
+        assert!(Transaction::of(&one.state, Carrier::Secure, &sent(&[]), &seal()).is_none());
+        assert!(Transaction::of(&one.state, Carrier::Secure, &sent(&[&second]), &seal()).is_none());
         // The cookie of one sign-in under the name of another.
         let (name, _) = second.split_once('=').unwrap();
         let (_, sealed) = first.split_once('=').unwrap();
-        assert!(Transaction::of(&two.state, &sent(&[&format!("{name}={sealed}")]), &seal()).is_none());
-        assert!(Transaction::of(&one.state, &sent(&[&first, &first]), &seal()).is_none(), "two of one name");
+        assert!(Transaction::of(&two.state, Carrier::Secure, &sent(&[&format!("{name}={sealed}")]), &seal()).is_none());
+        assert!(
+            Transaction::of(&one.state, Carrier::Secure, &sent(&[&first, &first]), &seal()).is_none(),
+            "two of one name"
+        );
         let mut near = one.state.clone();
         near.replace_range(42.., if one.state.ends_with('A') { "E" } else { "A" });
-        assert!(Transaction::of(&near, &sent(&[&first]), &seal()).is_none(), "the name fits, the state does not");
+        assert!(
+            Transaction::of(&near, Carrier::Secure, &sent(&[&first]), &seal()).is_none(),
+            "the name fits, the state does not"
+        );
         for no_state in ["", "x", &"x".repeat(44), &format!("{};", &one.state[..42])] {
-            assert!(Transaction::of(no_state, &sent(&[&first]), &seal()).is_none(), "{no_state}");
+            assert!(Transaction::of(no_state, Carrier::Secure, &sent(&[&first]), &seal()).is_none(), "{no_state}");
         }
+    }
+
+    #[test]
+    fn a_sign_in_is_found_beside_whatever_other_cookies_hold() {
+        let (began, pair) = begun();
+        let line = [b"theirs=\xe9\xff; " as &[u8], pair.as_bytes(), b"; other"].concat();
+        let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_bytes(&line).unwrap())]);
+        assert!(Transaction::of(&began.state, Carrier::Secure, &headers, &seal()).is_some());
+        let many: Vec<String> = (0..8).map(|_| begun().1).collect();
+        let line = [b"theirs=\xe9; " as &[u8], many.join("; ").as_bytes()].concat();
+        let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_bytes(&line).unwrap())]);
+        assert_eq!(clearing_surplus(&headers).len(), 1);
+    }
+
+    #[test]
+    fn only_where_a_browser_comes_back_over_plain_http_its_cookie_is_not_secure_and_each_is_taken_in_its_own_place() {
+        let (began, secure) = begun();
+        let plain = began.cookie(Carrier::Loopback, &seal(), &SystemRandom).unwrap();
+        assert!(
+            plain.starts_with("rescind-signin-") && plain.ends_with("; Max-Age=600; Path=/; HttpOnly; SameSite=Lax")
+        );
+        let plain = plain.split(';').next().unwrap();
+        let found =
+            |cookies: &[&str], carrier| Transaction::of(&began.state, carrier, &sent(cookies), &seal()).is_some();
+        assert!(found(&[&secure], Carrier::Secure) && found(&[plain], Carrier::Loopback));
+        assert!(!found(&[plain], Carrier::Secure) && !found(&[&secure], Carrier::Loopback));
+        // What one place sealed does not open under the other's name.
+        assert!(!found(&[&format!("__Host-{plain}")], Carrier::Secure));
+        assert!(!found(&[secure.trim_start_matches("__Host-")], Carrier::Loopback));
+        let cleared = clearing(&began.state, Carrier::Loopback).unwrap();
+        let name = plain.split('=').next().unwrap();
+        assert_eq!(cleared, format!("{name}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"));
+        let many: Vec<&str> = std::iter::repeat_n(plain, 8).collect();
+        assert_eq!(clearing_surplus(&sent(&[&many.join("; ")])), [cleared]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 #![cfg(test)]
 
 use rescind::time::Timestamp;
-use rescind_axum::oidc::{Allow, Provider};
+use rescind_axum::oidc::{Allow, Provider, Providers, RedirectUri};
 use serde_json::json;
 
 use crate::provider::{CLIENT_ID, SECRET};
@@ -46,6 +46,32 @@ async fn a_sign_in_is_bound_to_the_browser_by_a_sealed_cookie_and_carries_pkce_s
     }
     let again = stage.providers.begin("idp", None).await.unwrap();
     assert!(words.iter().all(|word| !again.location.as_str().contains(word.as_str())), "each sign-in has its own");
+}
+
+/// Safari and clients that are no browser send no `Secure` cookie over plain http.
+#[tokio::test]
+async fn a_sign_in_over_plain_http_on_this_machine_is_carried_by_a_cookie_that_comes_back_there() {
+    let stage = Stage::new().await;
+    for here in ["http://127.0.0.1:7000/login", "http://localhost:7000/login", "http://[::1]:7000/login"] {
+        let plain = RedirectUri::Under(here.to_owned());
+        let plain = Providers::new(&stage.rescind, plain, vec![configured(&stage.idp)]).unwrap();
+        let begun = plain.begin("idp", None).await.unwrap();
+        let cookie = begun.set_cookie.to_str().unwrap();
+        assert!(cookie.starts_with("rescind-signin-"), "{cookie}");
+        let attributes: Vec<&str> = cookie.split("; ").skip(1).collect();
+        assert_eq!(attributes, ["Max-Age=600", "Path=/", "HttpOnly", "SameSite=Lax"]);
+        let query = stage.idp.authorize(&begun.location);
+        let secure = stage.providers.finish(Some("idp"), &query, &browser(&begun)).await.err().unwrap();
+        assert_eq!(secure.reason(), "foreign_state", "a place under https takes no such cookie");
+        let finished = plain.finish(Some("idp"), &query, &browser(&begun)).await.unwrap();
+        let cleared = finished.clear_cookie.to_str().unwrap();
+        assert!(cleared.starts_with("rescind-signin-") && !cleared.contains("Secure"), "{cleared}");
+    }
+    let (query, mine) = stage.agree().await;
+    let plain = RedirectUri::Under("http://127.0.0.1:7000/login".to_owned());
+    let plain = Providers::new(&stage.rescind, plain, vec![configured(&stage.idp)]).unwrap();
+    assert_eq!(plain.finish(Some("idp"), &query, &mine).await.err().unwrap().reason(), "foreign_state");
+    assert!(stage.providers.finish(Some("idp"), &query, &mine).await.is_ok(), "the twin");
 }
 
 #[tokio::test]
