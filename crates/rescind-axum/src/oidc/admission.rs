@@ -24,6 +24,13 @@ pub trait Admission: Send + Sync + 'static {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allow(Rule);
 
+/// An entry of a list that could name nobody: left as it is, it would keep out whom it is meant to let in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} names nobody; an entry is name@domain, @domain or sub:SUBJECT, and `Allow::everyone()` lets everybody in"
+)]
+pub struct EntryInvalid(pub String);
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Rule {
     Everyone,
@@ -42,8 +49,12 @@ impl Allow {
     }
 
     /// Those who are on the list.
-    pub fn listed<E: Into<String>>(entries: impl IntoIterator<Item = E>) -> Self {
-        Self(Rule::Listed(entries.into_iter().map(Into::into).collect()))
+    ///
+    /// # Errors
+    /// [`EntryInvalid`]: the first entry that could name nobody, such as a domain without its `@`.
+    pub fn listed<E: Into<String>>(entries: impl IntoIterator<Item = E>) -> Result<Self, EntryInvalid> {
+        let checked = |entry: String| if names_somebody(&entry) { Ok(entry) } else { Err(EntryInvalid(entry)) };
+        Ok(Self(Rule::Listed(entries.into_iter().map(|entry| checked(entry.into())).collect::<Result<_, _>>()?)))
     }
 
     /// Whether they are on the list.
@@ -53,6 +64,19 @@ impl Allow {
             Rule::Listed(entries) => entries.iter().any(|entry| matches(entry, who)),
         }
     }
+}
+
+/// Whether there may be somebody whom an entry matches.
+fn names_somebody(entry: &str) -> bool {
+    if entry.chars().any(char::is_control) {
+        return false;
+    }
+    if let Some(subject) = entry.strip_prefix("sub:") {
+        return !subject.is_empty();
+    }
+    // A blank around an entry was left by whoever cut a list; `*` is no domain, and nothing is matched by it.
+    let Some((_, domain)) = entry.rsplit_once('@') else { return false };
+    !domain.is_empty() && !domain.contains(['*', ' ']) && !entry.starts_with(' ')
 }
 
 fn matches(entry: &str, who: &Identity) -> bool {
@@ -82,6 +106,10 @@ mod tests {
     use super::*;
     use crate::oidc::identity::Email;
 
+    fn listed(entry: &str) -> Allow {
+        Allow::listed([entry]).unwrap()
+    }
+
     fn who(address: &str, verified: bool) -> Identity {
         let email = Email { address: address.to_owned(), verified };
         Identity { email: Some(email), ..Identity::of("https://idp.example", "123") }
@@ -89,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_verified_address_on_the_list_comes_in_whatever_its_case() {
-        let allow = Allow::listed(["alice@example.com"]);
+        let allow = listed("alice@example.com");
         assert!(allow.allows(&who("alice@example.com", true)) && allow.allows(&who("Alice@Example.COM", true)));
         for other in
             ["alice@example.com.evil", "xalice@example.com", "alice@example.co", "alice", "", "@", " alice@example.com"]
@@ -101,13 +129,13 @@ mod tests {
     #[test]
     fn an_address_that_is_not_verified_never_counts() {
         for entry in ["alice@example.com", "@example.com"] {
-            assert!(!Allow::listed([entry]).allows(&who("alice@example.com", false)), "{entry}");
+            assert!(!listed(entry).allows(&who("alice@example.com", false)), "{entry}");
         }
     }
 
     #[test]
     fn a_domain_is_the_whole_part_after_the_last_at() {
-        let allow = Allow::listed(["@example.com"]);
+        let allow = listed("@example.com");
         assert!(allow.allows(&who("bob@EXAMPLE.com", true)) && allow.allows(&who("\"a@evil.org\"@example.com", true)));
         for other in [
             "a@sub.example.com",
@@ -122,9 +150,35 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_is_compared_exactly_and_an_empty_entry_lets_nobody_in() {
-        assert!(Allow::listed(["sub:123"]).allows(&who("x", false)));
-        assert!(!Allow::listed(["sub:12", "sub:1234", "sub:", "123", "", "@"]).allows(&who("a@", true)));
+    fn a_subject_is_compared_exactly() {
+        assert!(listed("sub:123").allows(&who("x", false)));
+        assert!(!listed("sub:12").allows(&who("a@", true)) && !listed("sub:1234").allows(&who("a@", true)));
         assert!(Allow::everyone().allows(&who("x", false)) && !Allow::nobody().allows(&who("a@b", true)));
+        assert_eq!(Allow::listed(Vec::<String>::new()), Ok(Allow::nobody()));
+    }
+
+    #[test]
+    fn an_entry_that_could_name_nobody_is_an_error_that_says_what_an_entry_is() {
+        for wrong in [
+            "",
+            "@",
+            "sub:",
+            "*",
+            "@*",
+            "@*.example.com",
+            "example.com",
+            "123",
+            "a@",
+            " a@example.com",
+            "a@example.com ",
+            "@ example.com",
+            "a@example.com\n",
+            "sub:1\0",
+        ] {
+            let error = Allow::listed(["@example.com", wrong]).unwrap_err();
+            assert_eq!(error, EntryInvalid(wrong.to_owned()));
+            let told = error.to_string();
+            assert!(told.contains("@domain") && told.contains("Allow::everyone()") && !told.contains('\n'), "{told}");
+        }
     }
 }

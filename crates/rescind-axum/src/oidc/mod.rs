@@ -60,7 +60,7 @@
 //! # fn example(rescind: Rescind) -> Result<(), Box<dyn std::error::Error>> {
 //! let google = Provider::google("123.apps.googleusercontent.com")?
 //!     .secret(ClientSecret::from_file("google-secret")?)
-//!     .admit(Allow::listed(["@example.com", "guest@example.org"]));
+//!     .admit(Allow::listed(["@example.com", "guest@example.org"])?);
 //! let work = Provider::new("work", "https://id.example.com", "app")?.admit(Allow::everyone());
 //! let here = RedirectUri::Under("https://app.example/login".to_owned());
 //! let providers = Providers::new(&rescind, here, vec![google, work])?;
@@ -106,7 +106,7 @@ mod secret;
 mod session;
 mod transaction;
 
-pub use self::admission::{Admission, Allow};
+pub use self::admission::{Admission, Allow, EntryInvalid};
 pub use self::back_channel::{LoggedOut, LogoutError};
 pub use self::callback::Finished;
 pub use self::error::{SignInError, SignInFault};

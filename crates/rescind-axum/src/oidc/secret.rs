@@ -1,8 +1,9 @@
 //! The client secret that a provider gave us. Owns that it is never shown, and its file.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -25,6 +26,19 @@ pub enum ClientSecretError {
         /// What the system said.
         source: io::Error,
     },
+    /// Others than the owner may read the file.
+    #[error(
+        "{path} can be read by others (mode {mode:04o}); run `chmod 600 {path}`, and change the secret if others may have read it"
+    )]
+    Permissions {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The path is a directory, a device or the like.
+    #[error("{0} is no regular file; name a file of one line")]
+    NotAFile(PathBuf),
     /// The file's content is no secret.
     #[error("{0} holds no client secret: one line of text, at most {SECRET_MAX} bytes, is expected")]
     Content(PathBuf),
@@ -36,15 +50,24 @@ impl ClientSecret {
         Self(Zeroizing::new(secret))
     }
 
-    /// Reads a file of one line; blanks around it are dropped.
+    /// Reads a file of one line, which only its owner may read; blanks around it are dropped.
     ///
     /// # Errors
     /// [`ClientSecretError`], which names the file.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ClientSecretError> {
         let path = path.as_ref();
+        let unreadable = |source| ClientSecretError::Read { path: path.to_owned(), source };
+        // Looked at before it is opened: to open a pipe waits for whoever writes into it.
+        if !fs::metadata(path).map_err(unreadable)?.is_file() {
+            return Err(ClientSecretError::NotAFile(path.to_owned()));
+        }
+        let file = File::open(path).map_err(unreadable)?;
+        let mode = file.metadata().map_err(unreadable)?.mode() & 0o7777;
+        if mode & 0o077 != 0 {
+            return Err(ClientSecretError::Permissions { path: path.to_owned(), mode });
+        }
         let mut text = Zeroizing::new(String::with_capacity(256));
-        let read = File::open(path).and_then(|file| file.take(SECRET_MAX + 1).read_to_string(&mut text));
-        read.map_err(|source| ClientSecretError::Read { path: path.to_owned(), source })?;
+        file.take(SECRET_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
         let secret = text.trim();
         if secret.is_empty() || text.len() as u64 > SECRET_MAX || secret.chars().any(char::is_control) {
             return Err(ClientSecretError::Content(path.to_owned()));
@@ -66,7 +89,14 @@ impl fmt::Debug for ClientSecret {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    fn keep(path: &Path, text: &str, mode: u32) {
+        fs::write(path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
 
     #[test]
     fn a_secret_is_not_shown() {
@@ -78,7 +108,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("secret");
         let read = |text: &str| {
-            std::fs::write(&path, text).unwrap();
+            keep(&path, text, 0o600);
             ClientSecret::from_file(&path).map(|secret| secret.reveal().to_owned())
         };
         assert_eq!(read(" hush\n").unwrap(), "hush");
@@ -86,5 +116,25 @@ mod tests {
             assert!(matches!(read(wrong), Err(ClientSecretError::Content(_))), "{} bytes", wrong.len());
         }
         assert!(matches!(ClientSecret::from_file(home.path().join("none")), Err(ClientSecretError::Read { .. })));
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_is_refused_with_the_remedy_and_without_its_content() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("secret");
+        for mode in [0o644, 0o640, 0o604, 0o660, 0o601] {
+            keep(&path, "hush", mode);
+            let error = ClientSecret::from_file(&path).unwrap_err();
+            assert!(matches!(error, ClientSecretError::Permissions { mode: found, .. } if found == mode), "{error}");
+            let told = error.to_string();
+            assert!(told.contains("chmod 600") && told.contains(&format!("{mode:04o}")), "{told}");
+            assert!(!told.contains("hush") && !format!("{error:?}").contains("hush"), "{told}");
+        }
+        for mode in [0o600, 0o400] {
+            keep(&path, "hush", mode);
+            assert!(ClientSecret::from_file(&path).is_ok());
+        }
+        let directory = ClientSecret::from_file(home.path());
+        assert!(matches!(directory, Err(ClientSecretError::NotAFile(_))));
     }
 }

@@ -33,14 +33,15 @@ async fn a_list_lets_in_who_is_on_it() {
         ("@example.org", "not_admitted"),
         ("sub:alice", "not_admitted"),
     ] {
-        let stage = Stage::with(|provider| provider.admit(Allow::listed([entry]))).await;
+        let stage = Stage::with(|provider| provider.admit(Allow::listed([entry]).unwrap())).await;
         assert_eq!(stage.refusal().await, expected, "{entry}");
     }
 }
 
 #[tokio::test]
 async fn an_unverified_address_of_an_allowed_domain_stays_out() {
-    let stage = Stage::with(|provider| provider.admit(Allow::listed(["@example.com", "alice@example.com"]))).await;
+    let stage =
+        Stage::with(|provider| provider.admit(Allow::listed(["@example.com", "alice@example.com"]).unwrap())).await;
     for verified in [serde_json::json!(false), serde_json::Value::Null, serde_json::json!("no"), serde_json::json!(1)] {
         stage.idp.change_claims(move |claims| claims["email_verified"] = verified.clone());
         assert_eq!(stage.refusal().await, "not_admitted");

@@ -6,6 +6,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use rescind_axum::oidc::{Allow, EntryInvalid};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -322,17 +323,10 @@ fn read_secret(name: &str, path: &Path, from: &Origin) -> Result<Secret, ConfigE
 }
 
 fn allowed(name: &str, entries: Vec<String>, from: &Origin) -> Result<Allowed, ConfigError> {
-    for entry in &entries {
-        let fits = match (entry.strip_prefix("sub:"), entry.rsplit_once('@')) {
-            _ if entry == "*" => true,
-            (Some(subject), _) => !subject.is_empty(),
-            (None, Some((_, domain))) => !domain.is_empty() && !domain.contains(['*', ' ']),
-            (None, None) => false,
-        };
-        if !fits || entry.chars().any(char::is_control) {
-            let problem = format!("provider {name}: {entry:?} is none of *, @domain, name@domain, sub:SUBJECT");
-            return Err(wrong(from.allow, problem));
-        }
+    let named = entries.iter().filter(|entry| *entry != "*").cloned();
+    if let Err(EntryInvalid(entry)) = Allow::listed(named) {
+        let problem = format!("provider {name}: {entry:?} is none of *, @domain, name@domain, sub:SUBJECT");
+        return Err(wrong(from.allow, problem));
     }
     Ok(match entries.as_slice() {
         [] => Allowed::Nobody,

@@ -31,7 +31,7 @@ fn one(configured: &ProviderConfig, users: &Users) -> Result<Provider, BoxError>
     let ProviderConfig { name, issuer, client_id, secret, scopes, allow } = configured;
     let allow = match allow {
         Allowed::Everyone => Allow::everyone(),
-        Allowed::Listed(entries) => Allow::listed(entries.iter().cloned()),
+        Allowed::Listed(entries) => Allow::listed(entries.iter().cloned())?,
         Allowed::Nobody => {
             warn!(
                 provider = name,
