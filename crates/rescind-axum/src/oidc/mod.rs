@@ -81,11 +81,13 @@
 //! # }
 //! ```
 //! With routes of your own, [`Providers::begin`], [`Providers::finish`] and [`Providers::back_channel_logout`] are the
-//! same without them. At the provider, register `https://app.example/login/{provider}/callback` as redirect URI and
+//! same without them; where you set cookies that are SameSite=Strict, answer with a page that goes on by itself, and not
+//! with a redirect, behind which a browser would not send them. At the provider, register `https://app.example/login/{provider}/callback` as redirect URI and
 //! `https://app.example/login/{provider}/logout` as back-channel logout URI.
 
 mod address;
 mod admission;
+mod arrived;
 mod back_channel;
 mod callback;
 mod error;

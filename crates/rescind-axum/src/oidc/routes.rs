@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use url::form_urlencoded;
 
+use super::arrived::page_for_redirect;
 use super::back_channel::LogoutError;
 use super::callback::Finished;
 use super::error::{SignInError, SignInFault};
@@ -23,7 +24,9 @@ const BODY_MAX: usize = 64 * 1024;
 ///
 /// `signed_in` answers for whoever has signed in; as a rule it opens a session with
 /// [`Providers::open_session`] and gives out the pair. [`SignInError::respond`] answers where that fails. The spent
-/// sign-in is taken out of the browser here.
+/// sign-in is taken out of the browser here, and a redirect becomes a page that goes there by itself: a browser sends
+/// cookies that are SameSite=Strict, as those of [`Cookies`](crate::Cookies) are, to no place that the provider's redirect
+/// leads on to.
 pub fn routes<S, F, A, R>(providers: &Providers, signed_in: F) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -38,7 +41,8 @@ where
         match providers.finish(Some(&name), query.as_deref().unwrap_or_default(), &headers).await {
             Ok(finished) => {
                 let clear_cookie = finished.clear_cookie.clone();
-                taken_out(signed_in(finished, headers).await.into_response(), clear_cookie)
+                let answer = page_for_redirect(signed_in(finished, headers).await.into_response());
+                taken_out(answer, clear_cookie)
             }
             Err(error) => error.respond(&headers),
         }

@@ -2,10 +2,11 @@
 #![cfg(test)]
 
 use axum::body::{Body, to_bytes};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Json, Router};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderMap, Request, StatusCode};
+use rescind_axum::Cookies;
 use rescind_axum::oidc::{Finished, Providers, routes};
 use tower::ServiceExt;
 use url::{Url, form_urlencoded};
@@ -101,6 +102,35 @@ async fn a_failure_after_the_code_was_spent_takes_the_cookie_away() {
     let refused = ask(&app, get(&format!("/login/idp/callback?{query}"), &[("cookie", cookie)])).await;
     assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
     assert!(refused.headers()[SET_COOKIE].to_str().unwrap().contains("Max-Age=0"));
+}
+
+/// Behind a redirect a browser would keep the new cookies to itself: the chain began at the provider.
+#[tokio::test]
+async fn whoever_is_sent_on_with_cookies_gets_them_on_a_page_that_goes_on_by_itself() {
+    let stage = Stage::new().await;
+    let opener = stage.providers.clone();
+    let app: Router = routes(&stage.providers, move |finished: Finished, headers: HeaderMap| {
+        let providers = opener.clone();
+        async move {
+            let to = finished.return_to.clone().unwrap_or_default();
+            match providers.open_session(&finished.identity, opening(&finished.identity)).await {
+                Ok(pair) => {
+                    let mut answer = Redirect::to(&to).into_response();
+                    Cookies::new().set(answer.headers_mut(), &pair).unwrap();
+                    answer
+                }
+                Err(error) => error.respond(&headers),
+            }
+        }
+    });
+    let (query, browser) = stage.agree().await;
+    let cookie = browser.values().next().unwrap().to_str().unwrap();
+    let back = ask(&app, get(&format!("/login/idp/callback?{query}"), &[("cookie", cookie)])).await;
+    assert_eq!((back.status(), back.headers().get(LOCATION)), (StatusCode::OK, None));
+    let set: Vec<_> = back.headers().get_all(SET_COOKIE).iter().map(|it| it.to_str().unwrap()).collect();
+    assert!(set[0].contains("SameSite=Strict") && set[1].contains("SameSite=Strict"), "{set:?}");
+    assert!(set[2].contains("Max-Age=0") && set.len() == 3, "{set:?}");
+    assert!(text(back).await.contains("<meta http-equiv=\"refresh\" content=\"0; url=/home\">"));
 }
 
 /// STANDARDS 95; an open redirector is none.
