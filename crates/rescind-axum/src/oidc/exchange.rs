@@ -116,6 +116,9 @@ pub(super) async fn complete_claims(
     }
     // An address and whether it is verified belong together: never one of each.
     let signed_email = claims.contains_key("email");
+    if !signed_email && found.contains_key("email") {
+        claims.remove("email_verified");
+    }
     for (name, value) in found {
         if !(signed_email && name == "email_verified") {
             claims.entry(name).or_insert(value);

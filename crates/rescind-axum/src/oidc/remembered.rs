@@ -57,8 +57,10 @@ struct State<D> {
     document: Option<(Arc<D>, Age)>,
     /// How many fetches have begun.
     fetches: u64,
-    /// When the last one began.
-    begun: Option<BootTime>,
+    /// How many have ended.
+    ended: u64,
+    /// When the last one began, or ended, where it failed: one that took long must not let the next begin at once.
+    cooling_since: Option<BootTime>,
     failed: ProviderFault,
 }
 
@@ -71,7 +73,7 @@ enum Age {
 impl<S: Source> Remembered<S> {
     pub(super) fn new(source: S, clock: Arc<dyn Clock>) -> Arc<Self> {
         let document = source.preset().map(|document| (Arc::new(document), Age::Preset));
-        let state = State { document, fetches: 0, begun: None, failed: ProviderFault::Unreachable };
+        let state = State { document, fetches: 0, ended: 0, cooling_since: None, failed: ProviderFault::Unreachable };
         Arc::new(Self { source, clock, state: Mutex::new(state), flight: tokio::sync::Mutex::new(()) })
     }
 
@@ -141,8 +143,8 @@ impl<S: Source> Remembered<S> {
 
     /// How long until the next fetch may begin.
     fn rest(&self) -> Duration {
-        let begun = self.state().begun;
-        begun.map_or(Duration::ZERO, |begun| COOL_DOWN.saturating_sub(self.clock.boot().since(begun)))
+        let since = self.state().cooling_since;
+        since.map_or(Duration::ZERO, |since| COOL_DOWN.saturating_sub(self.clock.boot().since(since)))
     }
 
     async fn fetch_to_the_end(self: &Arc<Self>) {
@@ -152,24 +154,27 @@ impl<S: Source> Remembered<S> {
         }
     }
 
-    /// Fetches once, unless somebody else has just done so.
+    /// Fetches once, unless somebody else has just done so. Whoever waited for another's fetch has its outcome: were each
+    /// to try again, the last of many would wait for all, as long as the provider is silent.
     async fn fetch(self: Arc<Self>) {
+        let ended = self.state().ended;
         let _alone = self.flight.lock().await;
-        if !self.rest().is_zero() {
+        if self.state().ended != ended || !self.rest().is_zero() {
             return;
         }
         let fetch = {
             let mut state = self.state();
-            state.begun = Some(self.clock.boot());
+            state.cooling_since = Some(self.clock.boot());
             state.fetches += 1;
             state.fetches
         };
         let fetched = self.source.fetch().await;
         let at = self.clock.boot();
         let mut state = self.state();
+        state.ended += 1;
         match fetched {
             Ok(document) => state.document = Some((Arc::new(document), Age::Fetched { at, fetch })),
-            Err(failed) => state.failed = failed,
+            Err(failed) => (state.failed, state.cooling_since) = (failed, Some(at)),
         }
     }
 }

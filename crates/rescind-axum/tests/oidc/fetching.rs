@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use rescind_axum::oidc::{Allow, Provider};
+use rescind_axum::oidc::{Allow, Provider, Providers};
 
 use crate::provider::{Answer, CLIENT_ID};
 use crate::stage::{Stage, configured, providers};
@@ -74,6 +74,34 @@ async fn a_provider_that_never_answers_is_given_up() {
             "{endpoint}"
         );
     }
+}
+
+/// A provider that is silent for longer than the cool-down must not make everybody wait for everybody else's fetch.
+#[tokio::test]
+async fn all_who_wait_for_one_fetch_take_its_outcome_and_its_failure_is_remembered_from_its_end() {
+    let stage = Stage::with(|provider| provider.timeout(Duration::from_millis(300))).await;
+    stage.idp.answer("discovery", Answer::Silence);
+    let begin = |providers: &Providers| {
+        let providers = providers.clone();
+        tokio::spawn(async move { providers.begin("idp", None).await.err().unwrap().reason() })
+    };
+    let first = begin(&stage.providers);
+    while stage.idp.asked("discovery") == 0 {
+        tokio::task::yield_now().await;
+    }
+    let others: Vec<_> = (0..20).map(|_| begin(&stage.providers)).collect();
+    tokio::task::yield_now().await;
+    // It has lasted longer than the cool-down when it ends.
+    stage.clock.advance(LATER);
+    assert_eq!(first.await.unwrap(), "provider_slow");
+    for other in others {
+        assert_eq!(other.await.unwrap(), "provider_slow");
+    }
+    assert_eq!(stage.refusal().await, "provider_slow", "and whoever comes later is not kept waiting");
+    assert_eq!(stage.idp.asked("discovery"), 1);
+    stage.clock.advance(LATER);
+    stage.idp.answer("discovery", Answer::Right);
+    assert_eq!(stage.refusal().await, "signed in");
 }
 
 #[tokio::test]

@@ -133,6 +133,20 @@ async fn an_address_and_its_verification_come_from_one_place() {
     stage.idp.script().userinfo = json!({ "sub": "alice-123", "email": "other@example.com", "email_verified": true });
     let email = stage.sign_in().await.unwrap().identity.email.unwrap();
     assert_eq!((&*email.address, email.verified), ("alice@example.com", false));
+
+    // The other way round: the ID token says that some address is verified, and not which.
+    stage.idp.change_claims(|claims| {
+        for name in ["email", "name"] {
+            claims.as_object_mut().unwrap().remove(name);
+        }
+    });
+    for (verified, expected) in [(json!(true), true), (json!(false), false), (json!(null), false)] {
+        stage.idp.script().userinfo["email_verified"] = verified;
+        let email = stage.sign_in().await.unwrap().identity.email.unwrap();
+        assert_eq!((&*email.address, email.verified), ("other@example.com", expected));
+    }
+    stage.idp.script().userinfo.as_object_mut().unwrap().remove("email_verified");
+    assert!(!stage.sign_in().await.unwrap().identity.email.unwrap().verified);
 }
 
 #[tokio::test]
