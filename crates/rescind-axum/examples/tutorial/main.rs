@@ -86,7 +86,7 @@ async fn main() -> Outcome {
         .await?;
     let frontend = setting("FRONTEND_URL").unwrap_or_else(|| format!("{url}/token"));
     let providers = vec![provider(&frontend)?.admit(users.clone())];
-    let providers = Providers::new(&rescind, RedirectUri::Exactly(frontend), providers)?;
+    let providers = Providers::new(&rescind, RedirectUri::Exactly(frontend), providers)?.plain_cookie_on_loopback();
     let (client, actor) = (ClientId::new("tutorial")?, Text::new("logout")?);
     let app = App { rescind: rescind.clone(), providers, users, client, actor };
     common::serve(listener, routes(app), rescind).await

@@ -48,12 +48,12 @@ impl Providers {
     /// [`SignInFault`] says what; where trying again may help, the browser's cookie is left for it.
     pub async fn finish(&self, name: Option<&str>, query: &str, headers: &HeaderMap) -> Result<Finished, SignInError> {
         let read = AuthorizationResponse::read(query).and_then(|response| {
-            let transaction = Transaction::of(&response.state, self.0.carrier, headers, &self.0.seal);
+            let transaction = Transaction::of(&response.state, self.1, headers, &self.0.seal);
             Ok((response, transaction.ok_or(SignInFault::ForeignState)?))
         });
         let (response, transaction) = read.map_err(|fault| refused(name.and_then(|name| self.known(name)), fault))?;
         let known = self.known(&transaction.provider);
-        let clear_cookie = clearing(&transaction.state, self.0.carrier);
+        let clear_cookie = clearing(&transaction.state, self.1);
         let metadata = match self.admissible(name, known, &transaction, &response).await {
             Ok(metadata) => metadata,
             // Nothing was spent, so the same callback may be tried again.
@@ -69,7 +69,7 @@ impl Providers {
             _ => Err(SignInFault::ForeignState),
         };
         let (provider, identity, clear_cookie) =
-            finished.map_err(|fault| refused(known, fault).clearing(clearing(&transaction.state, self.0.carrier)))?;
+            finished.map_err(|fault| refused(known, fault).clearing(clearing(&transaction.state, self.1)))?;
         Ok(Finished { provider, identity, return_to: transaction.return_to, clear_cookie })
     }
 

@@ -48,14 +48,14 @@ pub enum ProvidersInvalid {
 
 /// The providers that one may sign in with. Clones share everything.
 #[derive(Clone)]
-pub struct Providers(pub(super) Arc<Shared>);
+pub struct Providers(pub(super) Arc<Shared>, pub(super) Carrier);
 
 pub(super) struct Shared {
     pub(super) rescind: Rescind,
     pub(super) seal: CookieSeal,
     redirect: RedirectUri,
-    /// Said by `redirect`.
-    pub(super) carrier: Carrier,
+    /// The least that `redirect` asks of the cookie.
+    least: Carrier,
     known: Vec<Known>,
 }
 
@@ -83,7 +83,7 @@ impl Providers {
     /// [`ProvidersInvalid`].
     pub fn new(rescind: &Rescind, redirect: RedirectUri, providers: Vec<Provider>) -> Result<Self, ProvidersInvalid> {
         let (RedirectUri::Under(text) | RedirectUri::Exactly(text)) = &redirect;
-        let carrier = carrier_to(text).ok_or_else(|| ProvidersInvalid::RedirectUri(text.clone()))?;
+        let least = carrier_to(text).ok_or_else(|| ProvidersInvalid::RedirectUri(text.clone()))?;
         if matches!(redirect, RedirectUri::Exactly(_)) && providers.len() > 1 {
             return Err(ProvidersInvalid::SharedRedirectUri);
         }
@@ -95,7 +95,18 @@ impl Providers {
             known.push(Known::new(provider, rescind)?);
         }
         let seal = rescind.root_secret().cookie_seal(transaction::PURPOSE);
-        Ok(Self(Arc::new(Shared { rescind: rescind.clone(), seal, redirect, carrier, known })))
+        Ok(Self(Arc::new(Shared { rescind: rescind.clone(), seal, redirect, least, known }), Carrier::Secure))
+    }
+
+    /// Carries a sign-in in a cookie without `Secure` and `__Host-` where browsers come back by plain HTTP, which is on
+    /// loopback; elsewhere it changes nothing. For trying out.
+    ///
+    /// Chromium sends a `Secure` cookie to loopback over plain HTTP all the same. Safari and most clients that are no
+    /// browser do not, and their sign-in comes back as a stranger's.
+    #[must_use]
+    pub fn plain_cookie_on_loopback(self) -> Self {
+        let least = self.0.least;
+        Self(self.0, least)
     }
 
     /// The providers' names, in the order in which they were given; for a sign-in page.
@@ -126,7 +137,7 @@ impl Providers {
         let names = (provider.name.as_str(), provider.issuer.text.as_str());
         let begun = rescind.clock().wall();
         let transaction = Transaction::begin(names, self.redirect_uri(name), return_to, begun, random)?;
-        let cookie = transaction.cookie(self.0.carrier, &self.0.seal, random)?;
+        let cookie = transaction.cookie(self.1, &self.0.seal, random)?;
         let set_cookie = HeaderValue::try_from(cookie);
         let mut set_cookie = set_cookie.map_err(|error| rescind::Error::Internal(error.into()))?;
         set_cookie.set_sensitive(true);

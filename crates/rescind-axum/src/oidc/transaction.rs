@@ -33,7 +33,7 @@ pub(super) const PURPOSE: &str = "provider sign-in";
 pub(super) enum Carrier {
     /// Over https. `__Host-`: no other host can set the cookie, and no plain connection.
     Secure,
-    /// Over plain http to this machine itself, for development. Safari, and every client that is no browser, sends a
+    /// Over plain http to this machine itself, where the application asks for it. Safari, and every client that is no browser, sends a
     /// `Secure` cookie over no plain connection, so that nobody would ever come back; and without `Secure` no browser
     /// takes a name with `__Host-`. Not taken where a browser comes back over https: another host could have set it.
     Loopback,

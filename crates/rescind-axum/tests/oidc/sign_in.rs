@@ -55,6 +55,9 @@ async fn a_sign_in_over_plain_http_on_this_machine_is_carried_by_a_cookie_that_c
     for here in ["http://127.0.0.1:7000/login", "http://localhost:7000/login", "http://[::1]:7000/login"] {
         let plain = RedirectUri::Under(here.to_owned());
         let plain = Providers::new(&stage.rescind, plain, vec![configured(&stage.idp)]).unwrap();
+        let unasked = plain.begin("idp", None).await.unwrap().set_cookie;
+        assert!(unasked.to_str().unwrap().starts_with("__Host-rescind-signin-"), "nobody asked for less");
+        let plain = plain.plain_cookie_on_loopback();
         let begun = plain.begin("idp", None).await.unwrap();
         let cookie = begun.set_cookie.to_str().unwrap();
         assert!(cookie.starts_with("rescind-signin-"), "{cookie}");
@@ -69,9 +72,10 @@ async fn a_sign_in_over_plain_http_on_this_machine_is_carried_by_a_cookie_that_c
     }
     let (query, mine) = stage.agree().await;
     let plain = RedirectUri::Under("http://127.0.0.1:7000/login".to_owned());
-    let plain = Providers::new(&stage.rescind, plain, vec![configured(&stage.idp)]).unwrap();
+    let plain = Providers::new(&stage.rescind, plain, vec![configured(&stage.idp)]).unwrap().plain_cookie_on_loopback();
     assert_eq!(plain.finish(Some("idp"), &query, &mine).await.err().unwrap().reason(), "foreign_state");
-    assert!(stage.providers.finish(Some("idp"), &query, &mine).await.is_ok(), "the twin");
+    let secure = stage.providers.clone().plain_cookie_on_loopback();
+    assert!(secure.finish(Some("idp"), &query, &mine).await.is_ok(), "the twin: under https it changes nothing");
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ fn with_google() -> Server {
 
 fn opens_no_session(reply: &Reply) {
     for cookie in reply.all("set-cookie") {
-        assert!(cookie.contains("Max-Age=0") || cookie.starts_with("rescind-signin-"), "{cookie}");
+        assert!(cookie.contains("Max-Age=0") || cookie.starts_with("__Host-rescind-signin-"), "{cookie}");
     }
 }
 
