@@ -157,6 +157,22 @@ async fn a_cookie_changes_nothing_at_the_word_of_another_site_and_a_header_does(
 }
 
 #[tokio::test]
+async fn a_socket_by_cookie_is_opened_at_the_word_of_this_site_only() {
+    let house = House::new(Settings::default()).await;
+    let token = house.token(None).await;
+    let app = house.app(Guard::new(&house.rescind).tokens_in(TokensIn::HeaderOrCookie));
+    let status = async |place, origin: (&str, &str)| {
+        let handshake = [("connection", "upgrade"), ("upgrade", "websocket"), origin];
+        ask(&app, request("GET", &token, place, &handshake)).await.0.as_u16()
+    };
+    for elsewhere in [(ORIGIN.as_str(), "https://evil.example"), ("sec-fetch-site", "same-site")] {
+        assert_eq!(status(In::Cookie, elsewhere).await, 403, "{elsewhere:?}");
+        assert_eq!(status(In::Header, elsewhere).await, 200, "{elsewhere:?}");
+    }
+    assert_eq!(status(In::Cookie, (ORIGIN.as_str(), "https://api.example")).await, 200);
+}
+
+#[tokio::test]
 async fn a_route_s_rules_on_scope_and_sign_in_are_asked_of_a_good_token() {
     let house = House::new(Settings::default()).await;
     let token = house.token(Some("read write")).await;
