@@ -173,6 +173,29 @@ async fn a_socket_by_cookie_is_opened_at_the_word_of_this_site_only() {
 }
 
 #[tokio::test]
+async fn a_handler_of_another_issuer_is_not_given_what_this_one_s_guard_let_pass() {
+    let (house, other) = (House::new(Settings::default()).await, House::new(Settings::default()).await);
+    let (token, theirs) = (house.token(None).await, other.token(None).await);
+    let tokens = [TokensIn::Header, TokensIn::HeaderOrCookie];
+    for (tokens, skips) in tokens.into_iter().flat_map(|tokens| [(tokens, false), (tokens, true)]) {
+        let guard = Guard::new(&house.rescind).tokens_in(tokens).optional();
+        let guard = if skips { guard.skip_revocation_check() } else { guard };
+        let app = other.app(guard);
+        for path in ["/", "/unchecked"] {
+            let mut request = request("GET", &token, In::Header, &[]);
+            *request.uri_mut() = path.parse().unwrap();
+            assert_eq!(ask(&app, request).await.0, StatusCode::UNAUTHORIZED, "{path} {tokens:?} {skips}");
+        }
+        assert_eq!(ask(&app, request("GET", &theirs, In::Header, &[])).await.0, StatusCode::UNAUTHORIZED);
+    }
+    // The innermost guard's word is what the handler hears.
+    let nested = house.app(Guard::new(&house.rescind)).layer(Guard::new(&house.rescind).require_scope("read"));
+    assert_eq!(ask(&nested, request("GET", &token, In::Header, &[])).await.0, StatusCode::FORBIDDEN);
+    let token = house.token(Some("read")).await;
+    assert_eq!(ask(&nested, request("GET", &token, In::Header, &[])).await, (StatusCode::OK, "alice".to_owned()));
+}
+
+#[tokio::test]
 async fn a_route_s_rules_on_scope_and_sign_in_are_asked_of_a_good_token() {
     let house = House::new(Settings::default()).await;
     let token = house.token(Some("read write")).await;
