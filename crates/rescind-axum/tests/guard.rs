@@ -196,6 +196,16 @@ async fn a_handler_of_another_issuer_is_not_given_what_this_one_s_guard_let_pass
 }
 
 #[tokio::test]
+async fn layers_that_make_empty_bodies_stand_outside_of_a_guard() {
+    let house = House::new(Settings::default()).await;
+    let hello = async |_: Request<Full<Bytes>>| Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("in")));
+    let service = tower_http::csrf::CsrfLayer::new().layer(Guard::new(&house.rescind).layer(service_fn(hello)));
+    let evil = Request::post("/").header(ORIGIN, "https://evil.example").body(Full::default()).unwrap();
+    let response = service.oneshot(evil).await.unwrap();
+    assert_eq!((response.status(), text(response).await.as_str()), (StatusCode::FORBIDDEN, ""));
+}
+
+#[tokio::test]
 async fn a_route_s_rules_on_scope_and_sign_in_are_asked_of_a_good_token() {
     let house = House::new(Settings::default()).await;
     let token = house.token(Some("read write")).await;
