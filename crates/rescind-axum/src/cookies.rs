@@ -96,7 +96,10 @@ impl Cookies {
 pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Malformed> {
     let mut found = None;
     for header in headers.get_all(COOKIE) {
-        for pair in header.as_bytes().split(|byte| *byte == b';') {
+        let mut rest = Some(header.as_bytes());
+        while let Some(pairs) = rest {
+            let (pair, after) = split_pair(pairs);
+            rest = after;
             let mut parts = pair.splitn(2, |byte| *byte == b'=');
             let (Some(key), Some(value)) = (parts.next(), parts.next()) else { continue };
             if key.trim_ascii() == name.as_bytes() && found.replace(value.trim_ascii()).is_some() {
@@ -108,6 +111,19 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>,
     match std::str::from_utf8(value) {
         Ok(value) if value.is_ascii() => Ok(Some(value)),
         _ => Err(Malformed::CookieNotAscii),
+    }
+}
+
+/// The first of a header's pairs, and what comes after its `;`. Looks at as many bytes at once as the machine can, because
+/// a token has hundreds.
+fn split_pair(pairs: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let ends = |byte: &u8| *byte == b';';
+    let before = pairs.chunks(32).take_while(|chunk| !chunk.iter().fold(false, |any, byte| any | ends(byte)));
+    let whole = before.map(<[u8]>::len).sum();
+    let (_, last) = pairs.split_at_checked(whole).unwrap_or((pairs, &[]));
+    match last.iter().position(ends).and_then(|at| pairs.split_at_checked(whole + at)) {
+        Some((pair, after)) => (pair, after.get(1..)),
+        None => (pairs, None),
     }
 }
 
@@ -135,6 +151,19 @@ mod tests {
         let headers = headers(&["a=1; __Host-rescind_access=tok.en; b=2", "c=3"]);
         assert_eq!(cookie(&headers, ACCESS).unwrap(), Some("tok.en"));
         assert_eq!(cookie(&headers, REFRESH).unwrap(), None);
+    }
+
+    #[test]
+    fn a_cookie_is_found_wherever_it_stands() {
+        for before in 0..100 {
+            for length in [1, 8, 9, 10, 31, 32, 33, 600] {
+                let (padding, token) = ("x".repeat(before), "t".repeat(length));
+                let text = format!("a={padding};{ACCESS}={token};b;;c=d;");
+                assert_eq!(cookie(&headers(&[&text]), ACCESS), Ok(Some(&*token)), "{text}");
+                assert_eq!(cookie(&headers(&[&text]), REFRESH), Ok(None), "{text}");
+                assert_eq!(cookie(&headers(&[&text, &text]), ACCESS), Err(Malformed::CookieTwice), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -16,9 +16,10 @@ use crate::{Missing, Refusal};
 /// The request's access token: verified, and not revoked at the moment of the check. `C` is what the handler wants to
 /// read of the application's own claims.
 ///
-/// Behind a [`Guard`](crate::Guard) it is the token that the guard let pass, by the guard's rules; else the one of the
-/// `Authorization` header, by the handle's own. `Option<Live<C>>` is `None` where no token came; a token that is refused
-/// is refused there, too.
+/// Behind a [`Guard`](crate::Guard) of the same handle it is the token that the guard let pass, by the guard's rules; else
+/// the one of the `Authorization` header, by the handle's own. Behind a guard of another handle, as of another issuer, it
+/// is looked for where that one did, and checked anew. `Option<Live<C>>` is `None` where no token came; a token that is
+/// refused is refused there, too.
 ///
 /// **Cost:** no store access; reading a `C` other than [`NoClaims`] parses the claims at every request.
 #[derive(Clone)]
@@ -81,17 +82,17 @@ async fn live<S>(parts: &Parts, state: &S) -> Result<Result<rescind::Live, Missi
 where
     Rescind: FromRef<S>,
 {
-    let tokens = match parts.extensions.get::<Passed>() {
-        Some(Passed { who: Who::Live(live), .. }) => return Ok(Ok(live.clone())),
-        // The guard skipped the log, this handler does not.
-        Some(Passed { tokens, .. }) => *tokens,
-        None => TokensIn::Header,
-    };
+    let rescind = Rescind::from_ref(state);
+    let passed = parts.extensions.get::<Passed>();
+    if let Some(Who::Live(live)) = passed.map(|passed| passed.who(&rescind)) {
+        return Ok(Ok(live.clone()));
+    }
+    // The guard skipped the log, or asked another's; this handler does not.
+    let tokens = passed.map_or(TokensIn::Header, Passed::tokens);
     let token = match access_token(&parts.headers, tokens)? {
         Ok((token, _)) => token,
         Err(missing) => return Ok(Err(missing)),
     };
-    let rescind = Rescind::from_ref(state);
     let live = rescind.check(token).await?;
     if let Some(age) = live.staleness() {
         warn_of_staleness(&rescind, age);
@@ -138,8 +139,9 @@ where
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
-        let verified = match parts.extensions.get::<Passed>() {
-            Some(Passed { who: Who::Unchecked(verified), .. }) => verified.clone(),
+        let passed = parts.extensions.get::<Passed>();
+        let verified = match passed.map(|passed| passed.who(&Rescind::from_ref(state))) {
+            Some(Who::Unchecked(verified)) => verified.clone(),
             _ => Verified::clone(&*live(parts, state).await??),
         };
         let claims = C::read(&verified).map_err(|_| Refusal::OtherClaims)?;

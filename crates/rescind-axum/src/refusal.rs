@@ -107,6 +107,10 @@ impl From<Error> for Refusal {
             Error::Rejected(rejection) => Self::Rejected(rejection),
             Error::NotFound(_) => Self::NotFound,
             Error::Invalid(Invalid::Unwelcome) => Self::WrongCredentials,
+            // A client may have named them, and to come again with the same helps nobody.
+            Error::Invalid(invalid @ (Invalid::Scope | Invalid::Device)) => {
+                Unreadable::invalid(invalid.to_string()).into()
+            }
             Error::Stale { retry_after } => Self::Unavailable { retry_after, source: error },
             source => Self::Unavailable { retry_after: RETRY, source },
         }
@@ -160,6 +164,19 @@ impl std::error::Error for Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_no_session_can_have_is_the_caller_s_matter_and_not_a_fault_to_wait_out() {
+        for invalid in [Invalid::Device, Invalid::Scope] {
+            let text = invalid.to_string();
+            let refusal = Refusal::from(Error::Invalid(invalid));
+            assert_eq!((refusal.status().as_u16(), refusal.to_string()), (400, text));
+        }
+        // Claims are the application's own words.
+        let reserved = rescind::access_token::validate_claims(r#"{"sub":"mallory"}"#).unwrap_err();
+        assert_eq!(Refusal::from(Error::Invalid(Invalid::Claims(reserved))).status().as_u16(), 503);
+        assert_eq!(Refusal::from(Error::Invalid(Invalid::Unwelcome)).status().as_u16(), 401);
+    }
 
     #[test]
     fn a_refusal_is_an_error_that_names_its_cause() {

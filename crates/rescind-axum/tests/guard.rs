@@ -157,6 +157,55 @@ async fn a_cookie_changes_nothing_at_the_word_of_another_site_and_a_header_does(
 }
 
 #[tokio::test]
+async fn a_socket_by_cookie_is_opened_at_the_word_of_this_site_only() {
+    let house = House::new(Settings::default()).await;
+    let token = house.token(None).await;
+    let app = house.app(Guard::new(&house.rescind).tokens_in(TokensIn::HeaderOrCookie));
+    let status = async |place, origin: (&str, &str)| {
+        let handshake = [("connection", "upgrade"), ("upgrade", "websocket"), origin];
+        ask(&app, request("GET", &token, place, &handshake)).await.0.as_u16()
+    };
+    for elsewhere in [(ORIGIN.as_str(), "https://evil.example"), ("sec-fetch-site", "same-site")] {
+        assert_eq!(status(In::Cookie, elsewhere).await, 403, "{elsewhere:?}");
+        assert_eq!(status(In::Header, elsewhere).await, 200, "{elsewhere:?}");
+    }
+    assert_eq!(status(In::Cookie, (ORIGIN.as_str(), "https://api.example")).await, 200);
+}
+
+#[tokio::test]
+async fn a_handler_of_another_issuer_is_not_given_what_this_one_s_guard_let_pass() {
+    let (house, other) = (House::new(Settings::default()).await, House::new(Settings::default()).await);
+    let (token, theirs) = (house.token(None).await, other.token(None).await);
+    let tokens = [TokensIn::Header, TokensIn::HeaderOrCookie];
+    for (tokens, skips) in tokens.into_iter().flat_map(|tokens| [(tokens, false), (tokens, true)]) {
+        let guard = Guard::new(&house.rescind).tokens_in(tokens).optional();
+        let guard = if skips { guard.skip_revocation_check() } else { guard };
+        let app = other.app(guard);
+        for path in ["/", "/unchecked"] {
+            let mut request = request("GET", &token, In::Header, &[]);
+            *request.uri_mut() = path.parse().unwrap();
+            assert_eq!(ask(&app, request).await.0, StatusCode::UNAUTHORIZED, "{path} {tokens:?} {skips}");
+        }
+        assert_eq!(ask(&app, request("GET", &theirs, In::Header, &[])).await.0, StatusCode::UNAUTHORIZED);
+    }
+    // The innermost guard's word is what the handler hears.
+    let nested = house.app(Guard::new(&house.rescind)).layer(Guard::new(&house.rescind).require_scope("read"));
+    assert_eq!(ask(&nested, request("GET", &token, In::Header, &[])).await.0, StatusCode::FORBIDDEN);
+    let token = house.token(Some("read")).await;
+    assert_eq!(ask(&nested, request("GET", &token, In::Header, &[])).await, (StatusCode::OK, "alice".to_owned()));
+}
+
+#[tokio::test]
+async fn layers_that_make_empty_bodies_stand_outside_of_a_guard() {
+    let house = House::new(Settings::default()).await;
+    let hello = async |_: Request<Full<Bytes>>| Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("in")));
+    let service = tower_http::csrf::CsrfLayer::new().layer(Guard::new(&house.rescind).layer(service_fn(hello)));
+    let evil = Request::post("/").header(ORIGIN, "https://evil.example").body(Full::default()).unwrap();
+    let response = service.oneshot(evil).await.unwrap();
+    assert_eq!((response.status(), text(response).await.as_str()), (StatusCode::FORBIDDEN, ""));
+}
+
+#[tokio::test]
 async fn a_route_s_rules_on_scope_and_sign_in_are_asked_of_a_good_token() {
     let house = House::new(Settings::default()).await;
     let token = house.token(Some("read write")).await;

@@ -38,6 +38,13 @@ impl<B> GuardBody<B> {
     }
 }
 
+/// Nothing, for layers further out that answer with an empty body.
+impl<B> Default for GuardBody<B> {
+    fn default() -> Self {
+        Self { kind: Kind::Refused { rest: None } }
+    }
+}
+
 impl<B> Body for GuardBody<B>
 where
     B: Body,

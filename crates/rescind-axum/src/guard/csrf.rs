@@ -6,7 +6,7 @@ use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 
 use http::HeaderMap;
-use http::header::{HOST, ORIGIN};
+use http::header::{HOST, ORIGIN, UPGRADE};
 use http::{HeaderName, Method, Request, Response, Uri};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 use tower_layer::Layer;
@@ -41,13 +41,14 @@ impl Csrf {
         self.0.add_trusted_origin(origin).map(Self).map_err(InvalidOrigin)
     }
 
-    /// Where the request comes from, as far as it matters for its method.
+    /// Where the request comes from, as far as it matters for what it does.
     pub(crate) async fn site(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Site {
-        if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        // RFC 6455 §10.2: a socket is opened by a GET of anybody's page, which can then read and write.
+        if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) && !headers.contains_key(UPGRADE) {
             return Site::Own;
         }
         let mut probe = Request::new(());
-        probe.method_mut().clone_from(method);
+        *probe.method_mut() = Method::POST;
         probe.uri_mut().clone_from(uri);
         for name in [SEC_FETCH_SITE, ORIGIN, HOST] {
             if let Some(value) = headers.get(&name) {
@@ -106,8 +107,14 @@ mod tests {
             (&[("origin", "null"), ("host", "api.example")], Site::Foreign),
             (&[("host", "api.example")], Site::Own),
         ] {
-            assert_eq!(site(&csrf, Method::POST, headers).await, expected, "{headers:?}");
-            assert_eq!(site(&csrf, Method::GET, headers).await, Site::Own);
+            for method in ["POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "REPORT"] {
+                assert_eq!(site(&csrf, method.parse().unwrap(), headers).await, expected, "{method} {headers:?}");
+            }
+            for method in [Method::GET, Method::HEAD, Method::OPTIONS] {
+                assert_eq!(site(&csrf, method.clone(), headers).await, Site::Own);
+                let socket = [headers, &[("upgrade", "websocket")]].concat();
+                assert_eq!(site(&csrf, method, &socket).await, expected, "{headers:?}");
+            }
         }
         assert!(Csrf::new().trust("app.example").is_err());
     }

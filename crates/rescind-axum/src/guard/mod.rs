@@ -49,7 +49,7 @@ use crate::TokensIn;
 /// The answer of a refused request is a [`Refusal`](crate::Refusal)'s; [`Reshape`](crate::Reshape) gives it another form.
 /// Handlers of axum take [`Live`](crate::Live) as ever, and the token is not checked twice.
 ///
-/// **Cost:** one allocation beside the check, which asks no store.
+/// **Cost:** beside the check, which asks no store, a future and an entry in the request's extensions are allocated.
 #[derive(Clone)]
 #[must_use = "a guard does nothing until it is a layer of a service"]
 pub struct Guard {
@@ -91,8 +91,8 @@ impl Guard {
     }
 
     /// Looks for the token in these places. A token that comes by cookie changes something only at the word of this
-    /// site: other methods than GET, HEAD and OPTIONS are refused where `Sec-Fetch-Site`, or `Origin` where that is
-    /// absent, tells of another.
+    /// site: other methods than GET, HEAD and OPTIONS, and whatever opens a socket, are refused where `Sec-Fetch-Site`, or
+    /// `Origin` where that is absent, tells of another.
     pub fn tokens_in(self, tokens: TokensIn) -> Self {
         Self { tokens, ..self }
     }
@@ -124,7 +124,8 @@ impl Guard {
         Self { log: Log::Skipped, ..self }
     }
 
-    /// Lets a request without a token through, as nobody's. One with a bad token is refused.
+    /// Lets a request without a token through, as nobody's. One with a bad token is refused. Scopes and a fresh sign-in are
+    /// asked of those who come with a token, and not of nobody.
     pub fn optional(self) -> Self {
         Self { need: Need::Optional, ..self }
     }
@@ -149,11 +150,24 @@ impl<S> Layer<S> for Guard {
     }
 }
 
-/// What a guard leaves in a request's extensions.
+/// What a guard leaves in a request's extensions. The innermost one's is what handlers find.
 #[derive(Clone)]
 pub(crate) struct Passed {
-    pub(crate) tokens: TokensIn,
-    pub(crate) who: Who,
+    guard: Arc<Guard>,
+    who: Who,
+}
+
+impl Passed {
+    /// Whose request it is, as far as this handle goes: a token that was good to another is not known to be good to it.
+    pub(crate) fn who(&self, rescind: &Rescind) -> &Who {
+        // All clones of a handle share one place of its settings.
+        if std::ptr::eq(self.guard.rescind.settings(), rescind.settings()) { &self.who } else { &Who::Nobody }
+    }
+
+    /// Where the guard looked for a token. One that came by cookie, it has let pass at the word of this site only.
+    pub(crate) fn tokens(&self) -> TokensIn {
+        self.guard.tokens
+    }
 }
 
 /// Whose request it is, as far as a guard asked.
@@ -167,7 +181,8 @@ pub(crate) enum Who {
 
 /// The token that a [`Guard`] let pass; `None` where it was optional and none came, or where no guard stands before.
 ///
-/// Behind [`skip_revocation_check`](Guard::skip_revocation_check) there is none either: the log was not asked.
+/// Behind [`skip_revocation_check`](Guard::skip_revocation_check) there is none either: the log was not asked. Where guards of
+/// several handles stand before, it is the innermost one's.
 pub fn admitted<B>(request: &Request<B>) -> Option<&rescind::Live> {
     match &request.extensions().get::<Passed>()?.who {
         Who::Live(live) => Some(live),

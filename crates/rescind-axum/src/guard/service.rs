@@ -55,7 +55,7 @@ where
                 Err(refusal) => return Ok(GuardBody::refused(refusal)),
             };
             let stale = if let Who::Live(live) = &who { live.staleness() } else { None };
-            parts.extensions.insert(Passed { tokens: guard.tokens, who });
+            parts.extensions.insert(Passed { guard, who });
             let mut response = inner.call(Request::from_parts(parts, body)).await?;
             if let Some(age) = stale {
                 response.headers_mut().insert(STALENESS, staleness::value(age));

@@ -43,8 +43,9 @@
 //! meant cannot be told. A token that no browser would keep (4096 bytes with its name) is an error and not a silence.
 //!
 //! **Other sites** cannot change anything with them. Where the token came by cookie, a method other than GET, HEAD and
-//! OPTIONS is 403 if `Sec-Fetch-Site`, or `Origin` where a browser sends none of that, tells of another site. A handler
-//! for GET must therefore change nothing. A header needs no such defence: no page can make a browser send it.
+//! OPTIONS is 403 if `Sec-Fetch-Site`, or `Origin` where a browser sends none of that, tells of another site; so is a GET
+//! that opens a WebSocket. Any other handler for GET must therefore change nothing. A header needs no such defence: no
+//! page can make a browser send it.
 //!
 //! A sign-in has no cookie yet, so its own route is not defended by a guard. Refuse forms of other sites there with
 //! tower-http's `CsrfLayer`, or an attacker signs your user in as somebody else.

@@ -7,7 +7,7 @@ use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
-use rescind_axum::cookies;
+use rescind_axum::{cookies, mark_staleness};
 use tracing::error;
 
 use crate::app::App;
@@ -16,26 +16,28 @@ use crate::pages::{self, DemoPage, HomePage, Session};
 
 /// The demo page under `--dev`, else the home page. Both show the browser's own session, where its cookies name one.
 pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Answer {
-    let session = session(&app, &headers).await;
-    let of_somebody = session.is_some();
+    let mut marks = HeaderMap::new();
+    let session = session(&app, &headers, &mut marks).await;
+    if session.is_some() {
+        marks.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     let offers = &app.offers;
     let mut response = if app.config.dev() {
         render(StatusCode::OK, &DemoPage { offers, session })?
     } else {
         render(StatusCode::OK, &HomePage { issuer: app.rescind.issuer(), offers, session })?
     };
-    if of_somebody {
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
+    response.headers_mut().extend(marks);
     Ok(response)
 }
 
 /// Whose session the cookies are of, as far as that can be told. A page to look at is shown whatever is wrong.
-async fn session(app: &App, headers: &HeaderMap) -> Option<Session> {
+async fn session(app: &App, headers: &HeaderMap, marks: &mut HeaderMap) -> Option<Session> {
     let [access, refresh] =
         [cookies::ACCESS, cookies::REFRESH].map(|name| cookies::cookie(headers, name).ok().flatten());
     let Some(access) = access else { return refresh.map(|_| Session::Unknown) };
     let Ok(live) = app.rescind.check(access).await else { return Some(Session::Unknown) };
+    mark_staleness(marks, &app.rescind, &live);
     let email = match app.users.find(live.subject()).await {
         Ok(user) => user.and_then(|user| user.account?.email),
         Err(_) => None,
