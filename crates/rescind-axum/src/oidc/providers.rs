@@ -32,7 +32,9 @@ pub enum RedirectUri {
 #[derive(Debug, thiserror::Error)]
 pub enum ProvidersInvalid {
     /// The place to come back to is no URL of ours.
-    #[error("{0:?} is no place to come back to: an https URL without fragment; http only on loopback")]
+    #[error(
+        "{0:?} is no place to come back to: an https URL without fragment, and without query where a provider's name follows; http only on loopback"
+    )]
     RedirectUri(String),
     /// Several providers send back to one place, where one of them could pass another's code off as its own (RFC 9700
     /// §4.4).
@@ -83,7 +85,12 @@ impl Providers {
     /// [`ProvidersInvalid`].
     pub fn new(rescind: &Rescind, redirect: RedirectUri, providers: Vec<Provider>) -> Result<Self, ProvidersInvalid> {
         let (RedirectUri::Under(text) | RedirectUri::Exactly(text)) = &redirect;
-        let least = carrier_to(text).ok_or_else(|| ProvidersInvalid::RedirectUri(text.clone()))?;
+        let place = Url::parse(text).ok().filter(|url| match redirect {
+            // A provider's name would stand in the query.
+            RedirectUri::Under(_) => url.query().is_none(),
+            RedirectUri::Exactly(_) => true,
+        });
+        let least = place.as_ref().and_then(carrier_to).ok_or_else(|| ProvidersInvalid::RedirectUri(text.clone()))?;
         if matches!(redirect, RedirectUri::Exactly(_)) && providers.len() > 1 {
             return Err(ProvidersInvalid::SharedRedirectUri);
         }
@@ -166,9 +173,12 @@ impl Providers {
 }
 
 /// How a browser that comes back to this URL carries its sign-in; `None` where nobody may come back to it.
-fn carrier_to(text: &str) -> Option<Carrier> {
-    let url = Url::parse(text).ok().filter(|url| url.fragment().is_none())?;
-    if url.scheme() == "https" { Some(Carrier::Secure) } else { is_plain_loopback(&url).then_some(Carrier::Loopback) }
+fn carrier_to(url: &Url) -> Option<Carrier> {
+    match url.scheme() {
+        _ if url.fragment().is_some() => None,
+        "https" => Some(Carrier::Secure),
+        _ => is_plain_loopback(url).then_some(Carrier::Loopback),
+    }
 }
 
 impl Known {

@@ -126,6 +126,22 @@ async fn one_place_to_come_back_to_is_one_provider_s() {
 }
 
 #[tokio::test]
+async fn a_place_to_come_back_to_is_a_url_of_https_or_of_this_machine_and_a_name_fits_behind_it() {
+    let stage = Stage::new().await;
+    let taken = |redirect| Providers::new(&stage.rescind, redirect, vec![configured(&stage.idp)]).is_ok();
+    for good in
+        ["https://app.example/login", "https://app.example", "http://localhost:7000/login", "http://[::1]/login"]
+    {
+        assert!(taken(RedirectUri::Under(good.to_owned())) && taken(RedirectUri::Exactly(good.to_owned())), "{good}");
+    }
+    for bad in ["http://app.example/login", "http://10.0.0.1/login", "/login", "", "https://app.example/login#a"] {
+        assert!(!taken(RedirectUri::Under(bad.to_owned())) && !taken(RedirectUri::Exactly(bad.to_owned())), "{bad}");
+    }
+    let query = || "https://app.example/login?a=b".to_owned();
+    assert!(!taken(RedirectUri::Under(query())) && taken(RedirectUri::Exactly(query())));
+}
+
+#[tokio::test]
 async fn the_responses_issuer_is_compared_as_it_stands_and_must_be_there_where_promised() {
     let stage = Stage::new().await;
     let encoded: String = url::form_urlencoded::byte_serialize(stage.idp.issuer.as_bytes()).collect();
