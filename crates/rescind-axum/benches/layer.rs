@@ -1,6 +1,6 @@
 //! What the layer costs a service: requests a second of a bare hyper service and of a bare axum router, and of the same
-//! behind a [`Guard`], with the token in the header and in the cookie. The services share one core, `wrk` has another;
-//! they take turns, so that what else the machine does hits all. Where `wrk` is the slower of the two, requests a second
+//! behind a [`Guard`], with the token in the header and in the cookie; of a handler that takes [`Live`] without one, too.
+//! The services share one core, `wrk` has another; they take turns, so that what else the machine does hits all. Where `wrk` is the slower of the two, requests a second
 //! say nothing of the service, so the service's own processor time for a request is told, too. Prints a line a figure;
 //! under two minutes.
 #![expect(clippy::expect_used, reason = "a bench that cannot run says so and stops")]
@@ -68,11 +68,11 @@ fn main() {
         values.sort_by(f64::total_cmp);
         values.get(TURNS / 2).copied().expect("a value")
     };
-    for service in ["hyper", "axum"] {
+    for (service, places) in [("hyper", &["header", "cookie"][..]), ("axum", &["header", "cookie", "extractor"])] {
         let (bare, cost) = (median(service, |load| &load.rates), median(service, |load| &load.costs));
         println!("figure {service}, bare = {bare:.0} /s");
         println!("figure {service}, bare, processor time a request = {cost:.0} ns");
-        for place in ["header", "cookie"] {
+        for place in places {
             let name = format!("{service}, {place}");
             let (guarded, costs) = (median(&name, |load| &load.rates), median(&name, |load| &load.costs));
             println!("figure {name} = {guarded:.0} /s");
@@ -99,7 +99,7 @@ async fn serve_all() -> Vec<Load> {
         Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"hello"))))
     });
     let router = || Router::new().route("/", get(async || "hello"));
-    let live = || Router::new().route("/", get(async |_: Live| "hello")).with_state(rescind.clone());
+    let live = Router::new().route("/", get(async |_: Live| "hello")).with_state(rescind.clone());
     let header = || Guard::new(&rescind);
     let in_cookie = || Guard::new(&rescind).tokens_in(TokensIn::HeaderOrCookie);
     let load = |name, address, header: &str| Load {
@@ -114,8 +114,9 @@ async fn serve_all() -> Vec<Load> {
         load("hyper, header", serve(header().layer(hello)).await, &bearer),
         load("hyper, cookie", serve(in_cookie().layer(hello)).await, &cookie),
         load("axum", serve(router()).await, &bearer),
-        load("axum, header", serve(live()).await, &bearer),
-        load("axum, cookie", serve(live().layer(in_cookie())).await, &cookie),
+        load("axum, header", serve(router().layer(header())).await, &bearer),
+        load("axum, cookie", serve(router().layer(in_cookie())).await, &cookie),
+        load("axum, extractor", serve(live).await, &bearer),
     ]
 }
 
