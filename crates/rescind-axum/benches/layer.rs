@@ -1,8 +1,8 @@
 //! What the layer costs a service: requests a second of a bare hyper service and of a bare axum router, and of the same
 //! behind a [`Guard`], with the token in the header and in the cookie; of a handler that takes [`Live`] without one, too.
-//! The services share one core, `wrk` has another; they take turns, so that what else the machine does hits all. Where `wrk` is the slower of the two, requests a second
-//! say nothing of the service, so the service's own processor time for a request is told, too. Prints a line a figure;
-//! under two minutes.
+//! The services share one core, `wrk` has another; they take turns, so that what else the machine does hits all. Where
+//! `wrk` is the slower of the two, requests a second say nothing of the service, so the service's own processor time for
+//! a request is told, too. Prints a line a figure; under two minutes.
 #![expect(clippy::expect_used, reason = "a bench that cannot run says so and stops")]
 #![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 
