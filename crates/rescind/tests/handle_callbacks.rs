@@ -11,8 +11,9 @@ use rescind::id::Subject;
 use rescind::log::Scope;
 use rescind::store::{Fault, Gate, Operation, Which};
 use rescind::testing::subject;
-use rescind::{AlsoCheck, BoxError, Checks, Error, Introspection, Invalid, Rejection, Verdict, Welcome};
+use rescind::{AlsoCheck, BoxError, Checks, Error, Introspection, Invalid, Rejection, TokenPair, Verdict, Welcome};
 use support::{House, opening, refused, revocation};
+use tokio::task::JoinHandle;
 
 const YES: u8 = 0;
 const NO: u8 = 1;
@@ -84,17 +85,21 @@ async fn an_unwelcome_subject_refreshes_no_more_and_a_fault_spends_nothing() {
     assert_eq!(refused(house.refresh(&pair.refresh_token).await), Rejection::SubjectUnwelcome, "a retry is asked, too");
 }
 
-#[tokio::test]
-async fn a_subject_disabled_while_a_login_is_under_way_gets_nothing_that_lives() {
-    let word = Word::default();
+/// A login that was welcome and hangs before its row is written.
+async fn login_before_its_row(word: &Word) -> (Arc<House>, Gate, JoinHandle<Result<TokenPair, Error>>) {
     let house = Arc::new(House::with(|builder| builder.welcome(word.clone())).await);
     let gate = Gate::new();
     house.store.inject(Operation::Open, Which::Nth(1), Fault::HangBefore(gate.clone()));
-    let login = {
-        let house = Arc::clone(&house);
-        tokio::spawn(async move { house.rescind.open_session(opening("alice")).await })
-    };
+    let logging_in = Arc::clone(&house);
+    let login = tokio::spawn(async move { logging_in.rescind.open_session(opening("alice")).await });
     gate.reached().await;
+    (house, gate, login)
+}
+
+#[tokio::test]
+async fn a_subject_disabled_while_a_login_is_under_way_gets_nothing_that_lives() {
+    let word = Word::default();
+    let (house, gate, login) = login_before_its_row(&word).await;
     // As a server disables a user: first the word, then the cut-off.
     word.say(NO);
     house.revoke(Scope::Subject(subject("alice"))).await;
@@ -108,14 +113,7 @@ async fn a_subject_disabled_while_a_login_is_under_way_gets_nothing_that_lives()
 #[tokio::test]
 async fn a_look_up_that_fails_once_the_row_is_written_leaves_no_session_that_lives() {
     let word = Word::default();
-    let house = Arc::new(House::with(|builder| builder.welcome(word.clone())).await);
-    let gate = Gate::new();
-    house.store.inject(Operation::Open, Which::Nth(1), Fault::HangBefore(gate.clone()));
-    let login = {
-        let house = Arc::clone(&house);
-        tokio::spawn(async move { house.rescind.open_session(opening("alice")).await })
-    };
-    gate.reached().await;
+    let (house, gate, login) = login_before_its_row(&word).await;
     word.say(FAULT);
     gate.release();
     assert!(matches!(login.await.unwrap(), Err(Error::Callback(_))));
