@@ -29,15 +29,22 @@ struct Place {
 
 const PLACES: &[Place] = &[
     Place { name: "rescind", may_know: &[], may_try: &[], never_reaches: &[HTTP, SQL] },
-    Place { name: "rescind-stores", may_know: &["rescind"], may_try: &[], never_reaches: &[HTTP] },
-    Place { name: "rescind-axum", may_know: &["rescind"], may_try: &["rescind-stores"], never_reaches: &[SQL] },
+    Place { name: "rescind-stores", may_know: &["rescind"], may_try: &["rescind-test-kit"], never_reaches: &[HTTP] },
+    Place {
+        name: "rescind-axum",
+        may_know: &["rescind"],
+        may_try: &["rescind-stores", "rescind-test-kit"],
+        never_reaches: &[SQL],
+    },
     Place {
         name: "rescind-server",
         may_know: &["rescind", "rescind-axum", "rescind-stores"],
-        may_try: &[],
+        may_try: &["rescind-test-kit"],
         never_reaches: &[],
     },
-    Place { name: "xtask", may_know: &[], may_try: &[], never_reaches: &[HTTP, SQL] },
+    // Starts servers and makes faults: it speaks to none of them in their language.
+    Place { name: "rescind-test-kit", may_know: &[], may_try: &[], never_reaches: &[HTTP, SQL] },
+    Place { name: "xtask", may_know: &["rescind-test-kit"], may_try: &[], never_reaches: &[HTTP, SQL] },
 ];
 
 /// A crate of ours as cargo sees it.

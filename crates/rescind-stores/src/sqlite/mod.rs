@@ -171,6 +171,10 @@ impl Store for SqliteStore {
         let after = after.map(str::to_owned);
         self.owner.call("records", Access::Read, move |tx| records::list(tx, kind.0, after.as_deref(), limit)).await
     }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 impl fmt::Debug for SqliteStore {

@@ -276,6 +276,18 @@ impl<S: Store + ?Sized> Store for FailingStore<S> {
     ) -> Result<Vec<(String, Record)>, StoreError> {
         self.run(Operation::Records, self.inner.records(kind, after, limit)).await
     }
+
+    async fn woken(&self) {
+        self.inner.woken().await;
+    }
+
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
+
+    fn behind(&self) -> Duration {
+        self.inner.behind()
+    }
 }
 
 impl<S: ?Sized> fmt::Debug for FailingStore<S> {

@@ -299,6 +299,10 @@ impl Store for MemoryStore {
             state.records.iter().filter(|((of, id), _)| *of == kind.0 && after.is_none_or(|after| id.as_str() > after));
         Ok(of_kind.take(limit).map(|((_, id), record)| (id.clone(), record.clone())).collect())
     }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 impl fmt::Debug for MemoryStore {

@@ -23,6 +23,7 @@ mod failing;
 mod memory;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -162,6 +163,26 @@ pub trait Store: Send + Sync + 'static {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, Record)>, StoreError>;
+
+    /// Waits until the log may have grown. A hint, and never more: whoever follows the log polls it all the same, so a
+    /// store without a way to call its readers waits for ever, as this one does, and one that calls in vain costs a read.
+    ///
+    /// May be dropped while it waits: a call that came meanwhile ends the next wait at once.
+    async fn woken(&self) {
+        std::future::pending::<()>().await;
+    }
+
+    /// Whether several processes may have this store open at once. They then register in it and prove by writing that
+    /// it is still the one that all write to. Only a store that refuses a second process may say no.
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    /// How far behind the log the last answers may have been: zero for a store that holds the log itself, more for one
+    /// that is a copy of another.
+    fn behind(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// What can be given to a handle as its store: a store, or one that is shared already.
