@@ -30,7 +30,7 @@ fn the_servers_word_is_an_error() {
 fn a_paused_server_answers_when_it_is_resumed() {
     let Some(redis) = or_skip(Redis::start(), skip) else { return };
     redis.pause().unwrap();
-    let port = redis.port().to_string();
+    let port = redis.address().port().to_string();
     let waiting = std::thread::spawn(move || {
         std::process::Command::new("redis-cli").args(["-p", &port, "SET", "k", "v"]).output().unwrap()
     });
@@ -72,13 +72,13 @@ fn a_replica_follows_and_takes_over() {
 fn sentinels_make_a_replica_primary_when_the_primary_dies() {
     let Some(set) = or_skip(SentinelSet::start(1), skip) else { return };
     let old = set.primary().unwrap();
-    assert_eq!(old.port(), set.servers()[0].port());
+    assert_eq!(old.address(), set.servers()[0].address());
     set.kill_sentinel(2).unwrap();
     old.kill().unwrap();
     let new = set.wait_for_failover(old).unwrap();
     assert_eq!(new.cli(&["SET", "k", "v"]).unwrap(), "OK");
     set.start_sentinel_again(2).unwrap();
-    until("the third knows it, too", || set.primary().is_ok_and(|named| named.port() == new.port())).unwrap();
+    until("the third knows it, too", || set.primary().is_ok_and(|named| named.address() == new.address())).unwrap();
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod template;
 mod tls;
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -80,9 +81,9 @@ impl Postgres {
         format!("postgres://{USER}@{folder}:{}/{database}", self.port.number)
     }
 
-    /// The port on 127.0.0.1, for a proxy in front of it.
-    pub fn port(&self) -> u16 {
-        self.port.number
+    /// Where it listens, for a proxy in front of it.
+    pub fn address(&self) -> SocketAddr {
+        self.port.address()
     }
 
     /// Makes an empty database that [`USER`] owns; gives its URL.

@@ -72,7 +72,7 @@ impl Cluster {
     pub fn wait_for_failover(&self, key: &str, old: &Redis) -> Result<&Redis> {
         let mut new = None;
         wait::until("a replica has taken the place of its primary", || {
-            new = self.owner_of(key).ok().filter(|node| node.port() != old.port());
+            new = self.owner_of(key).ok().filter(|node| node.address() != old.address());
             new.is_some()
         })?;
         new.ok_or_else(|| Error::failed("no other node owns it"))

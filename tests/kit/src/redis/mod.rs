@@ -108,14 +108,9 @@ impl Redis {
         format!("redis://{}", self.address())
     }
 
-    /// Where it listens.
+    /// Where it listens, for a proxy in front of it.
     pub fn address(&self) -> SocketAddr {
         self.port.address()
-    }
-
-    /// The port on 127.0.0.1, for a proxy in front of it.
-    pub fn port(&self) -> u16 {
-        self.port.number
     }
 
     /// Runs a command; gives the answer as redis-cli shows it to a program: an item a line, without quotes.

@@ -60,7 +60,8 @@ impl SentinelSet {
     /// [`Error::Failed`] where they do not agree.
     pub fn primary(&self) -> Result<&Redis> {
         let named: Vec<u16> = self.sentinels.iter().filter_map(Sentinel::names).collect();
-        let votes = |server: &&Redis| named.iter().filter(|port| **port == server.port()).count() > SENTINELS / 2;
+        let votes =
+            |server: &&Redis| named.iter().filter(|port| **port == server.address().port()).count() > SENTINELS / 2;
         self.servers.iter().find(votes).ok_or_else(|| Error::failed(format!("the Sentinels name {named:?}")))
     }
 
@@ -71,7 +72,7 @@ impl SentinelSet {
     pub fn wait_for_failover(&self, old: &Redis) -> Result<&Redis> {
         let mut new = None;
         wait::until("the Sentinels have made another server primary", || {
-            let named = self.primary().ok().filter(|server| server.port() != old.port());
+            let named = self.primary().ok().filter(|server| server.address() != old.address());
             new = named.filter(|server| server.info("role").is_ok_and(|role| role == "master"));
             new.is_some()
         })?;
@@ -131,7 +132,7 @@ impl Sentinel {
              sentinel parallel-syncs {name} 1\n",
             port.number,
             scratch.path().display(),
-            primary.port(),
+            primary.address().port(),
         );
         files::write(&scratch.join(CONFIG), &settings, None)?;
         let sentinel = Self { process: Process::new("Sentinel", scratch.join("log")), port, scratch };
