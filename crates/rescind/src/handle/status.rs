@@ -104,6 +104,7 @@ impl Rescind {
     pub async fn shutdown(&self) {
         let mut tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         tasks.shutdown().await;
+        self.0.registry.leave().await;
         self.0.flush_high_water().await;
     }
 

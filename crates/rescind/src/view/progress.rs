@@ -72,6 +72,16 @@ impl Progress {
         *self.done.borrow()
     }
 
+    /// Tells when a round has ended. Asks for none.
+    pub(crate) fn watch(&self) -> watch::Receiver<Done> {
+        self.done.subscribe()
+    }
+
+    /// Rounds that have begun.
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Acquire)
+    }
+
     /// Waits until the view has taken in the entry at `seq`. Never returns while the store is down.
     pub(crate) async fn applied(&self, seq: Seq) {
         self.wait(|done| done.applied >= seq).await;
@@ -117,7 +127,6 @@ impl Progress {
 
     /// The history that this node follows and to which it has added what only it knew; `None` before the first. What its
     /// record in the store should name, as soon as it changes: others wait for that after a loss.
-    #[expect(dead_code, reason = "for who keeps this node's record in the store")]
     pub(crate) fn joined(&self) -> watch::Receiver<Option<Incarnation>> {
         self.joined.subscribe()
     }

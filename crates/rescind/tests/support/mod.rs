@@ -41,6 +41,11 @@ pub(crate) fn new_store(clock: &Arc<ManualClock>, seed: u64) -> Arc<TestStore> {
     Arc::new(FailingStore::new(Arc::new(memory)))
 }
 
+/// An empty store for several handles, which tells the time by `clock`. Each handle wraps it for itself.
+pub(crate) fn shared_store(clock: &Arc<ManualClock>) -> Arc<MemoryStore> {
+    Arc::new(MemoryStore::with(Arc::clone(clock) as _, &SeededRandom::new(1)).unwrap().shared())
+}
+
 /// A builder with all that a test does not care for.
 pub(crate) fn builder(store: Arc<dyn Store>, clock: &Arc<ManualClock>, seed: u64) -> Builder {
     Rescind::builder(ISSUER, AUDIENCE)
@@ -83,6 +88,18 @@ impl House {
     ) -> Self {
         let rescind = change(builder(Arc::clone(&store) as _, &clock, 2)).build().await.unwrap();
         Self { rescind, store, clock }
+    }
+
+    /// One of several nodes on a store; `seed` tells them apart.
+    pub(crate) async fn node(
+        store: &Arc<MemoryStore>,
+        clock: &Arc<ManualClock>,
+        seed: u64,
+        change: impl FnOnce(Builder) -> Builder,
+    ) -> Self {
+        let store = Arc::new(FailingStore::new(Arc::clone(store)));
+        let rescind = change(builder(Arc::clone(&store) as _, clock, seed)).build().await.unwrap();
+        Self { rescind, store, clock: Arc::clone(clock) }
     }
 
     /// Over a store and a clock that are there already, with a high-water file.
