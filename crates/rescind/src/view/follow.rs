@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
+use super::contact::{Contact, patient};
 use super::heal::{Fit, HealError, Renew, fit, stands_for_all};
 use super::healing::Healing;
 use super::peers::Peers;
@@ -29,10 +30,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const SNAPSHOT_PATIENCE: Duration = Duration::from_mins(2);
 /// How often a store is healed before somebody else's healing counts as a fight.
 pub(super) const HEALINGS: usize = 8;
-/// The wait after a round that failed, doubled with each further one.
-const FIRST_WAIT: Duration = Duration::from_millis(50);
-/// It is never longer, so that the round that follows it is done within a second of the store's return.
-const LONGEST_WAIT: Duration = Duration::from_millis(800);
 
 /// Reads the log of one store into one view.
 pub(crate) struct Follower {
@@ -56,6 +53,7 @@ pub(crate) struct Follower {
     persisted: Option<HighWater>,
     /// Others are waited for before anything is answered.
     pub(super) unsettled: Option<Unsettled>,
+    pub(super) contact: Contact,
     /// A healing that is written down but has not come about yet.
     pub(super) prepared: Option<(Incarnation, Healing)>,
     /// What the store took between a loss and the healing by this node.
@@ -151,6 +149,7 @@ impl Follower {
             known,
             persisted: known,
             unsettled: None,
+            contact: Contact::Steady,
             prepared: None,
             forked: Vec::new(),
             stepped: Duration::ZERO,
@@ -175,12 +174,11 @@ impl Follower {
     /// ages.
     pub(crate) async fn run(mut self) {
         let progress = Arc::clone(&self.progress);
-        let mut failures = 0;
         loop {
             progress.due(self.poll, &*self.store).await;
+            let was_broken = self.contact.is_broken();
             match self.round().await {
-                Ok(()) if failures > 0 => {
-                    failures = 0;
+                Ok(()) if was_broken => {
                     tracing::info!(applied = %progress.done().applied, "the log is followed again");
                 }
                 Ok(()) => {}
@@ -191,12 +189,14 @@ impl Follower {
                 }
                 Err(error) => {
                     progress.fail();
-                    if failures == 0 {
+                    if let Some(unsettled) = &mut self.unsettled {
+                        unsettled.wait_anew(self.clock.boot());
+                    }
+                    if !self.contact.is_broken() {
                         tracing::error!(%error, "the log cannot be followed; checks go on until the view is stale");
                     }
                     // Whoever waits asks again at once; a store that is down is not asked more often for it.
-                    sleep(wait_after(failures, &*self.random)).await;
-                    failures += 1;
+                    sleep(self.contact.failed(&*self.random)).await;
                 }
             }
         }
@@ -334,7 +334,7 @@ impl Follower {
     }
 
     fn complete(&mut self, began: Now) -> Result<(), FollowError> {
-        if self.unsettled.is_some() {
+        if self.unsettled.is_some() || self.is_on_probation(began.boot) {
             self.progress.hold();
             return Ok(());
         }
@@ -345,6 +345,14 @@ impl Follower {
         self.view.mark().complete_up_to(self.complete_as_of(began.boot), began);
         self.progress.complete(self.known.map_or(Seq::ZERO, |known| known.seq));
         Ok(())
+    }
+
+    /// Whether others may still find that the store, which came back, lost what they know.
+    fn is_on_probation(&mut self, began: BootTime) -> bool {
+        if !self.store.is_shared() {
+            self.contact.restored();
+        }
+        self.contact.is_on_probation(began)
     }
 
     /// Up to when a reading that began at `began` makes the view complete.
@@ -359,22 +367,4 @@ impl Follower {
         }
         read.min(proved)
     }
-}
-
-/// The wait after the first, second … round that failed: doubled, and shortened at random, so that nodes that lost the
-/// same store do not come back all at once.
-fn wait_after(failures: u32, random: &dyn Random) -> Duration {
-    let longest = FIRST_WAIT.saturating_mul(1 << failures.min(16)).min(LONGEST_WAIT);
-    let mut byte = [0];
-    // Without randomness the whole wait is as good as any.
-    let spared = random.fill(&mut byte).map_or(0, |()| u32::from(byte[0]));
-    longest - longest / 2 * spared / 256
-}
-
-pub(super) async fn patient<T>(
-    patience: Duration,
-    op: &'static str,
-    answer: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    timeout(patience, answer).await.unwrap_or_else(|late| Err(StoreError::new(StoreErrorKind::Unavailable, op, late)))
 }

@@ -5,7 +5,8 @@
 use std::sync::atomic::Ordering;
 
 use super::again::{Again, Gap, Healed, known_here, once_each, told_after_the_loss};
-use super::follow::{FollowError, Follower, HEALINGS, OnLoss, patient};
+use super::contact::{Contact, patient};
+use super::follow::{FollowError, Follower, HEALINGS, OnLoss};
 use super::freshness::{CLOCK_MARGIN, Now};
 use super::heal::{Fit, HealError, ahead_of, cut_off_everything, heal_with_all, is_healed, stands_for_all};
 use super::healing::Healing;
@@ -26,6 +27,13 @@ const STEP: usize = 1024;
 pub(super) struct Unsettled {
     incarnation: Incarnation,
     since: BootTime,
+}
+
+impl Unsettled {
+    /// The store is away: nobody can add anything, and the wait begins anew when it is back.
+    pub(super) fn wait_anew(&mut self, now: BootTime) {
+        self.since = now;
+    }
 }
 
 impl Follower {
@@ -70,7 +78,8 @@ impl Follower {
         let Some(Unsettled { incarnation, since }) = self.unsettled else { return Ok(()) };
         let absent = patient(self.patience(), "records", self.peers.absent(incarnation)).await?;
         if absent.is_empty() {
-            self.unsettled = None;
+            // Everybody who may know more was heard: there is nothing to wait for after an outage, either.
+            (self.unsettled, self.contact) = (None, Contact::Steady);
         } else if Now::read(&*self.clock).boot.since(since) > self.view.mark().bound() {
             tracing::error!(
                 ?absent,
