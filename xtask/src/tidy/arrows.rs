@@ -43,7 +43,7 @@ const PLACES: &[Place] = &[
         never_reaches: &[],
     },
     // Starts servers and makes faults: it speaks to none of them in their language.
-    Place { name: "rescind-test-kit", may_know: &[], may_try: &[], never_reaches: &[HTTP, SQL] },
+    Place { name: "rescind-test-kit", may_know: &[], may_try: &["rescind"], never_reaches: &[HTTP, SQL] },
     Place { name: "xtask", may_know: &["rescind-test-kit"], may_try: &[], never_reaches: &[HTTP, SQL] },
 ];
 

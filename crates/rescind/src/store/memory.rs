@@ -25,6 +25,14 @@ use crate::time::{Clock, SystemClock, Timestamp};
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    openings: Openings,
+}
+
+/// How many hold the store at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Openings {
+    One,
+    Several,
 }
 
 struct State {
@@ -61,6 +69,7 @@ impl MemoryStore {
         let start = (Seq::ZERO, ChainTag::genesis(incarnation));
         Ok(Self {
             clock,
+            openings: Openings::One,
             state: Mutex::new(State {
                 incarnation,
                 floor: start,
@@ -71,6 +80,13 @@ impl MemoryStore {
                 records: BTreeMap::new(),
             }),
         })
+    }
+
+    /// The same store, which now says that it is [shared](Store::is_shared): for several handles in one process, which
+    /// stand for as many nodes.
+    #[must_use]
+    pub fn shared(self) -> Self {
+        Self { openings: Openings::Several, ..self }
     }
 
     /// Takes the lock and reads the time under it: one call, one moment.
@@ -301,7 +317,7 @@ impl Store for MemoryStore {
     }
 
     fn is_shared(&self) -> bool {
-        false
+        self.openings == Openings::Several
     }
 }
 
