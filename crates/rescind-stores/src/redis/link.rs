@@ -65,7 +65,7 @@ pub(super) enum Door {
 }
 
 impl Door {
-    fn new(address: &Address) -> Result<Self, Fault> {
+    pub(super) fn new(address: &Address) -> Result<Self, Fault> {
         let made = || -> RedisResult<Self> {
             let certificates = certificates(address)?;
             match &address.kind {

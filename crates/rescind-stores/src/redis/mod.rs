@@ -13,6 +13,7 @@
 mod address;
 mod append;
 mod core;
+mod doctor;
 mod durability;
 mod entry;
 mod fault;
@@ -47,6 +48,7 @@ use rescind::time::{Clock, Timestamp};
 use self::address::{Address, Kind};
 use self::append::Appender;
 use self::core::Core;
+pub use self::doctor::{Finding, Verdict, diagnose};
 pub use self::durability::Durability;
 use self::durability::Watch;
 use self::fault::Fault;

@@ -38,6 +38,11 @@ impl Reply {
         }
     }
 
+    /// An answer that is one value, as a list of one.
+    pub(super) fn of(value: Value) -> Self {
+        Self { parts: vec![value].into_iter() }
+    }
+
     /// The answer of a script of the log's slot: the tip, then what else there is.
     pub(super) fn headed(value: Value) -> Result<(Tip, Self), Fault> {
         let mut reply = Self::new(value)?;

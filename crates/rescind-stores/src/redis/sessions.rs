@@ -51,7 +51,7 @@ pub(super) async fn open(core: &Core, new: NewSession) -> Result<Session, Fault>
         let mut args = vec![tip.era.to_vec(), digits(tip.head.now.as_millis()), digits(tip.head.seq.get())];
         args.extend(parts);
         let answer = core.write(&core.scripts.open_far, &[row, ends], &args).await?;
-        (tip, Reply::new(redis::Value::Array(vec![answer]))?.number()?)
+        (tip, Reply::of(answer).number()?)
     } else {
         let (tip, mut rest) = core.written(&core.scripts.open, vec![row, ends, index], parts).await?;
         (tip, rest.number()?)
@@ -170,7 +170,7 @@ async fn rows_far(core: &Core, ids: &[SessionId]) -> Result<Vec<Option<Row>>, Fa
     for sid in ids {
         let mut get = redis::cmd("GET");
         get.arg(core.keys.row(*sid));
-        let row = Reply::new(redis::Value::Array(vec![core.link.command(&get).await?]))?.bytes_or_none()?;
+        let row = Reply::of(core.link.command(&get).await?).bytes_or_none()?;
         rows.push(row.map(|row| Row::parse(*sid, &row)).transpose()?);
     }
     Ok(rows)

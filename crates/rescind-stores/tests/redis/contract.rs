@@ -5,9 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rescind::store::conformance::{self, Durability, Home};
 use rescind::store::{FailingStore, Store};
+use rescind::testing::skip;
 use rescind::time::Clock;
+use rescind_test_kit::{Cluster, Redis, or_skip};
 
-use crate::support::{Cluster, SAFE, Server, fresh_prefix, open_at};
+use crate::support::{cluster_url, fresh_prefix, open_at};
 
 /// A prefix on a server that others use, too.
 struct Prefix {
@@ -35,18 +37,19 @@ impl Home for Prefix {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_keeps_the_whole_contract_on_one_server() {
-    let Some(server) = Server::start(SAFE) else { return };
+    let Some(server) = or_skip(Redis::start(), skip) else { return };
     conformance::run(|| Prefix::on(&server.url())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_behind_a_failing_one_keeps_the_whole_contract() {
-    let Some(server) = Server::start(SAFE) else { return };
+    let Some(server) = or_skip(Redis::start(), skip) else { return };
     conformance::run(|| Prefix { wrapped: true, ..Prefix::on(&server.url()) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_keeps_the_whole_contract_on_a_cluster() {
-    let Some(cluster) = Cluster::start() else { return };
-    conformance::run(|| Prefix::on(&cluster.url())).await;
+    let Some(cluster) = or_skip(Cluster::start(0), skip) else { return };
+    let url = cluster_url(&cluster);
+    conformance::run(|| Prefix::on(&url)).await;
 }

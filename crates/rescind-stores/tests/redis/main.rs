@@ -10,4 +10,8 @@
 )]
 
 mod contract;
+mod lost;
+mod nodes;
+mod outage;
+mod refused;
 mod support;
