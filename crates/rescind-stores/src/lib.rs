@@ -54,3 +54,6 @@
 
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+
+#[cfg(feature = "redis")]
+pub mod redis;
