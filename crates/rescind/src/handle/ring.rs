@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use super::error::{BoxError, BuildError, Error};
+use crate::id::KeyId;
 use crate::keys::{Algorithm, KeyRing, RootSecret};
 use crate::random::Random;
 use crate::store::{Put, Record, RecordKind, Store, StoreError, StoreErrorKind};
@@ -82,6 +83,12 @@ impl KeptRing {
     /// The root secret that seals it.
     pub(super) const fn root(&self) -> &RootSecret {
         &self.root
+    }
+
+    /// The key that signs, as the store has it now; what is held stays as it is.
+    pub(super) async fn current_in_store(&self) -> Result<KeyId, Error> {
+        let present = self.read(self.store.record(RecordKind::KEYS, ID).await?)?;
+        Ok(present.keys.current().id().clone())
     }
 
     /// Reads the ring, lets `change` say what it should be, and writes it where it is still the same. Afterwards this

@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 use super::heal::{Fit, HealError, Renew, fit, heal, is_healed};
 use super::peers::Peers;
 use super::progress::Progress;
+use super::retention::Retention;
 use super::{CLOCK_MARGIN, Now, View};
 use crate::high_water::{HighWater, HighWaterError, HighWaterFile};
 use crate::log::{ChainTag, ScopeKind};
@@ -38,10 +39,10 @@ pub(crate) struct Follower {
     #[expect(dead_code, reason = "asked by the healing that is to come")]
     pub(crate) peers: Arc<dyn Peers>,
     pub(crate) high_water: Option<HighWaterFile>,
-    /// Cut-offs older than this cannot matter to an access token.
+    /// For how long cut-offs matter, as any node on the store says.
+    pub(crate) kept: Arc<Retention>,
+    /// Cut-offs older than this cannot matter to an access token: the view is loaded by it.
     pub(crate) retention: Duration,
-    /// A cut-off on `all` is remembered for this long: no session that it covers lives longer.
-    pub(crate) session_retention: Duration,
     /// Without a nudge, a round begins this often.
     pub(crate) poll: Duration,
     known: Option<HighWater>,
@@ -96,7 +97,7 @@ impl Follower {
         random: Arc<dyn Random>,
         (renew, peers): (Arc<dyn Renew>, Arc<dyn Peers>),
         high_water: Option<(HighWaterFile, Option<HighWater>)>,
-        (retention, session_retention): (Duration, Duration),
+        kept: Arc<Retention>,
         poll: Duration,
     ) -> Self {
         let (high_water, known) = high_water.map_or((None, None), |(file, known)| (Some(file), known));
@@ -110,8 +111,8 @@ impl Follower {
             renew,
             peers,
             high_water,
-            retention,
-            session_retention,
+            retention: kept.access(),
+            kept,
             poll,
             known,
             stepped,
@@ -174,6 +175,7 @@ impl Follower {
         if self.view.mark().stepped(began) {
             self.note_step(began);
         }
+        self.keep_longer();
         loop {
             let Some(known) = self.known else { return self.load_again().await };
             let feed = self.read(known.seq, BATCH).await?;
@@ -207,6 +209,16 @@ impl Follower {
         self.view.keep_for(self.retention.saturating_add(self.stepped.min(CLOCK_MARGIN)));
         self.view.mark().forget_at(now);
         self.reload = true;
+    }
+
+    /// Another node's tokens may live longer than was known: what could matter to them is loaded.
+    fn keep_longer(&mut self) {
+        let retention = self.kept.access();
+        if retention > self.retention {
+            self.retention = retention;
+            self.view.keep_for(retention.saturating_add(self.stepped.min(CLOCK_MARGIN)));
+            self.reload = true;
+        }
     }
 
     async fn take(&mut self, batch: &Batch) -> Result<(), FollowError> {
@@ -266,7 +278,7 @@ impl Follower {
                      token is refused from now on and everyone signs in again"
                 );
             }
-            let until = now.plus(self.session_retention.saturating_add(CLOCK_MARGIN));
+            let until = now.plus(self.kept.session().saturating_add(CLOCK_MARGIN));
             if heal(&*self.store, known, whole.head, until, &*self.random, &*self.renew).await? {
                 self.progress.healed.fetch_add(1, Ordering::Relaxed);
                 healed = true;
