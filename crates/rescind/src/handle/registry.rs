@@ -204,7 +204,7 @@ impl Registry {
                 self.health.note(Ok(head));
                 return Ok(());
             }
-            if self.settle(&id, head.now).await? == Settled::Overtaken {
+            if self.settle(&id, head.now).await? == Settled::Overtaken && presence == Presence::Here {
                 return Ok(());
             }
         }
