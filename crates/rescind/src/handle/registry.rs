@@ -225,7 +225,8 @@ impl Registry {
         };
         match NodeRecord::read(&present.body) {
             Some(ours) if ours.start == self.me.start => {
-                own.version = own.version.max(present.version);
+                // Lower than it was where the store lost history.
+                own.version = present.version;
                 // A write that hung says nothing that a later one has not said.
                 if ours.at >= at { Ok(Settled::Overtaken) } else { Ok(Settled::Again) }
             }

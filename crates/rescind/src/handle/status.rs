@@ -38,6 +38,8 @@ pub struct Stats {
     pub cached_tokens: usize,
     /// How often a lost history was healed since the start. An alarm where it is not 0.
     pub healed: u64,
+    /// Entries that this node appended again to a store that had lost them, since the start.
+    pub appended_again: u64,
     /// How often the wall clock stepped since the start. An alarm where it is not 0.
     pub clock_steps: u64,
     /// Rounds of the feed that failed since the start.
@@ -79,6 +81,7 @@ impl Rescind {
             view_bytes: inner.view.bytes(),
             cached_tokens: inner.cache.len(),
             healed: count(&inner.progress.healed),
+            appended_again: count(&inner.progress.appended_again),
             clock_steps: count(&inner.progress.steps),
             failed_rounds: count(&inner.progress.failed),
             nodes_live,

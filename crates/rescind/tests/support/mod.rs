@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::allow_attributes, reason = "each test program uses a part of it")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
+pub(crate) mod cluster;
 pub(crate) mod swap;
 
 use std::future::Future;
