@@ -85,6 +85,12 @@ impl KeptRing {
         &self.root
     }
 
+    /// The key that signs, as the store has it now; what is held stays as it is.
+    pub(super) async fn current_in_store(&self) -> Result<KeyId, Error> {
+        let present = self.read(self.store.record(RecordKind::KEYS, ID).await?)?;
+        Ok(present.keys.current().id().clone())
+    }
+
     /// Reads the ring, lets `change` say what it should be, and writes it where it is still the same. Afterwards this
     /// process holds what the store has.
     pub(super) async fn change(

@@ -289,7 +289,7 @@ impl Follower {
     }
 
     fn widely(&self, now: Timestamp) -> Timestamp {
-        now.plus(self.session_retention.saturating_add(CLOCK_MARGIN))
+        now.plus(self.kept.session().saturating_add(CLOCK_MARGIN))
     }
 }
 
