@@ -61,12 +61,13 @@ pub(crate) async fn log_after(store: &RedisStore, after: Seq) -> Batch {
 
 /// Asks again until the store gives what is waited for; fails after 20 seconds.
 pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let mut looks = tokio::time::interval(Duration::from_millis(20));
     let asking = async {
         loop {
             if let Some(found) = ask().await {
                 return found;
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            looks.tick().await;
         }
     };
     let found = tokio::time::timeout(Duration::from_secs(20), asking).await;
@@ -142,13 +143,14 @@ impl Acknowledged {
 }
 
 async fn write_for_ever(store: Arc<RedisStore>, acknowledged: Arc<Mutex<Acknowledged>>) {
+    let mut tries = tokio::time::interval(Duration::from_millis(5));
     loop {
+        tries.tick().await;
         let sid = SessionId::generate(SystemClock.wall(), &SystemRandom).unwrap();
         if store.open(NewSession { id: sid, ..new_session(1, "alice") }).await.is_ok() {
             acknowledged.lock().unwrap().generations.insert(sid, Generation::FIRST);
             write_on(&store, sid, &acknowledged).await;
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
