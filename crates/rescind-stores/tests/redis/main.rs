@@ -8,3 +8,4 @@ mod nodes;
 mod outage;
 mod refused;
 mod support;
+mod tls;

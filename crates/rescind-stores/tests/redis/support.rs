@@ -116,6 +116,15 @@ impl Load {
 impl Acknowledged {
     /// Everything acknowledged is there, and the chain is whole.
     pub(crate) async fn assert_all_there(&self, store: &RedisStore) {
+        self.assert_revoked(store).await;
+        for (sid, generation) in &self.generations {
+            let loaded = store.load(*sid).await.unwrap().expect("an opened session is there");
+            assert!(loaded.session.generation >= *generation, "{sid} went back from {generation}");
+        }
+    }
+
+    /// Every acknowledged revocation is there, and the chain is whole.
+    pub(crate) async fn assert_revoked(&self, store: &RedisStore) {
         let (mut at, mut found) = (Seq::ZERO, BTreeMap::new());
         loop {
             let batch = log_after(store, at).await;
@@ -135,10 +144,6 @@ impl Acknowledged {
         }
         let active = store.snapshot(Timestamp::EPOCH).await.unwrap().cut_offs.len();
         assert_eq!(active, found.len(), "every cut-off is active");
-        for (sid, generation) in &self.generations {
-            let loaded = store.load(*sid).await.unwrap().expect("an opened session is there");
-            assert!(loaded.session.generation >= *generation, "{sid} went back from {generation}");
-        }
     }
 }
 
