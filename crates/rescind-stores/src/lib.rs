@@ -52,5 +52,7 @@
 //! `SqliteStore::append` → `Owner::call` (queue) → `Batches::write` (one `BEGIN … COMMIT` for all that wait) →
 //! `log::append` (position, time, tag, row) → flush → answer.
 
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
