@@ -147,7 +147,8 @@ fn parse(bytes: &[u8; LINE]) -> Option<HighWater> {
     (checksum(signed) == sum && fields.next().is_none()).then_some(HighWater { incarnation, seq, tag })
 }
 
-fn hex(text: &str) -> Option<[u8; 16]> {
+/// Reads 16 bytes from 32 hexadecimal digits.
+pub(crate) fn hex(text: &str) -> Option<[u8; 16]> {
     (text.len() == 32).then(|| u128::from_str_radix(text, 16).ok()).flatten().map(u128::to_be_bytes)
 }
 

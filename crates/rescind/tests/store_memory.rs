@@ -1,7 +1,7 @@
 //! The store in memory passes the store contract in full, and so does the failing wrapper around it.
 #![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,6 +28,32 @@ impl Home for Memory {
     }
 }
 
+/// One store that all openings of a moment share; with the last of them it is gone.
+#[derive(Default)]
+struct Shared(Mutex<Weak<MemoryStore>>);
+
+impl Shared {
+    fn store(&self, clock: Arc<dyn Clock>) -> Arc<MemoryStore> {
+        let mut shared = self.0.lock().unwrap();
+        let store =
+            shared.upgrade().unwrap_or_else(|| Arc::new(MemoryStore::with(clock, &SystemRandom).unwrap().shared()));
+        *shared = Arc::downgrade(&store);
+        store
+    }
+}
+
+#[async_trait]
+impl Home for Shared {
+    async fn open(&self, clock: Arc<dyn Clock>) -> Arc<dyn Store> {
+        // A handle of its own, as every opening is.
+        Arc::new(FailingStore::new(self.store(clock)))
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Forgets
+    }
+}
+
 struct Wrapped;
 
 #[async_trait]
@@ -44,6 +70,11 @@ impl Home for Wrapped {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_in_memory_keeps_the_contract() {
     conformance::run(|| Memory).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_in_memory_keeps_the_contract_for_several_openings() {
+    conformance::run(Shared::default).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

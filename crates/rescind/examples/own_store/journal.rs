@@ -383,4 +383,9 @@ impl Store for JournalStore {
         })
         .await
     }
+
+    // A second process is refused when it opens the file.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }

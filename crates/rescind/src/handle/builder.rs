@@ -9,8 +9,10 @@ use tokio::task::JoinSet;
 
 use super::counters::Counters;
 use super::error::BuildError;
+use super::registry::{Me, Registry};
 use super::revoke::session_retention;
 use super::ring::KeptRing;
+use super::roster::refuse_other_issuer;
 use super::settings::Settings;
 use super::shared::Lifetimes;
 use super::upkeep::Upkeep;
@@ -21,7 +23,7 @@ use crate::keys::{Algorithm, RootSecret};
 use crate::random::{Random, SystemRandom};
 use crate::refresh_token::RefreshTokens;
 use crate::store::{IntoStore, Store};
-use crate::time::{Clock, SystemClock};
+use crate::time::{Clock, SystemClock, Timestamp};
 use crate::view::{Follower, NoPeers, Peers, Progress, View};
 
 /// The MAC key of refresh tokens that is in use; derived from the root secret by this number.
@@ -43,6 +45,8 @@ pub struct Builder {
     also_check: Option<Box<dyn AlsoCheck>>,
     on_event: Option<Box<dyn OnEvent>>,
     foreign: Vec<ForeignIssuer>,
+    node: Option<String>,
+    address: Option<String>,
 }
 
 impl Builder {
@@ -61,6 +65,8 @@ impl Builder {
             also_check: None,
             on_event: None,
             foreign: Vec::new(),
+            node: None,
+            address: None,
         }
     }
 
@@ -144,6 +150,19 @@ impl Builder {
         self
     }
 
+    /// Names this node among those that share the store; every node needs a name of its own. Default: the host's name
+    /// and some random digits, new at every start.
+    pub fn node(mut self, name: impl Into<String>) -> Self {
+        self.node = Some(name.into());
+        self
+    }
+
+    /// Tells operators where this node is reached.
+    pub fn address(mut self, address: impl Into<String>) -> Self {
+        self.address = Some(address.into());
+        self
+    }
+
     /// Loads or makes the keys, loads the view completely, and starts the tasks that follow the log and tidy up.
     ///
     /// Needs a Tokio runtime. A store that lost its history is healed here, with an alarm in the log.
@@ -163,6 +182,7 @@ impl Builder {
         let ring = Arc::new(ring);
         // The ring first: where the root secret does not belong to the store, nothing is written.
         let own = Lifetimes { access: self.settings.max_access_lifetime, session: self.settings.absolute };
+        refuse_other_issuer(&*store, &self.issuer).await?;
         let largest = shared::register(&*store, &self.issuer, own).await?;
         let max_lifetime = largest.access;
 
@@ -172,7 +192,11 @@ impl Builder {
         let bound = self.settings.staleness_bound;
         let view = Arc::new(View::new(seed(&*self.random)?, retention, bound));
         let progress = Arc::new(Progress::new());
-        let peers: Arc<dyn Peers> = Arc::new(NoPeers);
+        let (id, start) = Me::named(self.node, &*self.random)?;
+        let (started, issuer, address) = (Timestamp::EPOCH, self.issuer.clone(), self.address);
+        let me = Me { id, start, started, issuer, address, bound };
+        let clock = Arc::clone(&self.clock);
+        let (registry, peers, tasks) = join(&store, clock, Arc::clone(&view), Arc::clone(&progress), me).await?;
         let mut follower = Follower::new(
             Arc::clone(&store),
             Arc::clone(&view),
@@ -195,7 +219,7 @@ impl Builder {
             cache: TokenCache::new(self.settings.cache_bytes),
             ring,
             counters: Counters::default(),
-            upkeep: Upkeep::new(self.high_water, store.health().await?, self.clock.boot()),
+            upkeep: Upkeep::new(self.high_water, Arc::clone(&registry.health), self.clock.boot()),
             audience: self.audience,
             settings: self.settings,
             clock: self.clock,
@@ -203,7 +227,8 @@ impl Builder {
             welcome: self.welcome,
             also_check: self.also_check,
             on_event: self.on_event,
-            tasks: std::sync::Mutex::new(JoinSet::new()),
+            tasks: std::sync::Mutex::new(tasks),
+            registry,
             store,
             view,
             progress,
@@ -213,6 +238,25 @@ impl Builder {
         inner.start_tasks(follower);
         Ok(Rescind(inner))
     }
+}
+
+/// Takes this node's place among those that share the store, and keeps it.
+async fn join(
+    store: &Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    view: Arc<View>,
+    progress: Arc<Progress>,
+    me: Me,
+) -> Result<(Arc<Registry>, Arc<dyn Peers>, JoinSet<()>), BuildError> {
+    let registry = Registry::join(Arc::clone(store), clock, view, progress, me).await?;
+    let mut tasks = JoinSet::new();
+    if !store.is_shared() {
+        return Ok((registry, Arc::new(NoPeers), tasks));
+    }
+    // While the view loads already: it is complete only up to the last write.
+    tasks.spawn(Arc::clone(&registry).run());
+    tasks.spawn(Arc::clone(&registry).look_around());
+    Ok((Arc::clone(&registry), registry, tasks))
 }
 
 /// Often enough that a view is never stale because of the poll alone, and that a clock step is seen soon.

@@ -137,6 +137,19 @@ pub enum BuildError {
     /// The record of shared settings cannot be read.
     #[error("record settings/shared: {0}; it is JSON written by Rescind, put it back from a backup")]
     Shared(String),
+    /// A node that lives and shares the store has another issuer.
+    #[error(
+        "node {node} shares this store and issues as {theirs}, not as {ours}; nodes on one store need the same issuer: \
+         start with that one, or end all other nodes first"
+    )]
+    OtherIssuer {
+        /// The other node's name.
+        node: String,
+        /// Its issuer.
+        theirs: String,
+        /// The issuer of the node that was to start.
+        ours: String,
+    },
     /// There was no randomness.
     #[error(transparent)]
     Random(#[from] RandomFailed),

@@ -9,18 +9,24 @@ mod error;
 mod event;
 mod explain;
 mod foreign;
+mod health;
 mod inspect;
 mod keys;
 mod logout;
+mod node_record;
+mod nodes;
 mod open;
 mod presented;
 mod refresh;
+mod registry;
 mod revoke;
 mod ring;
+mod roster;
 mod sessions;
 mod settings;
 mod shared;
 mod status;
+mod store_clock;
 mod upkeep;
 
 use std::sync::Arc;
@@ -41,8 +47,10 @@ pub use self::foreign::LiveForeign;
 pub use self::inspect::{Inspection, Introspection, Kind};
 pub use self::keys::KeyStatus;
 pub use self::logout::{LoggedOut, LogoutScope};
+pub use self::nodes::{Everywhere, NodeState, NodeStatus, Reached};
 pub use self::open::{OpenSession, TokenPair};
 pub use self::refresh::{Refresh, Refreshed, Verdict};
+use self::registry::Registry;
 pub use self::revoke::Revoke;
 use self::ring::KeptRing;
 pub use self::settings::{Checks, InvalidSetting, MOST_LEEWAY, OnStale, Settings};
@@ -78,6 +86,7 @@ struct Inner {
     foreign: Vec<ForeignIssuer>,
     counters: Counters,
     upkeep: Upkeep,
+    registry: Arc<Registry>,
     welcome: Option<Box<dyn Welcome>>,
     also_check: Option<Box<dyn AlsoCheck>>,
     on_event: Option<Box<dyn OnEvent>>,

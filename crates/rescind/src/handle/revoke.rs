@@ -136,13 +136,19 @@ impl Inner {
             Appended::Done(entries) => entries,
             Appended::Conflict { newest } => return Err(Error::Conflict { newest: newest.map(Box::new) }),
         };
-        let Some(newest) = entries.last().map(|entry| entry.seq) else { return Ok(entries) };
+        let Some(last) = entries.last() else { return Ok(entries) };
+        let newest = last.seq;
         if newest <= known {
             // Positions only grow, so the store went back. The feed finds that, heals it, and cuts off everything.
             let lost = "the store lost its history while the cut-off was made; repeat the call";
             return Err(StoreError::new(StoreErrorKind::Unavailable, "append", lost).into());
         }
         let applied = timeout(self.settings.staleness_bound, self.progress.applied(newest)).await;
+        if applied.is_ok() && !self.is_in_log(last).await? {
+            // Another entry has its place, or the log goes on elsewhere: the store took it and lost it.
+            let lost = "the store lost the cut-off as soon as it was made; repeat the call";
+            return Err(StoreError::new(StoreErrorKind::Unavailable, "after", lost).into());
+        }
         // Durable it is, also where this node has not read it back in time.
         for entry in &entries {
             self.tell(|| match entry.act {
@@ -157,6 +163,15 @@ impl Inner {
         }
         self.counters.revoked.add(cut_offs as u64);
         Ok(entries)
+    }
+
+    /// Whether the log that the view was read from has an entry at its position.
+    async fn is_in_log(&self, entry: &Entry) -> Result<bool, StoreError> {
+        match self.progress.has_read(entry) {
+            Some(read) => Ok(read),
+            // The view was loaded as a whole since: ask the log.
+            None => Ok(self.entry(entry.seq).await?.as_ref() == Some(entry)),
+        }
     }
 
     pub(super) async fn append_one(&self, entry: NewEntry) -> Result<Entry, Error> {

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use super::error::{BoxError, BuildError, Error};
+use crate::id::KeyId;
 use crate::keys::{Algorithm, KeyRing, RootSecret};
 use crate::random::Random;
 use crate::store::{Put, Record, RecordKind, Store, StoreError, StoreErrorKind};
@@ -138,6 +139,17 @@ impl Renew for KeptRing {
             Ok(Some(renewed))
         });
         renewed.await.map_err(Into::into)
+    }
+
+    /// What is held and what the store has, put together, and none of it revoked for the loss alone: tokens that nobody
+    /// cut off go on to pass.
+    async fn unite(&self, revoked: &[KeyId]) -> Result<(), BoxError> {
+        let held = self.held.load_full();
+        let united = self.change(|ring, now| {
+            let united = held.keys.united_with(ring, revoked, now, &*self.random).map_err(internal)?;
+            Ok((!united.same_as(ring)).then_some(united))
+        });
+        united.await.map_err(Into::into)
     }
 
     async fn take_over(&self) -> Result<(), BoxError> {

@@ -38,6 +38,8 @@ pub struct Stats {
     pub cached_tokens: usize,
     /// How often a lost history was healed since the start. An alarm where it is not 0.
     pub healed: u64,
+    /// Entries that this node appended again to a store that had lost them, since the start.
+    pub appended_again: u64,
     /// How often the wall clock stepped since the start. An alarm where it is not 0.
     pub clock_steps: u64,
     /// Rounds of the feed that failed since the start.
@@ -74,6 +76,7 @@ impl Rescind {
             view_bytes: inner.view.bytes(),
             cached_tokens: inner.cache.len(),
             healed: count(&inner.progress.healed),
+            appended_again: count(&inner.progress.appended_again),
             clock_steps: count(&inner.progress.steps),
             failed_rounds: count(&inner.progress.failed),
             counts: inner.counters.read(),
@@ -101,6 +104,7 @@ impl Rescind {
     pub async fn shutdown(&self) {
         let mut tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         tasks.shutdown().await;
+        self.0.registry.leave().await;
         self.0.flush_high_water().await;
     }
 

@@ -12,7 +12,8 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::Inner;
 use super::error::Error;
-use crate::store::{Head, StoreError};
+use super::health::Health;
+use crate::store::Head;
 use crate::time::{BootTime, Timestamp};
 use crate::view::{Follower, Now};
 
@@ -31,28 +32,19 @@ const SWEEP_STEP: usize = 500;
 #[derive(Debug)]
 pub(super) struct Upkeep {
     high_water: Option<PathBuf>,
-    health: Mutex<Result<Head, String>>,
+    health: Arc<Health>,
     /// Since when the wall clock has gone along with the clock that never steps.
     steady_since: Mutex<(BootTime, u64)>,
 }
 
 impl Upkeep {
-    pub(super) fn new(high_water: Option<PathBuf>, health: Head, now: BootTime) -> Self {
-        Self { high_water, health: Mutex::new(Ok(health)), steady_since: Mutex::new((now, 0)) }
+    pub(super) fn new(high_water: Option<PathBuf>, health: Arc<Health>, now: BootTime) -> Self {
+        Self { high_water, health, steady_since: Mutex::new((now, 0)) }
     }
 
     /// What the store last said of itself.
     pub(super) fn health(&self) -> Result<Head, String> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn note_health(&self, health: Result<Head, StoreError>) {
-        let health = health.map_err(|error| error.to_string());
-        let mut known = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Ok(_), Err(error)) = (&*known, &health) {
-            tracing::error!(error, "the store is not healthy");
-        }
-        *known = health;
+        self.health.read()
     }
 
     /// How long the wall clock has been steady; `steps` counts the steps seen so far.
@@ -74,7 +66,14 @@ impl Inner {
     }
 
     async fn on_beat(&self, beat: u64) {
-        self.upkeep.note_health(self.store.health().await);
+        if !self.store.is_shared() {
+            // Where it is, the node's record is written as often, and tells more.
+            let health = self.store.health().await;
+            if let Ok(head) = &health {
+                self.registry.times.note(head.now, self.clock.boot());
+            }
+            self.upkeep.health.note(health.as_ref().copied());
+        }
         if beat.is_multiple_of(FLUSH_BEATS) {
             self.flush_high_water().await;
         }
@@ -91,7 +90,9 @@ impl Inner {
         }
         log_failure("the key ring cannot be tended", self.tend_ring().await);
         if beat.is_multiple_of(SWEEP_BEATS) {
-            log_failure("nothing can be swept", self.sweep(now.wall.minus(self.retention)).await);
+            // By the store's time: a node whose clock is ahead must not sweep what others still need.
+            let oldest = self.registry.times.now(now.boot).min(now.wall);
+            log_failure("nothing can be swept", self.sweep(oldest.minus(self.retention)).await);
         }
     }
 

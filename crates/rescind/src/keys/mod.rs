@@ -8,6 +8,7 @@ mod jwk;
 mod provider;
 mod ring;
 mod ring_document;
+mod ring_union;
 mod root_secret;
 mod rsa;
 mod sealed;

@@ -60,7 +60,7 @@ impl RingKey {
         Self { id, algorithm, state: KeyState::Revoked { at }, pair: None }
     }
 
-    fn fresh(algorithm: Algorithm, state: KeyState, random: &dyn Random) -> Result<Self, KeyError> {
+    pub(super) fn fresh(algorithm: Algorithm, state: KeyState, random: &dyn Random) -> Result<Self, KeyError> {
         let mut bytes = [0; 8];
         random.fill(&mut bytes)?;
         // Digits only: an id that began with `-` would be read as a flag on the command line.
@@ -68,8 +68,9 @@ impl RingKey {
         Self::new(SigningKey::generate(algorithm, id, random)?, state)
     }
 
-    fn moved(&self, state: KeyState) -> Self {
-        Self { state, ..self.clone() }
+    pub(super) fn moved(&self, state: KeyState) -> Self {
+        let pair = if matches!(state, KeyState::Revoked { .. }) { None } else { self.pair.clone() };
+        Self { state, pair, ..self.clone() }
     }
 
     fn is(&self, algorithm: Algorithm, state: KeyState) -> bool {

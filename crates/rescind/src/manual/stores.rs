@@ -60,5 +60,8 @@
 //! }
 //! ```
 //!
+//! Where your store says that it [is shared](crate::store::Store::is_shared), the suite opens it a second time while the
+//! first opening lives, as a second process does: what one acknowledged the other must know.
+//!
 //! Run it a second time through `FailingStore`, and write tests of your own for what only
 //! your medium can do: a full disk, a failed flush, a connection that breaks between commit and reply.

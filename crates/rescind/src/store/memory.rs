@@ -35,6 +35,7 @@ enum Openings {
     Several,
 }
 
+#[cfg_attr(feature = "testing", derive(Clone))]
 struct State {
     incarnation: Incarnation,
     /// The position and tag before the first entry that `log` still has.
@@ -87,6 +88,16 @@ impl MemoryStore {
     #[must_use]
     pub fn shared(self) -> Self {
         Self { openings: Openings::Several, ..self }
+    }
+
+    /// A copy as the store stands, as a replica or a backup of this moment has it.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Broken`] where a write was interrupted.
+    #[cfg(feature = "testing")]
+    pub fn copy(&self) -> Result<Self, StoreError> {
+        let (state, _) = self.lock("copy")?;
+        Ok(Self { clock: Arc::clone(&self.clock), openings: self.openings, state: Mutex::new(state.clone()) })
     }
 
     /// Takes the lock and reads the time under it: one call, one moment.

@@ -1,31 +1,35 @@
-//! Follows a store's log into the view. Owns the rounds of the feed, the judgement on each answer, and the mark up
-//! to which the view is complete. Knows no token.
+//! Follows a store's log into the view. Owns the rounds of the feed, when the next one begins, and the mark up to which
+//! the view is complete. Knows no token.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use super::heal::{Fit, HealError, Renew, fit, heal, is_healed};
+use super::contact::{Contact, patient};
+use super::heal::{Fit, HealError, Renew, fit, stands_for_all};
+use super::healing::Healing;
 use super::peers::Peers;
 use super::progress::Progress;
+use super::recover::Unsettled;
 use super::{CLOCK_MARGIN, Now, View};
 use crate::high_water::{HighWater, HighWaterError, HighWaterFile};
-use crate::log::{ChainTag, ScopeKind};
-use crate::position::Seq;
+use crate::log::{ChainTag, Entry, ScopeKind};
+use crate::position::{Incarnation, Seq};
 use crate::random::Random;
 use crate::store::{Batch, Feed, Head, Snapshot, Store, StoreError, StoreErrorKind};
 use crate::time::{BootTime, Clock, Timestamp};
 
 /// At most this many entries are read at once.
 const BATCH: usize = 4096;
-/// A store that takes longer counts as unreachable for this round.
+/// A store that takes longer counts as unreachable for this round; a shared one already when the view would be stale,
+/// for then the link may be half open.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A snapshot of a large log may take longer.
 const SNAPSHOT_PATIENCE: Duration = Duration::from_mins(2);
 /// How often a store is healed before somebody else's healing counts as a fight.
-const HEALINGS: usize = 8;
+pub(super) const HEALINGS: usize = 8;
 
 /// Reads the log of one store into one view.
 pub(crate) struct Follower {
@@ -35,7 +39,6 @@ pub(crate) struct Follower {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) renew: Arc<dyn Renew>,
-    #[expect(dead_code, reason = "asked by the healing that is to come")]
     pub(crate) peers: Arc<dyn Peers>,
     pub(crate) high_water: Option<HighWaterFile>,
     /// Cut-offs older than this cannot matter to an access token.
@@ -44,11 +47,37 @@ pub(crate) struct Follower {
     pub(crate) session_retention: Duration,
     /// Without a nudge, a round begins this often.
     pub(crate) poll: Duration,
-    known: Option<HighWater>,
+    pub(super) on_loss: OnLoss,
+    pub(super) known: Option<HighWater>,
+    /// What the file says.
+    persisted: Option<HighWater>,
+    /// Others are waited for before anything is answered.
+    pub(super) unsettled: Option<Unsettled>,
+    pub(super) contact: Contact,
+    /// A healing that is written down but has not come about yet.
+    pub(super) prepared: Option<(Incarnation, Healing)>,
+    /// What the store took between a loss and the healing by this node.
+    pub(super) forked: Vec<Entry>,
     /// By how much the wall clock was seen to step in all: entries may bear a time that is as wrong.
     stepped: Duration,
     /// The view has to be loaded again though the log fits.
     reload: bool,
+}
+
+/// What is done about a store that lost or forked its history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OnLoss {
+    /// It is healed, by this node or another one.
+    Heals,
+    /// Nothing can be written: wait until the store that it is a copy of is healed.
+    Waits,
+}
+
+impl OnLoss {
+    /// What becomes of a store.
+    fn of(store: &dyn Store) -> Self {
+        if store.behind().is_zero() { Self::Heals } else { Self::Waits }
+    }
 }
 
 /// A round that could not be completed.
@@ -100,7 +129,10 @@ impl Follower {
         poll: Duration,
     ) -> Self {
         let (high_water, known) = high_water.map_or((None, None), |(file, known)| (Some(file), known));
-        let stepped = Duration::ZERO;
+        if let Some(HighWater { seq, tag, .. }) = known {
+            progress.tail().reset(seq, tag);
+        }
+        let on_loss = OnLoss::of(&*store);
         Self {
             store,
             view,
@@ -113,8 +145,14 @@ impl Follower {
             retention,
             session_retention,
             poll,
+            on_loss,
             known,
-            stepped,
+            persisted: known,
+            unsettled: None,
+            contact: Contact::Steady,
+            prepared: None,
+            forked: Vec::new(),
+            stepped: Duration::ZERO,
             reload: false,
         }
     }
@@ -122,26 +160,25 @@ impl Follower {
     /// Loads the view for the first time. Nothing may be answered before.
     pub(crate) async fn start(&mut self) -> Result<(), FollowError> {
         self.progress.begin();
-        if let Some(known) = self.known {
-            let feed = self.read(known.seq, 1).await?;
-            if fit(known, &feed) == Fit::Lost {
-                return self.recover(known).await;
+        match self.known {
+            Some(known) if self.judge(known, &self.read(known.seq, 1).await?) == Fit::Lost => {
+                self.recover(known).await?;
             }
+            _ => self.load_again().await?,
         }
-        self.load_again().await?;
         // A large log takes longer to load than the bound: take in what came meanwhile.
         self.round().await
     }
 
-    /// Follows until the runtime ends. A failed round is tried again at the next poll; meanwhile the view ages.
+    /// Follows until the runtime ends. A failed round is tried again soon, and then less and less soon; meanwhile the view
+    /// ages.
     pub(crate) async fn run(mut self) {
         let progress = Arc::clone(&self.progress);
-        let mut failing = false;
         loop {
-            progress.due(self.poll).await;
+            progress.due(self.poll, &*self.store).await;
+            let was_broken = self.contact.is_broken();
             match self.round().await {
-                Ok(()) if failing => {
-                    failing = false;
+                Ok(()) if was_broken => {
                     tracing::info!(applied = %progress.done().applied, "the log is followed again");
                 }
                 Ok(()) => {}
@@ -152,12 +189,14 @@ impl Follower {
                 }
                 Err(error) => {
                     progress.fail();
-                    if !failing {
+                    if let Some(unsettled) = &mut self.unsettled {
+                        unsettled.wait_anew(self.clock.boot());
+                    }
+                    if !self.contact.is_broken() {
                         tracing::error!(%error, "the log cannot be followed; checks go on until the view is stale");
                     }
-                    failing = true;
                     // Whoever waits asks again at once; a store that is down is not asked more often for it.
-                    sleep(self.poll).await;
+                    sleep(self.contact.failed(&*self.random)).await;
                 }
             }
         }
@@ -174,22 +213,25 @@ impl Follower {
         if self.view.mark().stepped(began) {
             self.note_step(began);
         }
+        let mut recoveries = 0;
         loop {
+            self.settle().await?;
             let Some(known) = self.known else { return self.load_again().await };
             let feed = self.read(known.seq, BATCH).await?;
-            match (fit(known, &feed), feed) {
+            match (self.judge(known, &feed), feed) {
                 (Fit::Fits, Feed::Batch(batch)) if !self.reload => {
                     let complete = batch.entries.last().map_or(known.seq, |last| last.seq) >= batch.head.seq;
-                    self.take(&batch).await?;
+                    self.take(batch).await?;
                     if complete {
                         self.view.expire(began.boot);
-                        self.complete(began);
-                        return Ok(());
+                        return self.complete(began);
                     }
                 }
+                (Fit::Lost, _) if recoveries == HEALINGS => return Err(HealError::Contended.into()),
                 (Fit::Lost, _) => {
+                    recoveries += 1;
                     self.view.mark().forget();
-                    return self.recover(known).await;
+                    self.recover(known).await?;
                 }
                 (Fit::Swept | Fit::Fits, _) => return self.load_again().await,
             }
@@ -209,26 +251,37 @@ impl Follower {
         self.reload = true;
     }
 
-    async fn take(&mut self, batch: &Batch) -> Result<(), FollowError> {
-        let tag = batch.entries.iter().fold(batch.prev_tag, ChainTag::next);
-        if tag != batch.tag {
+    async fn take(&mut self, batch: Batch) -> Result<(), FollowError> {
+        let Batch { prev_tag, entries, tag, head } = batch;
+        let after = |tag: &mut ChainTag, entry: &Entry| {
+            *tag = tag.next(entry);
+            Some(*tag)
+        };
+        let tags: Vec<ChainTag> = entries.iter().scan(prev_tag, after).collect();
+        if tags.last().copied().unwrap_or(prev_tag) != tag {
             return Err(DamagedLog { after: self.known.map_or(Seq::ZERO, |known| known.seq) }.into());
         }
-        if let Some(last) = batch.entries.last() {
-            self.view.apply(&batch.entries, self.clock.boot());
-            if batch.entries.iter().any(|entry| entry.scope.kind() == ScopeKind::Key) {
-                // A key that was revoked elsewhere must sign nothing here any more.
-                self.renew.take_over().await.map_err(HealError::Keys)?;
-            }
-            self.remember(HighWater { incarnation: batch.head.incarnation, seq: last.seq, tag })?;
+        let Some(seq) = entries.last().map(|last| last.seq) else { return Ok(()) };
+        self.view.apply(&entries, self.clock.boot());
+        let everything = entries.iter().any(stands_for_all);
+        if everything || entries.iter().any(|entry| entry.scope.kind() == ScopeKind::Key) {
+            // A key that was revoked elsewhere must sign nothing here any more.
+            self.renew.take_over().await.map_err(HealError::Keys)?;
         }
-        Ok(())
+        if everything {
+            // Whatever those who are waited for may know is covered.
+            self.unsettled = None;
+        }
+        let mut tail = self.progress.tail();
+        entries.into_iter().zip(tags).for_each(|(entry, tag)| tail.push(entry, tag));
+        drop(tail);
+        self.remember(HighWater { incarnation: head.incarnation, seq, tag })
     }
 
     /// Replaces the view by the store's cut-offs that can still matter.
     async fn load_again(&mut self) -> Result<(), FollowError> {
         let began = Now::read(&*self.clock);
-        let now = patient(PATIENCE, "health", self.store.health()).await?.now;
+        let now = patient(self.patience(), "health", self.store.health()).await?.now;
         let span = self.retention.saturating_add(CLOCK_MARGIN).saturating_add(self.stepped);
         let snapshot = self.snapshot(now.minus(span)).await?;
         let Head { incarnation, seq, .. } = snapshot.head;
@@ -237,82 +290,71 @@ impl Follower {
             return Err(StoreError::new(StoreErrorKind::Unavailable, "snapshot", moved).into());
         }
         self.replace(&snapshot)?;
-        self.complete(began);
-        Ok(())
+        self.complete(began)
     }
 
-    /// The store has not the history that this node knows. Heal it, unless somebody else has done so; believe it only
-    /// when it is seen to be healed.
-    async fn recover(&mut self, known: HighWater) -> Result<(), FollowError> {
-        let mut healed = false;
-        for _ in 0..HEALINGS {
-            let began = Now::read(&*self.clock);
-            let whole = self.snapshot(Timestamp::EPOCH).await?;
-            if is_healed(known, &whole) {
-                if !healed {
-                    tracing::warn!(incarnation = %whole.head.incarnation, "the store was healed by another node");
-                    self.renew.take_over().await.map_err(HealError::Keys)?;
-                }
-                self.replace(&whole)?;
-                self.complete(began);
-                return Ok(());
-            }
-            let Head { incarnation, seq, now, .. } = whole.head;
-            if self.progress.in_touch() {
-                // Once, not at every round that tries again.
-                tracing::error!(
-                    known.seq = %known.seq, known.incarnation = %known.incarnation, %seq, %incarnation,
-                    "ALARM: the store lost or forked its history (an older copy, or another database); every earlier \
-                     token is refused from now on and everyone signs in again"
-                );
-            }
-            let until = now.plus(self.session_retention.saturating_add(CLOCK_MARGIN));
-            if heal(&*self.store, known, whole.head, until, &*self.random, &*self.renew).await? {
-                self.progress.healed.fetch_add(1, Ordering::Relaxed);
-                healed = true;
-            }
-        }
-        Err(HealError::Contended.into())
-    }
-
-    fn replace(&mut self, snapshot: &Snapshot) -> Result<(), FollowError> {
+    pub(super) fn replace(&mut self, snapshot: &Snapshot) -> Result<(), FollowError> {
         let Head { incarnation, seq, tag, now } = snapshot.head;
         let ahead = snapshot.cut_offs.iter().map(|cut_off| cut_off.at.since(now)).max().unwrap_or_default();
         self.view.keep_for(self.retention.saturating_add(ahead.min(CLOCK_MARGIN)));
         self.view.load(&snapshot.cut_offs, (now, seq), self.clock.boot());
         self.reload = false;
+        self.progress.tail().reset(seq, tag);
         self.remember(HighWater { incarnation, seq, tag })
     }
 
-    async fn read(&self, after: Seq, limit: usize) -> Result<Feed, StoreError> {
-        patient(PATIENCE, "after", self.store.after(after, limit)).await
+    /// Judges what the store says after the mark.
+    pub(super) fn judge(&self, known: HighWater, feed: &Feed) -> Fit {
+        fit(known, self.peers.highest(), feed)
     }
 
-    async fn snapshot(&self, since: Timestamp) -> Result<Snapshot, StoreError> {
+    pub(super) fn patience(&self) -> Duration {
+        if self.store.is_shared() { PATIENCE.min(self.view.mark().bound()) } else { PATIENCE }
+    }
+
+    pub(super) async fn read(&self, after: Seq, limit: usize) -> Result<Feed, StoreError> {
+        patient(self.patience(), "after", self.store.after(after, limit)).await
+    }
+
+    pub(super) async fn snapshot(&self, since: Timestamp) -> Result<Snapshot, StoreError> {
         patient(SNAPSHOT_PATIENCE, "snapshot", self.store.snapshot(since)).await
     }
 
-    /// Written before anybody is told of the entries, so that what was acknowledged is never above the mark.
-    fn remember(&mut self, mark: HighWater) -> Result<(), FollowError> {
-        if self.known != Some(mark) {
+    /// Written before anybody is told of the entries, so that what was acknowledged is never above the mark. While others
+    /// are waited for it is not written: who starts again then must wait for them, too.
+    pub(super) fn remember(&mut self, mark: HighWater) -> Result<(), FollowError> {
+        self.known = Some(mark);
+        if self.unsettled.is_none() && self.persisted != self.known {
             if let Some(file) = &mut self.high_water {
                 file.write(mark)?;
             }
-            self.known = Some(mark);
+            self.persisted = self.known;
         }
         Ok(())
     }
 
-    fn complete(&self, began: Now) {
+    fn complete(&mut self, began: Now) -> Result<(), FollowError> {
+        if self.unsettled.is_some() || self.is_on_probation(began.boot) {
+            self.progress.hold();
+            return Ok(());
+        }
         if let Some(known) = self.known {
+            self.remember(known)?;
             self.progress.join(known.incarnation);
         }
         self.view.mark().complete_up_to(self.complete_as_of(began.boot), began);
         self.progress.complete(self.known.map_or(Seq::ZERO, |known| known.seq));
+        Ok(())
     }
-}
 
-impl Follower {
+    /// Whether others may still find that the store, which came back, lost what they know.
+    fn is_on_probation(&mut self, began: BootTime) -> bool {
+        if !self.store.is_shared() {
+            self.contact.restored();
+        }
+        self.contact.is_on_probation(began)
+    }
+
     /// Up to when a reading that began at `began` makes the view complete.
     ///
     /// Of a shared store no further than to the beginning of this node's last durable write: see [`Proof`](super::proof).
@@ -325,12 +367,4 @@ impl Follower {
         }
         read.min(proved)
     }
-}
-
-async fn patient<T>(
-    patience: Duration,
-    op: &'static str,
-    answer: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    timeout(patience, answer).await.unwrap_or_else(|late| Err(StoreError::new(StoreErrorKind::Unavailable, op, late)))
 }

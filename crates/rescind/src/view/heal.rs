@@ -1,13 +1,15 @@
-//! What to do when a store lost or forked its history. Owns the judgement and the cure: a new incarnation far ahead
-//! of everything known, new signing keys, and a cut-off on `all`. Everyone signs in again; nobody revoked comes back.
+//! What to do when a store lost or forked its history. Owns the judgement and the last resort, where no living view
+//! covers the gap: a new incarnation far ahead of everything known, new signing keys, and a cut-off on `all`. Everyone
+//! signs in again; nobody revoked comes back. What else can be done is in `recover`.
 
 use async_trait::async_trait;
 
 use crate::high_water::HighWater;
-use crate::log::{Act, NewEntry, Scope, Text};
+use crate::id::KeyId;
+use crate::log::{Act, Entry, NewEntry, Scope, Text};
 use crate::position::{Incarnation, Seq};
 use crate::random::{Random, RandomFailed};
-use crate::store::{Feed, Head, Snapshot, Store, StoreError};
+use crate::store::{Batch, Feed, Head, Snapshot, Store, StoreError};
 use crate::time::Timestamp;
 
 /// The reason of the cut-off that stands for everything that a store has lost.
@@ -24,9 +26,11 @@ pub(super) enum Fit {
     Lost,
 }
 
-/// Judges the feed after `known`. An empty store is never "nothing revoked": it has another incarnation.
-pub(super) fn fit(known: HighWater, feed: &Feed) -> Fit {
+/// Judges the feed after `known`. An empty store is never "nothing revoked": it has another incarnation. A head below
+/// the `highest` position that any node has told of is an older copy, too, though this node has seen no more than that.
+pub(super) fn fit(known: HighWater, highest: Seq, feed: &Feed) -> Fit {
     match feed {
+        Feed::Batch(Batch { head, .. }) | Feed::Gone(head) if head.seq < highest => Fit::Lost,
         Feed::Batch(batch) if batch.head.incarnation == known.incarnation && batch.prev_tag == known.tag => Fit::Fits,
         Feed::Gone(head) if head.incarnation == known.incarnation && head.seq >= known.seq => Fit::Swept,
         Feed::Batch(_) | Feed::Gone(_) => Fit::Lost,
@@ -55,6 +59,11 @@ pub enum HealError {
     /// Others changed the store's incarnation every time.
     #[error("other nodes heal the store as well and none gets to the end; stop all but one")]
     Contended,
+    /// This store is a copy of one that lost its history.
+    #[error(
+        "the store that this one is a copy of lost its history and is not healed yet; nothing is answered until it is"
+    )]
+    Upstream,
     /// The positions are used up: only a log of another maker comes here.
     #[error(
         "the log stands at {0}, too close to the highest position for a new incarnation; start with an empty store"
@@ -68,18 +77,33 @@ pub(crate) trait Renew: Send + Sync {
     /// Revokes every signing key and makes new ones.
     async fn renew(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
+    /// Puts the signing keys that this node holds and those of the store together; `revoked` are revoked in any case.
+    async fn unite(&self, revoked: &[KeyId]) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
     /// Takes over the signing keys that somebody else has made.
     async fn take_over(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 }
 
-/// Starts a new incarnation ahead of everything known, renews the keys, and cuts off `all` in it. Returns false where
-/// somebody else is quicker: then nothing is changed.
+/// A new name for a history, and the position at which it begins: ahead of every position that is known of, so that no
+/// token from a lost future stands above a later cut-off.
+pub(super) fn ahead_of(highest: Seq, random: &dyn Random) -> Result<(Incarnation, Seq), HealError> {
+    let base = highest.plus(Seq::JUMP);
+    if base > Seq::MAX {
+        return Err(HealError::Exhausted(highest));
+    }
+    let mut fresh = [0; 16];
+    random.fill(&mut fresh)?;
+    Ok((Incarnation::from_bytes(fresh), base))
+}
+
+/// Starts a new incarnation ahead of everything known, unless a healing that ended half way has done so, and cuts off
+/// everything in it. Returns false where somebody else is quicker: then nothing is changed.
 ///
 /// The caller reads again and judges anew in either case. The cut-off comes last, so that a crash between the steps is
 /// found: the incarnation is another one and nothing covers the gap.
-pub(super) async fn heal(
+pub(super) async fn heal_with_all(
     store: &dyn Store,
-    known: HighWater,
+    (known, highest): (HighWater, Seq),
     present: Head,
     remember_until: Timestamp,
     random: &dyn Random,
@@ -88,17 +112,22 @@ pub(super) async fn heal(
     // A healing that ended half way is gone on with: every further jump would use positions up.
     let jumped = present.incarnation != known.incarnation && present.seq >= known.seq.plus(Seq::JUMP);
     if !jumped {
-        let mut fresh = [0; 16];
-        random.fill(&mut fresh)?;
-        let highest = known.seq.max(present.seq);
-        let head = highest.plus(Seq::JUMP);
-        if head > Seq::MAX {
-            return Err(HealError::Exhausted(highest));
-        }
-        if !store.reincarnate(present.incarnation, Incarnation::from_bytes(fresh), head).await? {
+        let (new, base) = ahead_of(highest.max(known.seq).max(present.seq), random)?;
+        if !store.reincarnate(present.incarnation, new, base).await? {
             return Ok(false);
         }
     }
+    cut_off_everything(store, remember_until, renew).await?;
+    Ok(true)
+}
+
+/// Renews the keys, then cuts off `all`: what is revoked and cannot be named may be a key, and whoever stole that signs
+/// tokens of any position.
+pub(super) async fn cut_off_everything(
+    store: &dyn Store,
+    remember_until: Timestamp,
+    renew: &dyn Renew,
+) -> Result<(), HealError> {
     renew.renew().await.map_err(HealError::Keys)?;
     let everything = NewEntry {
         scope: Scope::All,
@@ -108,5 +137,10 @@ pub(super) async fn heal(
         remember_until,
     };
     store.append(vec![everything]).await?;
-    Ok(true)
+    Ok(())
+}
+
+/// Whether an entry stands for everything that was lost and cannot be named.
+pub(super) fn stands_for_all(entry: &Entry) -> bool {
+    entry.scope == Scope::All && entry.act == Act::CutOff && entry.reason.as_str() == HISTORY_LOST
 }

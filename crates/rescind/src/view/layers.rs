@@ -214,6 +214,11 @@ impl Layers {
         writer.retention = writer.retention.max(retention);
     }
 
+    /// The signing keys that are cut off.
+    pub fn revoked_keys(&self) -> Vec<KeyId> {
+        self.published.load().keys.keys().cloned().collect()
+    }
+
     /// Entries held, lifted ones among them for a while.
     pub fn len(&self) -> usize {
         self.writer().layers.iter().map(Layer::len).sum()

@@ -1,16 +1,21 @@
 //! The view: the part of the log that can still matter to an access token, in this process's memory. Owns what a
 //! check asks and what the feed writes; reads never wait for writes. Knows no store: `follow` feeds it.
 
+mod again;
+mod contact;
 mod digest;
 mod follow;
 mod freshness;
 mod heal;
+mod healing;
 pub mod layers;
 mod peers;
 mod progress;
 mod proof;
+mod recover;
 mod segment;
 mod table;
+mod tail;
 mod timeline;
 
 use std::time::Duration;
@@ -155,6 +160,18 @@ impl View {
     pub(crate) fn load(&self, cut_offs: &[CutOff], head: (Timestamp, Seq), now: BootTime) {
         self.layers.replace(cut_offs.iter().map(|cut_off| (self.name(&cut_off.scope), cut_off.seq)), now);
         self.timeline.load(cut_offs.iter().map(|cut_off| (cut_off.at, cut_off.seq)).chain([head]));
+    }
+
+    /// Takes a snapshot's cut-offs in beside those that are there: of another history, which may have lost some of them.
+    pub(crate) fn unite(&self, cut_offs: &[CutOff], head: (Timestamp, Seq), now: BootTime) {
+        let change = |cut_off: &CutOff| (self.name(&cut_off.scope), Change::CutOff(cut_off.seq));
+        self.layers.apply(cut_offs.iter().map(change), now);
+        self.timeline.load(cut_offs.iter().map(|cut_off| (cut_off.at, cut_off.seq)).chain([head]));
+    }
+
+    /// The signing keys that are cut off.
+    pub(crate) fn revoked_keys(&self) -> Vec<KeyId> {
+        self.layers.revoked_keys()
     }
 
     /// Keeps cut-offs for at least so long; never for less than before.

@@ -11,7 +11,6 @@ use crate::store::StoreError;
 /// A listing of the nodes' records counts only once a round of the feed that began after it was completed: before that it
 /// may come from a store that has lost what it is asked about. So the listing that counts is always one from before a
 /// loss, and a heal never asks the store that lost for who there was.
-#[expect(dead_code, reason = "asked by the healing that is to come")]
 #[async_trait]
 pub(crate) trait Peers: Send + Sync {
     /// The name of this node.

@@ -2,13 +2,17 @@
 //! round, an operator for numbers. Owns waiting and waking; reads no log.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use super::proof::Proof;
+use super::tail::Tail;
+use crate::log::Entry;
 use crate::position::{Incarnation, Seq};
+use crate::store::Store;
 
 /// What the feed has come to; shared with those who wait for it.
 #[derive(Debug)]
@@ -23,6 +27,10 @@ pub(crate) struct Progress {
     joined: watch::Sender<Option<Incarnation>>,
     /// When this node last wrote durably.
     pub(crate) proof: Proof,
+    /// The newest entries that were read, for whoever has to know that one is among them.
+    tail: Mutex<Tail>,
+    /// Entries that were appended again to a store that had lost them.
+    pub(crate) appended_again: AtomicU64,
     /// How often a lost or forked history was healed.
     pub(crate) healed: AtomicU64,
     /// How often the wall clock stepped.
@@ -51,6 +59,8 @@ impl Progress {
             damage: watch::Sender::new(None),
             joined: watch::Sender::new(None),
             proof: Proof::default(),
+            tail: Mutex::new(Tail::empty()),
+            appended_again: AtomicU64::new(0),
             healed: AtomicU64::new(0),
             steps: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -60,6 +70,16 @@ impl Progress {
     /// How far the rounds have come.
     pub(crate) fn done(&self) -> Done {
         *self.done.borrow()
+    }
+
+    /// Tells when a round has ended. Asks for none.
+    pub(crate) fn watch(&self) -> watch::Receiver<Done> {
+        self.done.subscribe()
+    }
+
+    /// Rounds that have begun.
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Acquire)
     }
 
     /// Waits until the view has taken in the entry at `seq`. Never returns while the store is down.
@@ -94,9 +114,19 @@ impl Progress {
         found.ok().and_then(|found| found.clone()).unwrap_or_default()
     }
 
+    /// Whether the entry that was read at this one's position is this one; `None` where that cannot be told any more.
+    pub(crate) fn has_read(&self, entry: &Entry) -> Option<bool> {
+        self.tail().entry(entry.seq).map(|read| read == entry)
+    }
+
+    /// The newest entries that were read.
+    pub(super) fn tail(&self) -> MutexGuard<'_, Tail> {
+        // Nothing in it can panic half way.
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The history that this node follows and to which it has added what only it knew; `None` before the first. What its
     /// record in the store should name, as soon as it changes: others wait for that after a loss.
-    #[expect(dead_code, reason = "for who keeps this node's record in the store")]
     pub(crate) fn joined(&self) -> watch::Receiver<Option<Incarnation>> {
         self.joined.subscribe()
     }
@@ -123,15 +153,23 @@ impl Progress {
         self.failed.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The round ended well, but others are waited for: nothing may be answered yet.
+    pub(super) fn hold(&self) {
+        self.done.send_modify(|done| done.ended = self.begun.load(Ordering::Acquire));
+    }
+
     /// The store is damaged.
     pub(super) fn damaged(&self, how: String) {
         self.damage.send_replace(Some(how));
     }
 
-    /// Waits for a nudge, at most until the next round is due.
-    pub(super) async fn due(&self, poll: Duration) {
-        // A nudge or the interval, whichever comes first: both mean "begin a round".
-        let _ = timeout(poll, self.nudge.notified()).await;
+    /// Waits for a nudge or the store's call, at most until the next round is due.
+    pub(super) async fn due(&self, poll: Duration, store: &dyn Store) {
+        tokio::select! {
+            () = self.nudge.notified() => {}
+            () = store.woken() => {}
+            () = sleep(poll) => {}
+        }
     }
 
     async fn wait(&self, reached: impl Fn(&Done) -> bool) {

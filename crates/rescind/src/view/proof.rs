@@ -20,7 +20,6 @@ pub(crate) struct Proof {
 }
 
 impl Proof {
-    #[cfg_attr(not(test), expect(dead_code, reason = "for who keeps this node's record in the store"))]
     /// A durable write that began at `began` succeeded.
     pub(crate) fn proved(&self, began: BootTime) {
         self.began.fetch_max(began.as_millis().saturating_add(1), Ordering::AcqRel);
@@ -32,7 +31,6 @@ impl Proof {
     }
 
     /// Waits until a write is wanted before its time: the view would be stale soon for want of one.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for who keeps this node's record in the store"))]
     pub(crate) async fn wanted(&self) {
         self.wanted.notified().await;
     }

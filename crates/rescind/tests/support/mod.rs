@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::allow_attributes, reason = "each test program uses a part of it")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
+pub(crate) mod cluster;
 pub(crate) mod swap;
 
 use std::future::Future;
@@ -39,6 +40,11 @@ pub(crate) struct House {
 pub(crate) fn new_store(clock: &Arc<ManualClock>, seed: u64) -> Arc<TestStore> {
     let memory = MemoryStore::with(Arc::clone(clock) as _, &SeededRandom::new(seed)).unwrap();
     Arc::new(FailingStore::new(Arc::new(memory)))
+}
+
+/// An empty store for several handles, which tells the time by `clock`. Each handle wraps it for itself.
+pub(crate) fn shared_store(clock: &Arc<ManualClock>) -> Arc<MemoryStore> {
+    Arc::new(MemoryStore::with(Arc::clone(clock) as _, &SeededRandom::new(1)).unwrap().shared())
 }
 
 /// A builder with all that a test does not care for.
@@ -83,6 +89,18 @@ impl House {
     ) -> Self {
         let rescind = change(builder(Arc::clone(&store) as _, &clock, 2)).build().await.unwrap();
         Self { rescind, store, clock }
+    }
+
+    /// One of several nodes on a store; `seed` tells them apart.
+    pub(crate) async fn node(
+        store: &Arc<MemoryStore>,
+        clock: &Arc<ManualClock>,
+        seed: u64,
+        change: impl FnOnce(Builder) -> Builder,
+    ) -> Self {
+        let store = Arc::new(FailingStore::new(Arc::clone(store)));
+        let rescind = change(builder(Arc::clone(&store) as _, clock, seed)).build().await.unwrap();
+        Self { rescind, store, clock: Arc::clone(clock) }
     }
 
     /// Over a store and a clock that are there already, with a high-water file.

@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 fn counters(stats: &Stats) -> impl Iterator<Item = (&'static str, u64)> + use<> {
     stats.counts.named().chain([
         ("history_healed", stats.healed),
+        ("history_appended_again", stats.appended_again),
         ("clock_steps", stats.clock_steps),
         ("feed_rounds_failed", stats.failed_rounds),
     ])

@@ -18,6 +18,7 @@ mod listing;
 mod races;
 mod records;
 mod sessions;
+mod shared;
 mod snapshot;
 mod stage;
 mod sweep;
@@ -39,8 +40,11 @@ use crate::time::Clock;
 pub trait Home: Send + Sync + 'static {
     /// Opens the store over what is there, reading the time from `clock`. May panic: that fails the case.
     ///
-    /// Called again only after the suite has dropped every handle that the last call gave. A store that lets go of
-    /// its lock a moment later waits for it here.
+    /// Called again after the suite has dropped every handle that the calls before gave; a store that lets go of its
+    /// lock a moment later waits for it here. Where the store says that it is [shared](Store::is_shared), it is also
+    /// called while another opening lives: each then stands for a process of its own. Every other store is the one
+    /// process that has it open, so both sides of a case get its one handle, and its own tests show that a second
+    /// opening is refused.
     async fn open(&self, clock: Arc<dyn Clock>) -> Arc<dyn Store>;
 
     /// What the store promises after it was opened again.
@@ -89,6 +93,7 @@ const EVERY: &[&[Case]] = &[
     incarnation::CASES,
     records::CASES,
     races::CASES,
+    shared::CASES,
     interruption::CASES,
     faults::CASES,
 ];

@@ -36,9 +36,20 @@ where
     F: Fn(Arc<dyn Store>, u64) -> R,
     R: Future<Output = T> + Send + 'static,
 {
+    together_on(&[stage], tasks, task).await
+}
+
+/// The same, with the tasks dealt out to several openings of one store.
+pub(super) async fn together_on<T, F, R>(stages: &[&Stage], tasks: u64, task: F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Fn(Arc<dyn Store>, u64) -> R,
+    R: Future<Output = T> + Send + 'static,
+{
     let start = Arc::new(Barrier::new(usize::try_from(tasks).unwrap()));
     let running: Vec<_> = (0..tasks)
-        .map(|n| {
+        .zip(stages.iter().cycle())
+        .map(|(n, stage)| {
             let (start, task) = (Arc::clone(&start), task(Arc::clone(&stage.store), n));
             tokio::spawn(async move {
                 start.wait().await;

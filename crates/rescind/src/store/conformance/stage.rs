@@ -29,6 +29,17 @@ impl Stage {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
+    /// The store as a second process has it open; the only process's handle where there can be no second.
+    pub(super) async fn beside(&self) -> Self {
+        let (clock, home) = (Arc::clone(&self.clock), Arc::clone(&self.home));
+        let store = if self.store.is_shared() {
+            home.open(Arc::clone(&clock) as Arc<dyn Clock>).await
+        } else {
+            Arc::clone(&self.store)
+        };
+        Self { store, clock, home }
+    }
+
     /// Closes the store and opens what is there again.
     pub(super) async fn reopen(self) -> (Self, Durability) {
         let Self { store, clock, home } = self;

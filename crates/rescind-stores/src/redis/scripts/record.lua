@@ -1,0 +1,1 @@
+return {head, redis.call('HGET', KEYS[5], ARGV[4])}

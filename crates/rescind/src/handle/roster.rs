@@ -1,0 +1,206 @@
+//! Which nodes share the store. Owns the listing of their records, one reading for all who ask at the same time, and
+//! what healing has to know of those who were there before a loss. This node's own record stands in `registry`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::{sleep, timeout};
+
+use super::error::BuildError;
+use super::node_record::{NodeRecord, NodeState, Presence};
+use super::registry::Registry;
+use crate::position::{Incarnation, Seq};
+use crate::store::{RecordKind, Store, StoreError, StoreErrorKind};
+use crate::view::Peers;
+
+/// How often the records are listed where nobody asks: for what healing has to know, and for metrics.
+const LOOK: Duration = Duration::from_secs(1);
+/// Between two readings lies at least this much, however many ask.
+const GAP: Duration = Duration::from_millis(20);
+/// Records read at once.
+const PAGE: usize = 500;
+
+/// The nodes' records as they stood at one moment.
+pub(super) type Listing = Arc<[(String, NodeRecord)]>;
+
+/// Which nodes were seen.
+#[derive(Debug)]
+pub(super) struct Sightings {
+    /// Readings that have begun.
+    begun: AtomicU64,
+    /// The last reading that ended: its number, and what it came to.
+    latest: tokio::sync::Mutex<(u64, Result<Listing, String>)>,
+    /// The last one that succeeded.
+    known: Mutex<Option<Listing>>,
+    counted: Mutex<Counted>,
+}
+
+impl Default for Sightings {
+    fn default() -> Self {
+        Self {
+            begun: AtomicU64::new(0),
+            latest: tokio::sync::Mutex::new((0, Err("not listed yet".to_owned()))),
+            known: Mutex::default(),
+            counted: Mutex::default(),
+        }
+    }
+}
+
+/// The listings that count for healing: a round of the feed that began after each of them found the store in order.
+#[derive(Debug, Default)]
+struct Counted {
+    pending: Option<(u64, Sight)>,
+    present: Option<Sight>,
+    /// The last one of the incarnation before.
+    before: Option<Sight>,
+}
+
+/// The peers that lived, in one incarnation.
+#[derive(Debug, Clone)]
+struct Sight {
+    incarnation: Incarnation,
+    peers: Vec<String>,
+    highest: Seq,
+}
+
+impl Registry {
+    /// Lists the nodes in a rhythm, until the runtime ends.
+    pub(super) async fn look_around(self: Arc<Self>) {
+        loop {
+            let joined = *self.progress.joined().borrow();
+            match self.listing().await {
+                Ok(listing) => self.count(&listing, joined),
+                Err(error) => tracing::debug!(%error, "the nodes cannot be listed"),
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// The nodes' records, from a reading that began after the call.
+    ///
+    /// **Cost:** all who ask at the same time share one reading.
+    pub(super) async fn listing(&self) -> Result<Listing, StoreError> {
+        let unavailable = |text: String| StoreError::new(StoreErrorKind::Unavailable, "records", text);
+        let asked = self.sightings.begun.load(Ordering::Acquire);
+        let mut latest = self.sightings.latest.lock().await;
+        if latest.0 > asked {
+            return latest.1.clone().map_err(unavailable);
+        }
+        sleep(GAP).await;
+        let number = self.sightings.begun.fetch_add(1, Ordering::AcqRel) + 1;
+        let read = match timeout(self.me.bound, read_all(&*self.store)).await {
+            Ok(read) => read.map(Listing::from).map_err(|error| error.to_string()),
+            Err(late) => Err(late.to_string()),
+        };
+        *latest = (number, read.clone());
+        if let Ok(listing) = &read {
+            *lock(&self.sightings.known) = Some(Arc::clone(listing));
+        }
+        read.map_err(unavailable)
+    }
+
+    /// The records of the last listing that succeeded.
+    pub(super) fn last_listing(&self) -> Option<Listing> {
+        lock(&self.sightings.known).clone()
+    }
+
+    /// How a node is doing now. Right after the store's clock stepped nobody counts as silent.
+    pub(super) fn state_of(&self, record: &NodeRecord) -> NodeState {
+        let boot = self.clock.boot();
+        match record.state(self.times.now(boot)) {
+            NodeState::Silent if !self.times.steady_for(record.bound(), boot) => NodeState::Live,
+            state => state,
+        }
+    }
+
+    /// Takes a listing down, and counts the one before where a round has found the store in order since.
+    fn count(&self, listing: &Listing, joined: Option<Incarnation>) {
+        let Some(incarnation) = joined else { return };
+        let me = self.id();
+        let live = |record: &NodeRecord| self.state_of(record) == NodeState::Live;
+        let peers = listing.iter().filter(|(id, record)| *id != me && live(record));
+        let highest = peers.clone().map(|(_, record)| record.applied).max().unwrap_or_default();
+        let sight = Sight { incarnation, peers: peers.map(|(id, _)| id.clone()).collect(), highest };
+        let mut counted = lock(&self.sightings.counted);
+        counted.settle(self.progress.done().round, incarnation);
+        counted.pending = Some((self.progress.begun(), sight));
+    }
+}
+
+impl Counted {
+    fn settle(&mut self, round: u64, joined: Incarnation) {
+        let Some((begun, sight)) = self.pending.take() else { return };
+        // After a healing the rounds are in order again, and say nothing of a listing from before it.
+        if round <= begun || sight.incarnation != joined {
+            return;
+        }
+        if let Some(present) = self.present.replace(sight)
+            && self.present.as_ref().is_some_and(|now| now.incarnation != present.incarnation)
+        {
+            self.before = Some(present);
+        }
+    }
+
+    /// The last sight that is not of this incarnation.
+    fn other_than(&self, incarnation: Incarnation) -> Option<&Sight> {
+        [&self.present, &self.before].into_iter().flatten().find(|sight| sight.incarnation != incarnation)
+    }
+}
+
+#[async_trait]
+impl Peers for Registry {
+    fn me(&self) -> String {
+        self.id()
+    }
+
+    fn highest(&self) -> Seq {
+        let counted = lock(&self.sightings.counted);
+        [&counted.present, &counted.before].into_iter().flatten().map(|sight| sight.highest).max().unwrap_or_default()
+    }
+
+    async fn absent(&self, incarnation: Incarnation) -> Result<Vec<String>, StoreError> {
+        let sight = lock(&self.sightings.counted).other_than(incarnation).cloned();
+        let Some(sight) = sight.filter(|sight| !sight.peers.is_empty()) else { return Ok(Vec::new()) };
+        let listing = self.listing().await?;
+        let is_accounted_for = |peer: &String| {
+            listing.iter().any(|(id, record)| {
+                id == peer && (record.presence == Presence::Left || record.incarnation() == Some(incarnation))
+            })
+        };
+        Ok(sight.peers.into_iter().filter(|peer| !is_accounted_for(peer)).collect())
+    }
+}
+
+/// Nodes on one store need the same issuer: refuses another one while a node lives that has it not. When all have ended
+/// it may change, and the tokens of the one before are refused.
+pub(super) async fn refuse_other_issuer(store: &dyn Store, issuer: &str) -> Result<(), BuildError> {
+    if !store.is_shared() {
+        return Ok(());
+    }
+    let now = store.health().await?.now;
+    let differs = |(_, record): &(String, NodeRecord)| record.issuer != issuer && record.state(now) == NodeState::Live;
+    match read_all(store).await?.into_iter().find(differs) {
+        Some((node, record)) => Err(BuildError::OtherIssuer { node, theirs: record.issuer, ours: issuer.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+async fn read_all(store: &dyn Store) -> Result<Vec<(String, NodeRecord)>, StoreError> {
+    let mut nodes = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = store.records(RecordKind::NODES, after.as_deref(), PAGE).await?;
+        let is_whole = page.len() == PAGE;
+        after = page.last().map(|(id, _)| id.clone());
+        nodes.extend(page.into_iter().filter_map(|(id, record)| Some((id, NodeRecord::read(&record.body)?))));
+        if !is_whole {
+            return Ok(nodes);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

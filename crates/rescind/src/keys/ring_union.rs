@@ -1,0 +1,124 @@
+//! Two copies of one key ring put together: what a node holds and what a store that lost history has. Owns the rule;
+//! reads and writes no store.
+
+use std::collections::BTreeMap;
+
+use super::ring::{KeyRing, KeyState, RingKey};
+use super::{Algorithm, KeyError};
+use crate::id::KeyId;
+use crate::random::Random;
+use crate::time::Timestamp;
+
+impl KeyRing {
+    /// The keys of both rings, each in the later state of the two; so what either revoked is revoked, and what either
+    /// has moved on stays moved on. Of two keys that would sign, the one of the ring that moved last does,
+    /// and the other one retires. `revoked`
+    /// are keys that the log says are revoked, whatever the rings say.
+    ///
+    /// # Errors
+    /// [`KeyError`] where no key could be made for a place that became free.
+    pub(crate) fn united_with(
+        &self,
+        other: &Self,
+        revoked: &[KeyId],
+        now: Timestamp,
+        random: &dyn Random,
+    ) -> Result<Self, KeyError> {
+        let mut by_kid: BTreeMap<&str, RingKey> = BTreeMap::new();
+        for key in self.keys().iter().chain(other.keys()) {
+            let later = match by_kid.remove(key.id().as_str()) {
+                Some(held) => later(held, key),
+                None => key.clone(),
+            };
+            let state = later.state();
+            let state_in_log = if revoked.contains(key.id()) { KeyState::Revoked { at: now } } else { state };
+            let later = if rank(state_in_log) > rank(state) { later.moved(state_in_log) } else { later };
+            by_kid.insert(key.id().as_str(), later);
+        }
+        // The newer ring's keys first: the first of two that would sign is the one that does.
+        let (newer, older) = if other.last_move() > self.last_move() { (other, self) } else { (self, other) };
+        let every =
+            newer.keys().iter().chain(older.keys().iter().filter(|key| newer.find(key.id().as_str()).is_none()));
+        let mut keys: Vec<RingKey> = every.filter_map(|key| by_kid.get(key.id().as_str()).cloned()).collect();
+        let mut algorithms = self.algorithms().to_vec();
+        algorithms.extend(other.algorithms().iter().filter(|algorithm| !self.algorithms().contains(algorithm)));
+        for algorithm in algorithms.iter().copied() {
+            keys = one_of_each(keys, algorithm, now, random)?;
+        }
+        Self::build(algorithms, keys)
+    }
+
+    /// When a key of it retired or was revoked last, as far as it remembers.
+    fn last_move(&self) -> Option<Timestamp> {
+        let moved = self.keys().iter().filter_map(|key| match key.state() {
+            KeyState::Retired { at } | KeyState::Revoked { at } => Some(at),
+            KeyState::Next | KeyState::Current => None,
+        });
+        moved.max()
+    }
+
+    /// Whether both have the same keys in the same states.
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        let states = |ring: &Self| -> BTreeMap<String, KeyState> {
+            ring.keys().iter().map(|key| (key.id().to_string(), key.state())).collect()
+        };
+        self.algorithms() == other.algorithms() && states(self) == states(other)
+    }
+}
+
+const fn rank(state: KeyState) -> u8 {
+    match state {
+        KeyState::Next => 0,
+        KeyState::Current => 1,
+        KeyState::Retired { .. } => 2,
+        KeyState::Revoked { .. } => 3,
+    }
+}
+
+/// The later of two states of one key. Of two times the later counts: it is remembered for longer.
+fn later(held: RingKey, other: &RingKey) -> RingKey {
+    match (held.state(), other.state()) {
+        (KeyState::Retired { at: a }, KeyState::Retired { at: b }) => held.moved(KeyState::Retired { at: a.max(b) }),
+        (KeyState::Revoked { at: a }, KeyState::Revoked { at: b }) => held.moved(KeyState::Revoked { at: a.max(b) }),
+        (a, b) if rank(b) > rank(a) => other.clone(),
+        _ => held,
+    }
+}
+
+/// Leaves an algorithm one current and one next key: too many retire or, where they have signed nothing, go; where one
+/// is missing, the next one moves up or a fresh one is made.
+fn one_of_each(
+    keys: Vec<RingKey>,
+    algorithm: Algorithm,
+    now: Timestamp,
+    random: &dyn Random,
+) -> Result<Vec<RingKey>, KeyError> {
+    let mut kept = Vec::with_capacity(keys.len() + 2);
+    let is = |key: &RingKey, state| key.algorithm() == algorithm && key.state() == state;
+    let mut has_current = keys.iter().any(|key| is(key, KeyState::Current));
+    let mut signs = false;
+    let mut has_next = false;
+    for key in keys {
+        if is(&key, KeyState::Current) && signs {
+            kept.push(key.moved(KeyState::Retired { at: now }));
+        } else if is(&key, KeyState::Current) {
+            signs = true;
+            kept.push(key);
+        } else if is(&key, KeyState::Next) && !has_current {
+            (has_current, signs) = (true, true);
+            kept.push(key.moved(KeyState::Current));
+        } else if !is(&key, KeyState::Next) {
+            kept.push(key);
+        } else if !has_next {
+            has_next = true;
+            kept.push(key);
+        }
+    }
+    if !signs {
+        kept.push(RingKey::fresh(algorithm, KeyState::Current, random)?);
+    }
+    if !has_next {
+        kept.push(RingKey::fresh(algorithm, KeyState::Next, random)?);
+    }
+    Ok(kept)
+}

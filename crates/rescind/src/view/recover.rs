@@ -1,0 +1,304 @@
+//! Recovery of a store that lost or forked its history, by union: it goes on where it agreed with this node, and every
+//! node adds what only it knew. Owns the steps and their order; each may be done twice, and whoever comes next goes on
+//! where another stopped. What is added is decided in `again`, what is done where no view covers the gap in `heal`.
+
+use std::sync::atomic::Ordering;
+
+use super::again::{Again, Gap, Healed, known_here, once_each, told_after_the_loss};
+use super::contact::{Contact, patient};
+use super::follow::{FollowError, Follower, HEALINGS, OnLoss};
+use super::freshness::{CLOCK_MARGIN, Now};
+use super::heal::{Fit, HealError, ahead_of, cut_off_everything, heal_with_all, is_healed, stands_for_all};
+use super::healing::Healing;
+use crate::high_water::HighWater;
+use crate::id::KeyId;
+use crate::log::{ChainTag, Entry, Scope, ScopeKind};
+use crate::position::{Incarnation, Seq};
+use crate::store::{Appended, Batch, Feed, Head, Put, Snapshot, StoreError, StoreErrorKind};
+use crate::time::{BootTime, Timestamp};
+
+/// At most this many entries of a log are read to see what is there already.
+const MOST_READ: usize = 65_536;
+/// Entries are read and appended in steps of this many.
+const STEP: usize = 1024;
+
+/// The store is healed, but others may still know what nobody else does.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unsettled {
+    incarnation: Incarnation,
+    since: BootTime,
+}
+
+impl Unsettled {
+    /// The store is away: nobody can add anything, and the wait begins anew when it is back.
+    pub(super) fn wait_anew(&mut self, now: BootTime) {
+        self.since = now;
+    }
+}
+
+impl Follower {
+    /// The store has not the history that this node knows. Heal it, unless somebody else has done so, and add what only
+    /// this node knew. Afterwards the log is followed again; what `unsettled` says is still to be waited for.
+    pub(super) async fn recover(&mut self, known: HighWater) -> Result<(), FollowError> {
+        for _ in 0..HEALINGS {
+            let whole = self.snapshot(Timestamp::EPOCH).await?;
+            if self.on_loss == OnLoss::Waits {
+                return self.follow_upstream(known, &whole).await;
+            }
+            let head = whole.head;
+            if head.incarnation != known.incarnation {
+                if self.join(known, &whole).await? {
+                    return Ok(());
+                }
+            } else if let Some((fork, tag)) = self.fork_of(known).await? {
+                if fork == known.seq && self.judge(known, &self.read(fork, 1).await?) == Fit::Fits {
+                    // It was lost for a moment only.
+                    return Ok(());
+                }
+                self.heal_by_tail(known, (fork, tag), head).await?;
+                continue;
+            }
+            self.alarm(
+                known,
+                head,
+                "everything is cut off: every earlier token is refused and everyone signs in again",
+            );
+            let until = self.widely(head.now);
+            let marks = (known, self.peers.highest());
+            if heal_with_all(&*self.store, marks, head, until, &*self.random, &*self.renew).await? {
+                self.progress.healed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        Err(HealError::Contended.into())
+    }
+
+    /// Whether everybody who may know of a revocation that nobody else does has added it, or everything is cut off
+    /// because one of them did not come in time. Asked before the log is read, so that what they added is then seen.
+    pub(super) async fn settle(&mut self) -> Result<(), FollowError> {
+        let Some(Unsettled { incarnation, since }) = self.unsettled else { return Ok(()) };
+        let absent = patient(self.patience(), "records", self.peers.absent(incarnation)).await?;
+        if absent.is_empty() {
+            // Everybody who may know more was heard: there is nothing to wait for after an outage, either.
+            (self.unsettled, self.contact) = (None, Contact::Steady);
+        } else if Now::read(&*self.clock).boot.since(since) > self.view.mark().bound() {
+            tracing::error!(
+                ?absent,
+                "ALARM: the store lost its history, and these nodes, which did not come back in time, may know of \
+                 revocations that nobody else does; every earlier token is refused from now on and everyone signs in again"
+            );
+            let now = patient(self.patience(), "health", self.store.health()).await?.now;
+            cut_off_everything(&*self.store, self.widely(now), &*self.renew).await?;
+            self.unsettled = None;
+        }
+        Ok(())
+    }
+
+    /// The last position at which the store's log, of the same incarnation, is the one that this node has read.
+    async fn fork_of(&self, known: HighWater) -> Result<Option<(Seq, ChainTag)>, FollowError> {
+        // Logs that agree at a position agree below it: halve the span in which they part.
+        let mut span = self.progress.tail().floor().get()..known.seq.get().saturating_add(1);
+        let mut agreed = None;
+        while !span.is_empty() {
+            let middle = Seq::new(span.start + (span.end - span.start) / 2);
+            let own = self.progress.tail().tag_at(middle);
+            let above = match self.read(middle, 1).await? {
+                Feed::Batch(Batch { head, .. }) | Feed::Gone(head) if head.incarnation != known.incarnation => {
+                    return Err(moved().into());
+                }
+                Feed::Batch(batch) if own == Some(batch.prev_tag) => {
+                    agreed = own.map(|tag| (middle, tag));
+                    true
+                }
+                Feed::Batch(_) => false,
+                // Swept where it is below the head: the log may agree further up.
+                Feed::Gone(head) => head.seq >= middle,
+            };
+            span = if above { middle.get() + 1..span.end } else { span.start..middle.get() };
+        }
+        Ok(agreed)
+    }
+
+    /// Starts a new incarnation that goes on with the lost one up to the fork. What is above it is added by
+    /// [`join`](Self::join), as every other node does.
+    async fn heal_by_tail(
+        &mut self,
+        known: HighWater,
+        (fork, tag): (Seq, ChainTag),
+        head: Head,
+    ) -> Result<(), FollowError> {
+        self.alarm(known, head, "what it lost is appended again from this node's view");
+        let highest = known.seq.max(head.seq).max(self.peers.highest());
+        let forked = self.entries_after(fork, known.incarnation).await?;
+        let (new, base) = match &self.prepared {
+            // Tried before: a record at every try would fill the store.
+            Some((new, before))
+                if before.fits(known.incarnation, tag, highest) && before.is_in(&*self.store, *new).await? =>
+            {
+                (*new, before.base)
+            }
+            _ => {
+                let (new, base) = ahead_of(highest, &*self.random)?;
+                let healing = Healing { lost: known.incarnation, fork, tag, base, by: self.peers.me() };
+                if healing.write(&*self.store, new, self.widely(head.now)).await? == Put::Stale {
+                    return Err(moved().into());
+                }
+                self.prepared = Some((new, healing));
+                (new, base)
+            }
+        };
+        if self.store.reincarnate(known.incarnation, new, base).await? {
+            self.progress.healed.fetch_add(1, Ordering::Relaxed);
+            self.forked = forked;
+        }
+        Ok(())
+    }
+
+    /// Goes over to the incarnation that took the place of the known one, and adds what only this node knew. Returns false
+    /// where that cannot be said: nobody's healing covers what this node has seen.
+    async fn join(&mut self, known: HighWater, whole: &Snapshot) -> Result<bool, FollowError> {
+        let Head { incarnation, now, .. } = whole.head;
+        let links = Healing::between(&*self.store, known.incarnation, incarnation).await?;
+        let base = links.as_ref().and_then(|links| links.last()).map_or(Seq::ZERO, |link| link.base);
+        let since = self.entries_after(base, incarnation).await?;
+        let healed =
+            Healed { active: &whole.cut_offs, since: &since, forked: &self.forked, now, keep: self.widely(now) };
+        let covered = is_healed(known, whole);
+        let again = if covered {
+            self.keys_known_here(known, &healed)
+        } else {
+            let Some(again) = links.as_ref().and_then(|links| self.known_since(known, links, &healed)) else {
+                return Ok(false);
+            };
+            again
+        };
+        let settled = covered || since.iter().any(stands_for_all);
+        let appended = self.append_again(again).await?;
+        if links.is_none() || since.iter().any(stands_for_all) {
+            // Whoever cut everything off has renewed the keys.
+            self.renew.take_over().await.map_err(HealError::Keys)?;
+        } else {
+            let in_store = whole.cut_offs.iter().filter_map(|cut_off| key_of(&cut_off.scope));
+            let revoked: Vec<KeyId> = in_store.chain(self.view.revoked_keys()).collect();
+            self.renew.unite(&revoked).await.map_err(HealError::Keys)?;
+        }
+        let whole = self.snapshot(Timestamp::EPOCH).await?;
+        if whole.head.incarnation != incarnation {
+            return Err(moved().into());
+        }
+        let since = Now::read(&*self.clock).boot;
+        self.unsettled = (!settled).then_some(Unsettled { incarnation, since });
+        self.replace(&whole)?;
+        self.forked.clear();
+        self.progress.join(incarnation);
+        tracing::warn!(%incarnation, appended, "the store is healed; entries that only this node knew were appended again");
+        Ok(true)
+    }
+
+    /// What the store needs again where healings lead from the known history to the present one.
+    fn known_since(&self, known: HighWater, links: &[Healing], healed: &Healed<'_>) -> Option<Again> {
+        let first = links.first()?;
+        let tail = self.progress.tail();
+        let own = if known.seq < first.fork {
+            Some(Vec::new())
+        } else if tail.tag_at(first.fork) == Some(first.tag) {
+            tail.above(first.fork)
+        } else {
+            // What this node has seen above the fork cannot be named: it was started since, or it saw a third history.
+            None
+        };
+        drop(tail);
+        let gap = |link: &Healing| Gap { fork: link.fork, base: link.base };
+        let mut again = known_here(&own?, gap(first), healed);
+        again.cut_offs.extend(links.iter().flat_map(|link| told_after_the_loss(gap(link), healed)));
+        again.cut_offs = once_each(again.cut_offs);
+        Some(again)
+    }
+
+    /// Cut-offs on keys that only this node knows: no cut-off on `all` covers what a stolen key signs.
+    fn keys_known_here(&self, known: HighWater, healed: &Healed<'_>) -> Again {
+        let tail = self.progress.tail();
+        let own = tail.above(tail.floor()).unwrap_or_default();
+        drop(tail);
+        let own: Vec<Entry> = own.into_iter().filter(|entry| entry.scope.kind() == ScopeKind::Key).collect();
+        // Active ones cover every position, whichever theirs is.
+        let gap = Gap { fork: Seq::ZERO, base: Seq::ZERO };
+        let mut again = known_here(&own, gap, healed);
+        again.lifts.clear();
+        tracing::debug!(known = %known.seq, keys = again.cut_offs.len(), "everything is cut off but what stolen keys sign");
+        again
+    }
+
+    async fn append_again(&self, again: Again) -> Result<usize, FollowError> {
+        let mut appended = 0;
+        for step in again.cut_offs.chunks(STEP) {
+            if let Appended::Done(entries) = self.store.append(step.to_vec()).await? {
+                appended += entries.len();
+            }
+        }
+        for lift in again.lifts {
+            let scope = lift.scope.clone();
+            match self.store.append(vec![lift]).await? {
+                Appended::Done(entries) => appended += entries.len(),
+                Appended::Conflict { .. } => {
+                    tracing::warn!(%scope, "a lift that the store lost is not repeated: the scope was cut off since");
+                }
+            }
+        }
+        self.progress.appended_again.fetch_add(appended as u64, Ordering::Relaxed);
+        Ok(appended)
+    }
+
+    /// The log's entries above a position, at most so many; none where they are not in the log any more.
+    async fn entries_after(&self, after: Seq, incarnation: Incarnation) -> Result<Vec<Entry>, FollowError> {
+        let mut entries: Vec<Entry> = Vec::new();
+        while entries.len() < MOST_READ {
+            let from = entries.last().map_or(after, |entry| entry.seq);
+            match self.read(from, STEP).await? {
+                Feed::Batch(batch) if batch.head.incarnation != incarnation => return Err(moved().into()),
+                Feed::Batch(batch) if batch.entries.is_empty() => break,
+                Feed::Batch(batch) => entries.extend(batch.entries),
+                Feed::Gone(_) => break,
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Nothing can be written here. Once the store above is healed, its cut-offs are taken in beside those known.
+    async fn follow_upstream(&mut self, known: HighWater, whole: &Snapshot) -> Result<(), FollowError> {
+        let Head { incarnation, seq, tag, now } = whole.head;
+        self.alarm(known, whole.head, "nothing is answered until the store above is healed");
+        if incarnation == known.incarnation {
+            return match self.judge(known, &self.read(known.seq, 1).await?) {
+                Fit::Lost => Err(HealError::Upstream.into()),
+                Fit::Fits | Fit::Swept => Ok(()),
+            };
+        }
+        self.view.unite(&whole.cut_offs, (now, seq), self.clock.boot());
+        self.progress.tail().reset(seq, tag);
+        self.remember(HighWater { incarnation, seq, tag })
+    }
+
+    fn alarm(&self, known: HighWater, present: Head, remedy: &str) {
+        // Once, not at every round that tries again.
+        if self.progress.in_touch() {
+            tracing::error!(
+                known.seq = %known.seq, known.incarnation = %known.incarnation,
+                seq = %present.seq, incarnation = %present.incarnation,
+                "ALARM: the store lost or forked its history (an older copy, or another database); {remedy}"
+            );
+        }
+    }
+
+    fn widely(&self, now: Timestamp) -> Timestamp {
+        now.plus(self.session_retention.saturating_add(CLOCK_MARGIN))
+    }
+}
+
+fn key_of(scope: &Scope) -> Option<KeyId> {
+    if let Scope::Key(kid) = scope { Some(kid.clone()) } else { None }
+}
+
+fn moved() -> StoreError {
+    let moved = "the store's history changed while it was read; the next round judges it";
+    StoreError::new(StoreErrorKind::Unavailable, "after", moved)
+}
