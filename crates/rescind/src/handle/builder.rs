@@ -9,6 +9,8 @@ use tokio::task::JoinSet;
 
 use super::counters::Counters;
 use super::error::BuildError;
+use super::key_material::KeyMaterial;
+use super::published::{FetchKeys, PublishedKeys};
 use super::revoke::session_retention;
 use super::ring::KeptRing;
 use super::settings::Settings;
@@ -34,6 +36,7 @@ pub struct Builder {
     audience: String,
     store: Option<Arc<dyn Store>>,
     root: Option<RootSecret>,
+    published: Option<Box<dyn FetchKeys>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     algorithm: Algorithm,
@@ -52,6 +55,7 @@ impl Builder {
             audience,
             store: None,
             root: None,
+            published: None,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             algorithm: Algorithm::EdDSA,
@@ -75,6 +79,14 @@ impl Builder {
     /// The one secret that an operator guards. Required; the same on every node that shares the store.
     pub fn root_secret(mut self, root: RootSecret) -> Self {
         self.root = Some(root);
+        self
+    }
+
+    /// Verifies by the keys that the issuer publishes, in place of a root secret. The handle then only checks: to open,
+    /// refresh or revoke is [`Error::Store`](super::Error::Store). Its store is one that follows another's log, and
+    /// [`Settings::max_access_lifetime`] must be the largest of the issuer's nodes.
+    pub fn published_keys(mut self, keys: impl FetchKeys) -> Self {
+        self.published = Some(Box::new(keys));
         self
     }
 
@@ -152,18 +164,27 @@ impl Builder {
     /// [`BuildError`] names what is missing or wrong, and the remedy.
     pub async fn build(self) -> Result<Rescind, BuildError> {
         let store = self.store.ok_or(BuildError::Missing("a store"))?;
-        let root = self.root.ok_or(BuildError::Missing("a root secret"))?;
         check_issuer(&self.issuer)?;
         self.settings.validate()?;
         let high_water = self.high_water.as_deref().map(HighWaterFile::open).transpose()?;
-        let mac_key =
-            aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, root.refresh_mac_key(REFRESH_KEY).as_bytes());
-        let (clock, random) = (Arc::clone(&self.clock), Arc::clone(&self.random));
-        let ring = KeptRing::load_or_create(Arc::clone(&store), clock, random, root, self.algorithm).await?;
-        let ring = Arc::new(ring);
-        // The ring first: where the root secret does not belong to the store, nothing is written.
         let own = Lifetimes { access: self.settings.max_access_lifetime, session: self.settings.absolute };
-        let largest = shared::register(&*store, &self.issuer, own).await?;
+        let (keys, largest) = match (self.root, self.published) {
+            (_, Some(source)) => {
+                let keys = Arc::new(PublishedKeys::load(source, Arc::clone(&self.clock)).await?);
+                let mut secret = [0; 32];
+                self.random.fill(&mut secret)?;
+                (KeyMaterial::Published { keys, secret: RootSecret::from_bytes(secret) }, own)
+            }
+            (None, None) => return Err(BuildError::Missing("a root secret")),
+            (Some(root), None) => {
+                let (clock, random) = (Arc::clone(&self.clock), Arc::clone(&self.random));
+                let refresh_tokens = refresh_tokens(&root, &self.issuer);
+                let ring = KeptRing::load_or_create(Arc::clone(&store), clock, random, root, self.algorithm).await?;
+                // The ring first: where the root secret does not belong to the store, nothing is written.
+                let largest = shared::register(&*store, &self.issuer, own).await?;
+                (KeyMaterial::Own { ring: Arc::new(ring), refresh_tokens }, largest)
+            }
+        };
         let max_lifetime = largest.access;
 
         let longest = self.foreign.iter().map(|foreign| foreign.expectations().longest_life()).max();
@@ -178,7 +199,7 @@ impl Builder {
             Arc::clone(&progress),
             Arc::clone(&self.clock),
             Arc::clone(&self.random),
-            Arc::clone(&ring) as _,
+            keys.renewal(),
             high_water,
             (retention, session_retention),
             poll_interval(bound),
@@ -186,13 +207,12 @@ impl Builder {
         follower.start().await?;
 
         let inner = Arc::new(Inner {
-            refresh_tokens: RefreshTokens::new(REFRESH_KEY, mac_key, &self.issuer),
             expectations: Expectations::new(&self.issuer, &self.audience, max_lifetime)?
                 .with_leeway(self.settings.leeway)
                 .with_skew(self.settings.skew),
             foreign: self.foreign,
             cache: TokenCache::new(self.settings.cache_bytes),
-            ring,
+            keys,
             counters: Counters::default(),
             upkeep: Upkeep::new(self.high_water, store.health().await?, self.clock.boot()),
             audience: self.audience,
@@ -212,6 +232,12 @@ impl Builder {
         inner.start_tasks(follower);
         Ok(Rescind(inner))
     }
+}
+
+fn refresh_tokens(root: &RootSecret, issuer: &str) -> RefreshTokens {
+    let secret = root.refresh_mac_key(REFRESH_KEY);
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.as_bytes());
+    RefreshTokens::new(REFRESH_KEY, key, issuer)
 }
 
 /// Often enough that a view is never stale because of the poll alone, and that a clock step is seen soon.

@@ -178,7 +178,13 @@ impl Rescind {
     pub async fn check_as(&self, token: &str, policy: Policy) -> Result<Live, Error> {
         let inner = &*self.0;
         let now = Now::read(&*inner.clock);
-        let known = inner.known(token, now).map_err(|rejection| inner.refuse_unknown(token, rejection))?;
+        let mut known = inner.known(token, now);
+        if let Some(rejection) = known.as_ref().err().copied()
+            && inner.look_for_key(rejection).await?
+        {
+            known = inner.known(token, now);
+        }
+        let known = known.map_err(|rejection| inner.refuse_unknown(token, rejection))?;
         match inner.judge(&known, policy, now).await {
             Ok(staleness) => {
                 if staleness.is_some() {
@@ -254,13 +260,13 @@ impl Inner {
 
     /// The verified token, from the cache where exactly this text was verified before. Time and key are checked anew.
     fn known(&self, token: &str, now: Now) -> Result<Arc<Known>, Rejection> {
-        let ring = self.ring.load();
+        let keys = self.keys.held();
         if let Some(known) = self.cache.get(token) {
-            known.verified.recheck(&self.expectations, &ring.keys, now.wall)?;
+            known.verified.recheck(&self.expectations, &keys, now.wall)?;
             self.counters.cache_hits.one();
             return Ok(known);
         }
-        let verified = Unverified::parse(token)?.verify(&self.expectations, &ring.keys, now.wall)?;
+        let verified = Unverified::parse(token)?.verify(&self.expectations, &keys, now.wall)?;
         self.counters.cache_misses.one();
         let scopes = Scopes {
             token: Some(&TokenRef::Own(verified.jti())),
@@ -310,7 +316,7 @@ impl Inner {
 
     /// Verifies all but the age, and asks no log: for taking back what the token names, never for letting it in.
     pub(super) fn verify_whatever_its_age(&self, token: &str) -> Result<Verified, Rejection> {
-        let ring = self.ring.load();
-        Unverified::parse(token)?.verify_for_revocation(&self.expectations, &ring.keys, self.clock.wall())
+        let keys = self.keys.held();
+        Unverified::parse(token)?.verify_for_revocation(&self.expectations, &keys, self.clock.wall())
     }
 }

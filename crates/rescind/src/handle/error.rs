@@ -137,6 +137,9 @@ pub enum BuildError {
     /// The record of shared settings cannot be read.
     #[error("record settings/shared: {0}; it is JSON written by Rescind, put it back from a backup")]
     Shared(String),
+    /// The issuer's published keys could not be had, or verify nothing.
+    #[error("the issuer's keys: {0}")]
+    PublishedKeys(BoxError),
     /// There was no randomness.
     #[error(transparent)]
     Random(#[from] RandomFailed),

@@ -83,7 +83,8 @@ impl Rescind {
         match self.0.presented(token) {
             Ok(Presented::Refresh(sid)) => Ok(self.0.store.load(sid).await?.map(|loaded| loaded.session.client)),
             Ok(Presented::Own(verified)) => Ok(Some(verified.client().clone())),
-            Ok(Presented::Foreign(_)) | Err(_) => Ok(None),
+            Ok(Presented::Foreign(_)) | Err(Error::Rejected(_)) => Ok(None),
+            Err(fault) => Err(fault),
         }
     }
 

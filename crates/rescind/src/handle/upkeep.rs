@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Inner;
+use super::KeyMaterial;
 use super::error::Error;
 use crate::store::{Head, StoreError};
 use crate::time::{BootTime, Timestamp};
@@ -77,6 +78,10 @@ impl Inner {
         self.upkeep.note_health(self.store.health().await);
         if beat.is_multiple_of(FLUSH_BEATS) {
             self.flush_high_water().await;
+        }
+        if let KeyMaterial::Published { keys, .. } = &self.keys {
+            keys.tend().await;
+            return;
         }
         if !beat.is_multiple_of(RING_BEATS) || self.trust_store().await.is_err() {
             return;
