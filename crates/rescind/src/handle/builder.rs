@@ -24,7 +24,7 @@ use crate::random::{Random, SystemRandom};
 use crate::refresh_token::RefreshTokens;
 use crate::store::{IntoStore, Store};
 use crate::time::{Clock, SystemClock};
-use crate::view::{Follower, Progress, View};
+use crate::view::{Follower, NoPeers, Peers, Progress, View};
 
 /// The MAC key of refresh tokens that is in use; derived from the root secret by this number.
 const REFRESH_KEY: u32 = 1;
@@ -193,13 +193,14 @@ impl Builder {
         let bound = self.settings.staleness_bound;
         let view = Arc::new(View::new(seed(&*self.random)?, retention, bound));
         let progress = Arc::new(Progress::new());
+        let peers: Arc<dyn Peers> = Arc::new(NoPeers);
         let mut follower = Follower::new(
             Arc::clone(&store),
             Arc::clone(&view),
             Arc::clone(&progress),
             Arc::clone(&self.clock),
             Arc::clone(&self.random),
-            keys.renewal(),
+            (keys.renewal(), peers),
             high_water,
             (retention, session_retention),
             poll_interval(bound),

@@ -8,6 +8,7 @@ mod counters;
 mod error;
 mod event;
 mod explain;
+mod feed;
 mod foreign;
 mod inspect;
 mod key_material;

@@ -326,6 +326,8 @@ impl RecordKind {
     pub const USERS: Self = Self("users");
     /// Nodes that share the store. One record a node.
     pub const NODES: Self = Self("nodes");
+    /// How a lost history was gone on with. One record an incarnation that took another's place; it ends.
+    pub const HEALINGS: Self = Self("healings");
     /// Which sessions were opened by which session at a sign-in provider. One record a session there; it ends.
     pub const PROVIDER_SESSIONS: Self = Self("provider_sessions");
     /// Names that count once: a logout token's `jti`, a sign-in's `state`. One record a name; it ends.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::heal::{Fit, HealError, Renew, fit, heal, is_healed};
+use super::peers::Peers;
 use super::progress::Progress;
 use super::{CLOCK_MARGIN, Now, View};
 use crate::high_water::{HighWater, HighWaterError, HighWaterFile};
@@ -15,7 +16,7 @@ use crate::log::{ChainTag, ScopeKind};
 use crate::position::Seq;
 use crate::random::Random;
 use crate::store::{Batch, Feed, Head, Snapshot, Store, StoreError, StoreErrorKind};
-use crate::time::{Clock, Timestamp};
+use crate::time::{BootTime, Clock, Timestamp};
 
 /// At most this many entries are read at once.
 const BATCH: usize = 4096;
@@ -34,6 +35,8 @@ pub(crate) struct Follower {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) renew: Arc<dyn Renew>,
+    #[expect(dead_code, reason = "asked by the healing that is to come")]
+    pub(crate) peers: Arc<dyn Peers>,
     pub(crate) high_water: Option<HighWaterFile>,
     /// Cut-offs older than this cannot matter to an access token.
     pub(crate) retention: Duration,
@@ -91,7 +94,7 @@ impl Follower {
         progress: Arc<Progress>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
-        renew: Arc<dyn Renew>,
+        (renew, peers): (Arc<dyn Renew>, Arc<dyn Peers>),
         high_water: Option<(HighWaterFile, Option<HighWater>)>,
         (retention, session_retention): (Duration, Duration),
         poll: Duration,
@@ -105,6 +108,7 @@ impl Follower {
             clock,
             random,
             renew,
+            peers,
             high_water,
             retention,
             session_retention,
@@ -300,8 +304,26 @@ impl Follower {
     }
 
     fn complete(&self, began: Now) {
-        self.view.mark().complete_up_to(began);
+        if let Some(known) = self.known {
+            self.progress.join(known.incarnation);
+        }
+        self.view.mark().complete_up_to(self.complete_as_of(began.boot), began);
         self.progress.complete(self.known.map_or(Seq::ZERO, |known| known.seq));
+    }
+}
+
+impl Follower {
+    /// Up to when a reading that began at `began` makes the view complete.
+    ///
+    /// Of a shared store no further than to the beginning of this node's last durable write: see [`Proof`](super::proof).
+    fn complete_as_of(&self, began: BootTime) -> BootTime {
+        let read = began.minus(self.store.behind());
+        let proved = if self.store.is_shared() { self.progress.proof.latest() } else { None };
+        let Some(proved) = proved else { return read };
+        if began.since(proved) > self.view.mark().bound() / 2 {
+            self.progress.proof.want();
+        }
+        read.min(proved)
     }
 }
 

@@ -89,12 +89,17 @@ impl Mark {
         Duration::from_millis(drift.unsigned_abs())
     }
 
-    /// The view is complete up to `at`. Called after the tables were written.
-    pub(crate) fn complete_up_to(&self, at: Now) {
+    /// By a reading that began at `began`, the view is complete up to `as_of`. Called after the tables were written.
+    pub(crate) fn complete_up_to(&self, as_of: BootTime, began: Now) {
         if self.as_of.load(Ordering::Acquire) == 0 {
-            self.offset.store(at.offset(), Ordering::Release);
+            self.offset.store(began.offset(), Ordering::Release);
         }
-        self.as_of.store(at.boot.as_millis().saturating_add(1), Ordering::Release);
+        self.as_of.store(as_of.as_millis().saturating_add(1), Ordering::Release);
+    }
+
+    /// How old the view may be before it is stale.
+    pub(crate) const fn bound(&self) -> Duration {
+        self.bound
     }
 
     /// Nothing may be answered until the next [`complete_up_to`](Self::complete_up_to).
@@ -117,11 +122,15 @@ mod tests {
         Now { wall: Timestamp::from_millis(wall), boot: BootTime::from_millis(boot) }
     }
 
+    fn complete_at(mark: &Mark, at: Now) {
+        mark.complete_up_to(at.boot, at);
+    }
+
     #[test]
     fn a_view_is_fresh_up_to_the_bound_and_stale_behind_it() {
         let mark = Mark::new(Duration::from_secs(2));
         assert_eq!(mark.freshness(now(1_000_000, 0)), Freshness::Unknown);
-        mark.complete_up_to(now(1_000_000, 0));
+        complete_at(&mark, now(1_000_000, 0));
         assert_eq!(mark.freshness(now(1_002_000, 2_000)), Freshness::Fresh);
         assert_eq!(mark.freshness(now(1_002_001, 2_001)), Freshness::Stale(Duration::from_millis(2_001)));
     }
@@ -129,19 +138,19 @@ mod tests {
     #[test]
     fn steps_too_small_to_count_add_up_until_the_view_is_loaded_again() {
         let mark = Mark::new(Duration::from_secs(2));
-        mark.complete_up_to(now(1_000_000, 0));
-        mark.complete_up_to(now(999_300, 100));
+        complete_at(&mark, now(1_000_000, 0));
+        complete_at(&mark, now(999_300, 100));
         assert_eq!(mark.freshness(now(999_300, 100)), Freshness::Fresh);
         assert_eq!(mark.freshness(now(998_600, 200)), Freshness::Unknown);
         mark.forget();
-        mark.complete_up_to(now(998_600, 200));
+        complete_at(&mark, now(998_600, 200));
         assert_eq!(mark.freshness(now(998_600, 200)), Freshness::Fresh);
     }
 
     #[test]
     fn a_step_of_the_wall_clock_in_either_direction_makes_the_view_unknown_at_once() {
         let mark = Mark::new(Duration::from_secs(2));
-        mark.complete_up_to(now(1_000_000, 500));
+        complete_at(&mark, now(1_000_000, 500));
         assert_eq!(mark.freshness(now(1_000_900, 600)), Freshness::Fresh);
         assert_eq!(mark.freshness(now(1_002_000, 600)), Freshness::Unknown);
         assert_eq!(mark.freshness(now(997_000, 600)), Freshness::Unknown);

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
-use crate::position::Seq;
+use super::proof::Proof;
+use crate::position::{Incarnation, Seq};
 
 /// What the feed has come to; shared with those who wait for it.
 #[derive(Debug)]
@@ -18,6 +19,10 @@ pub(crate) struct Progress {
     done: watch::Sender<Done>,
     /// What is damaged, where, and how to repair it, once that was found.
     damage: watch::Sender<Option<String>>,
+    /// The history that everything which this node knew is part of.
+    joined: watch::Sender<Option<Incarnation>>,
+    /// When this node last wrote durably.
+    pub(crate) proof: Proof,
     /// How often a lost or forked history was healed.
     pub(crate) healed: AtomicU64,
     /// How often the wall clock stepped.
@@ -44,6 +49,8 @@ impl Progress {
             begun: AtomicU64::new(0),
             done: watch::Sender::new(Done::default()),
             damage: watch::Sender::new(None),
+            joined: watch::Sender::new(None),
+            proof: Proof::default(),
             healed: AtomicU64::new(0),
             steps: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -58,6 +65,12 @@ impl Progress {
     /// Waits until the view has taken in the entry at `seq`. Never returns while the store is down.
     pub(crate) async fn applied(&self, seq: Seq) {
         self.wait(|done| done.applied >= seq).await;
+    }
+
+    /// Waits until the view has taken in something above `seq`. Hurries nobody, and may wait for long.
+    pub(crate) async fn grown(&self, seq: Seq) {
+        // The sender lives as long as `self`.
+        let _grown = self.done.subscribe().wait_for(|done| done.applied > seq).await;
     }
 
     /// Waits for a round that began after this call: the view is then complete as of the call.
@@ -85,6 +98,18 @@ impl Progress {
         let found = damage.wait_for(Option::is_some).await;
         // The sender lives as long as `self`.
         found.ok().and_then(|found| found.clone()).unwrap_or_default()
+    }
+
+    /// The history that this node follows and to which it has added what only it knew; `None` before the first. What its
+    /// record in the store should name, as soon as it changes: others wait for that after a loss.
+    #[expect(dead_code, reason = "for who keeps this node's record in the store")]
+    pub(crate) fn joined(&self) -> watch::Receiver<Option<Incarnation>> {
+        self.joined.subscribe()
+    }
+
+    /// This node has added what it knew to a history.
+    pub(super) fn join(&self, incarnation: Incarnation) {
+        self.joined.send_if_modified(|joined| joined.replace(incarnation) != Some(incarnation));
     }
 
     /// A round begins.

@@ -1,0 +1,44 @@
+//! The other nodes on a store, as far as healing has to know of them: a node that is away may be the only one that knows
+//! of a revocation. Owns the question; who keeps the nodes' records answers it.
+
+use async_trait::async_trait;
+
+use crate::position::{Incarnation, Seq};
+use crate::store::StoreError;
+
+/// Who else follows the same log.
+///
+/// A listing of the nodes' records counts only once a round of the feed that began after it was completed: before that it
+/// may come from a store that has lost what it is asked about. So the listing that counts is always one from before a
+/// loss, and a heal never asks the store that lost for who there was.
+#[expect(dead_code, reason = "asked by the healing that is to come")]
+#[async_trait]
+pub(crate) trait Peers: Send + Sync {
+    /// The name of this node.
+    fn me(&self) -> String;
+
+    /// The highest position that any peer was known to have applied, by the listings that count.
+    fn highest(&self) -> Seq;
+
+    /// The peers that lived by the last listing that counts from before `incarnation`, and of which the store does not
+    /// say now that they joined it (their record names it as theirs) or left for good.
+    async fn absent(&self, incarnation: Incarnation) -> Result<Vec<String>, StoreError>;
+}
+
+/// None: the store refuses a second process.
+pub(crate) struct NoPeers;
+
+#[async_trait]
+impl Peers for NoPeers {
+    fn me(&self) -> String {
+        "this node".to_owned()
+    }
+
+    fn highest(&self) -> Seq {
+        Seq::ZERO
+    }
+
+    async fn absent(&self, _: Incarnation) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+}
