@@ -65,10 +65,10 @@ pub mod time;
 pub mod view;
 
 pub use handle::{
-    AlsoCheck, Bearer, BoxError, BuildError, Builder, Checks, Counts, Error, Event, FetchKeys, Inspection, Introspection, Invalid,
-    InvalidSetting, KeyStatus, Kind, Live, LiveForeign, LoggedOut, LogoutScope, MOST_LEEWAY, Minted, NoClaims,
-    NotFound, OnEvent, OnStale, OpenSession, Policy, ReadClaims, Readiness, Refresh, Refreshed, Rescind, Revoke,
-    Settings, Stats, TokenPair, Verdict, Welcome,
+    AlsoCheck, Bearer, BoxError, BuildError, Builder, Checks, Counts, Error, Event, FetchKeys, Inspection,
+    Introspection, Invalid, InvalidSetting, KeyStatus, Kind, Live, LiveForeign, LoggedOut, LogoutScope, MOST_LEEWAY,
+    Minted, NoClaims, NotFound, OnEvent, OnStale, OpenSession, Policy, ReadClaims, Readiness, Refresh, Refreshed,
+    Rescind, Revoke, Settings, Stats, TokenPair, Verdict, Welcome,
 };
 pub use high_water::{HighWater, HighWaterError};
 pub use rejection::Rejection;

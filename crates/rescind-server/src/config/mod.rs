@@ -2,6 +2,7 @@
 //! Owns every default of the server; the engine owns its own rules. Opens no socket and makes no file.
 
 mod clients;
+mod follow;
 mod providers;
 mod settings;
 mod span;
@@ -66,6 +67,10 @@ pub(crate) struct Config {
     pub(crate) audience: Option<String>,
     pub(crate) data: PathBuf,
     pub(crate) store: StoreUrl,
+    /// The admin listener of the server that is followed in place of a store.
+    pub(crate) follow: Option<String>,
+    /// Of the server that is followed; else this server's own, where it is given.
+    pub(crate) feed_token: Option<Secret>,
     pub(crate) listen: SocketAddr,
     pub(crate) admin_listen: SocketAddr,
     pub(crate) algorithm: Algorithm,
@@ -158,6 +163,7 @@ impl Config {
         if settings.audience.as_deref() == Some("") {
             return Err(wrong("audience", "empty; leave it out to use the issuer"));
         }
+        let feed_token = follow::read(&settings, stage)?;
         let providers = providers::read(&settings, stage)?;
         Ok(Self {
             stage,
@@ -165,6 +171,8 @@ impl Config {
             audience: settings.audience.clone(),
             data,
             store,
+            follow: settings.follow.clone(),
+            feed_token,
             listen,
             admin_listen,
             algorithm: algorithm(settings.algorithm.as_deref())?,

@@ -52,12 +52,7 @@ impl<'a> Unverified<'a> {
     ///
     /// # Errors
     /// The first [`Rejection`] that applies.
-    pub fn verify(
-        self,
-        expected: &Expectations,
-        keys: &impl KeySource,
-        now: Timestamp,
-    ) -> Result<Verified, Rejection> {
+    pub fn verify(self, expected: &Expectations, keys: &impl KeySource, now: Timestamp) -> Result<Verified, Rejection> {
         let (payload, key) = self.authenticate(TypRule::Access, keys)?;
         Verified::read(payload, key, expected, now, Expiry::Matters)
     }

@@ -4,8 +4,17 @@ use std::time::Duration;
 
 use super::Rescind;
 use crate::position::Seq;
+use crate::view::Now;
 
 impl Rescind {
+    /// How old what the store says has to be taken for, at least: zero where it is this process's alone or says so
+    /// itself, and else as old as the view, which goes no further than this node's own last durable write. `None` where
+    /// nothing may be told of the log at all.
+    pub fn log_age(&self) -> Option<Duration> {
+        let age = self.0.view.age(Now::read(&*self.0.clock))?;
+        Some(if self.0.store.is_shared() { age } else { Duration::ZERO })
+    }
+
     /// Waits until the view has taken in an entry above `seq`; for ever, where none comes.
     ///
     /// **Cost:** none while it waits: the log is followed no faster for it.

@@ -177,9 +177,11 @@ impl Renew for Renewal {
 
 fn said(error: JwkSetError) -> String {
     match error {
-        JwkSetError::Empty => "the issuer publishes no key that verifies. A key for HS256 is never published, since whoever \
+        JwkSetError::Empty => {
+            "the issuer publishes no key that verifies. A key for HS256 is never published, since whoever \
              verifies with it can sign: let the issuer sign with EdDSA, ES256, RS256 or PS256"
-            .to_owned(),
+                .to_owned()
+        }
         error => error.to_string(),
     }
 }

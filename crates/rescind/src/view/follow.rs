@@ -138,7 +138,10 @@ impl Follower {
         let progress = Arc::clone(&self.progress);
         let mut failing = false;
         loop {
-            progress.due(self.poll).await;
+            tokio::select! {
+                () = progress.due(self.poll) => {}
+                () = self.store.woken() => {}
+            }
             match self.round().await {
                 Ok(()) if failing => {
                     failing = false;

@@ -69,8 +69,9 @@ impl Progress {
 
     /// Waits until the view has taken in something above `seq`. Hurries nobody, and may wait for long.
     pub(crate) async fn grown(&self, seq: Seq) {
+        let mut done = self.done.subscribe();
         // The sender lives as long as `self`.
-        let _grown = self.done.subscribe().wait_for(|done| done.applied > seq).await;
+        let _grown = done.wait_for(|done| done.applied > seq).await.is_ok();
     }
 
     /// Waits for a round that began after this call: the view is then complete as of the call.

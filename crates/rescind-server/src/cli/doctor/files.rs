@@ -19,7 +19,7 @@ struct Secret {
     exposed: &'static str,
 }
 
-const SECRETS: [Secret; 3] = [
+const SECRETS: [Secret; 4] = [
     Secret {
         name: "root.key",
         lost: "restore it from your backup: without it every token and the stored signing keys are lost; where the server \
@@ -29,6 +29,11 @@ const SECRETS: [Secret; 3] = [
     Secret {
         name: "admin-token",
         lost: "restart the server: it makes a new one",
+        exposed: "if others had accounts here, remove it and restart the server, which makes a new one",
+    },
+    Secret {
+        name: "feed-token",
+        lost: "restart the server: it makes a new one; where the server takes RESCIND_FEED_TOKEN instead, that is as it should be",
         exposed: "if others had accounts here, remove it and restart the server, which makes a new one",
     },
     Secret {

@@ -1,0 +1,1 @@
+//! Check tokens in a service that has no store.
