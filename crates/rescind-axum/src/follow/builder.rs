@@ -218,9 +218,10 @@ impl From<StoreError> for FollowError {
 }
 
 /// Tokens live as long as the issuer's nodes say, whatever this service would set.
-fn allowing(settings: Settings, lifetime: Duration) -> Settings {
-    let absolute = settings.absolute.max(lifetime);
-    Settings { access_lifetime: lifetime, max_access_lifetime: lifetime, absolute, ..settings }
+fn allowing(mut settings: Settings, lifetime: Duration) -> Settings {
+    settings.absolute = settings.absolute.max(lifetime);
+    (settings.access_lifetime, settings.max_access_lifetime) = (lifetime, lifetime);
+    settings
 }
 
 fn authorization(token: Option<Zeroizing<String>>, file: Option<&Path>) -> Result<HeaderValue, FollowError> {

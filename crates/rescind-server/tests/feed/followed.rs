@@ -63,8 +63,13 @@ pub(crate) async fn until(follower: &Rescind, pair: &Pair, worth: fn(Worth) -> b
             return now().duration_since(begin).unwrap();
         }
         assert!(now().duration_since(begin).unwrap() < crate::support::DEADLINE, "waited too long");
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        pause().await;
     }
+}
+
+/// Between two looks.
+pub(crate) async fn pause() {
+    tokio::time::sleep(Duration::from_millis(2)).await;
 }
 
 pub(crate) fn refused(worth: Worth) -> bool {

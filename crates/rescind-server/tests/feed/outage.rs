@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::followed::{Worth, admin, follow, following, good, refused, unsaid, until, worth};
+use crate::followed::{Worth, admin, follow, following, good, pause, refused, unsaid, until, worth};
 use crate::link::Link;
 use crate::support::{Server, home, now};
 
@@ -74,7 +74,7 @@ async fn over_a_link_that_delays_everything_it_is_silent_and_never_fresh_but_old
         let asked = now().duration_since(revoked).unwrap();
         let worth = worth(&follower, &pair).await;
         assert!(worth != Worth::Good || asked <= BOUND, "good {asked:?} after it was revoked");
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        pause().await;
     }
     assert!(!good(worth(&follower, &pair).await));
     link.delay(Duration::ZERO);
@@ -112,11 +112,11 @@ async fn a_server_that_lost_its_history_unrevokes_nobody() {
     // The keys went with the database, so nothing that was signed before verifies for long; and before, the log covers it.
     let fresh = server.sign_in();
     until(&follower, &fresh, good).await;
-    for _ in 0..200 {
+    for _ in 0..500 {
         for pair in [&revoked, &early] {
             assert!(!good(worth(&follower, pair).await), "a token from before the loss passes");
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        pause().await;
     }
     server.logout(&fresh.access, "{}");
     until(&follower, &fresh, refused).await;

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::counters::Counters;
 use super::error::BuildError;
 use super::key_material::KeyMaterial;
-use super::published::{FetchKeys, PublishedKeys};
+use super::published::FetchKeys;
 use super::revoke::session_retention;
 use super::ring::KeptRing;
 use super::settings::Settings;
@@ -169,12 +169,7 @@ impl Builder {
         let high_water = self.high_water.as_deref().map(HighWaterFile::open).transpose()?;
         let own = Lifetimes { access: self.settings.max_access_lifetime, session: self.settings.absolute };
         let (keys, largest) = match (self.root, self.published) {
-            (_, Some(source)) => {
-                let keys = Arc::new(PublishedKeys::load(source, Arc::clone(&self.clock)).await?);
-                let mut secret = [0; 32];
-                self.random.fill(&mut secret)?;
-                (KeyMaterial::Published { keys, secret: RootSecret::from_bytes(secret) }, own)
-            }
+            (_, Some(source)) => (KeyMaterial::published(source, Arc::clone(&self.clock), &*self.random).await?, own),
             (None, None) => return Err(BuildError::Missing("a root secret")),
             (Some(root), None) => {
                 let (clock, random) = (Arc::clone(&self.clock), Arc::clone(&self.random));
@@ -235,10 +230,10 @@ impl Builder {
     }
 }
 
-fn refresh_tokens(root: &RootSecret, issuer: &str) -> RefreshTokens {
+fn refresh_tokens(root: &RootSecret, issuer: &str) -> Box<RefreshTokens> {
     let secret = root.refresh_mac_key(REFRESH_KEY);
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.as_bytes());
-    RefreshTokens::new(REFRESH_KEY, key, issuer)
+    Box::new(RefreshTokens::new(REFRESH_KEY, key, issuer))
 }
 
 /// Often enough that a view is never stale because of the poll alone, and that a clock step is seen soon.

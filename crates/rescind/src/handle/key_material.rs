@@ -5,21 +5,23 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 
-use super::error::Error;
-use super::published::{Published, PublishedKeys, Renewal};
+use super::error::{BuildError, Error};
+use super::published::{FetchKeys, Published, PublishedKeys, Renewal};
 use super::ring::{KeptRing, Ring};
 use super::{Inner, Rescind};
 use crate::access_token::KeySource;
 use crate::keys::{RootSecret, VerifyingKey};
+use crate::random::Random;
 use crate::refresh_token::RefreshTokens;
 use crate::rejection::Rejection;
 use crate::store::{StoreError, StoreErrorKind};
+use crate::time::Clock;
 use crate::view::Renew;
 
 /// What a handle signs and verifies with.
 pub(super) enum KeyMaterial {
     /// Everything that issuing takes.
-    Own { ring: Arc<KeptRing>, refresh_tokens: RefreshTokens },
+    Own { ring: Arc<KeptRing>, refresh_tokens: Box<RefreshTokens> },
     /// Only what others may know. The secret is of this process alone and opens nothing of the issuer's.
     Published { keys: Arc<PublishedKeys>, secret: RootSecret },
 }
@@ -31,6 +33,18 @@ pub(super) enum Held {
 }
 
 impl KeyMaterial {
+    /// Fetches the keys that an issuer publishes.
+    pub(super) async fn published(
+        source: Box<dyn FetchKeys>,
+        clock: Arc<dyn Clock>,
+        random: &dyn Random,
+    ) -> Result<Self, BuildError> {
+        let keys = Arc::new(PublishedKeys::load(source, clock).await?);
+        let mut secret = [0; 32];
+        random.fill(&mut secret)?;
+        Ok(Self::Published { keys, secret: RootSecret::from_bytes(secret) })
+    }
+
     /// The verifying keys as they are now.
     pub(super) fn held(&self) -> Held {
         match self {

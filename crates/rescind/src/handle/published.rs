@@ -229,9 +229,10 @@ mod tests {
         }
         assert_eq!(asked.load(Ordering::Relaxed), 1, "just fetched: as new as any");
         clock.advance(COOL_DOWN);
-        let waiting: Vec<_> = (0..100).map(|_| Arc::clone(&keys)).collect();
         let mut tasks = tokio::task::JoinSet::new();
-        waiting.into_iter().for_each(|keys| drop(tasks.spawn(async move { keys.newer().await })));
+        for keys in std::iter::repeat_n(&keys, 100).map(Arc::clone) {
+            tasks.spawn(async move { keys.newer().await });
+        }
         assert!(tasks.join_all().await.into_iter().all(|outcome| outcome == Ok(())));
         assert_eq!(asked.load(Ordering::Relaxed), 2);
     }

@@ -1,8 +1,9 @@
 //! The newest part of the log in memory, for all who follow this node: whoever asks first reads the store, and all who
-//! ask within the same moment share that reading. Owns the window and how old it is; writes no HTTP.
+//! asked before that reading began share it. Owns the window and how old it is; writes no HTTP.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rescind::log::{ChainTag, Entry};
@@ -12,8 +13,6 @@ use rescind::time::{BootTime, Clock};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-/// A reading serves all who ask within this time; its age is told to them.
-const SHARED: Duration = Duration::from_millis(20);
 /// At most this many entries, and this many bytes of their JSON, are held. Who is further behind reads the store.
 const ROWS: usize = 8192;
 const BYTES: usize = 4 << 20;
@@ -31,6 +30,8 @@ pub(super) struct Tail {
     clock: Arc<dyn Clock>,
     /// A store that takes longer is not followed.
     patience: Duration,
+    /// Readings that have begun.
+    begun: AtomicU64,
     window: Mutex<Window>,
 }
 
@@ -40,8 +41,6 @@ struct Window {
     read: Option<Read>,
     rows: VecDeque<Row>,
     bytes: usize,
-    /// How many readings have ended.
-    looks: u64,
     /// Why the last one failed.
     failed: Option<String>,
 }
@@ -50,8 +49,6 @@ struct Read {
     /// The last position before the window, and the tag there.
     floor: (Seq, ChainTag),
     head: Head,
-    /// When the reading began.
-    began: BootTime,
     /// Up to when what it read is known to be complete.
     as_of: BootTime,
 }
@@ -82,10 +79,10 @@ pub(super) struct Part {
 
 impl Tail {
     pub(super) fn new(log: Log, clock: Arc<dyn Clock>, patience: Duration) -> Self {
-        Self { log, clock, patience, window: Mutex::default() }
+        Self { log, clock, patience, begun: AtomicU64::new(0), window: Mutex::default() }
     }
 
-    /// What follows `after`, as of a reading no older than a moment.
+    /// What follows `after`, as of a reading that began after this call.
     ///
     /// # Errors
     /// Where the store cannot be followed.
@@ -96,15 +93,17 @@ impl Tail {
     }
 
     async fn within(&self, after: Seq, limit: usize, asked: BootTime) -> Result<Next, StoreError> {
-        let looks = self.window.lock().await.looks;
+        let begun = self.begun.load(Ordering::Acquire);
         let mut window = self.window.lock().await;
-        let recent = window.read.as_ref().is_some_and(|read| asked.since(read.began) < SHARED);
-        if window.looks == looks && !recent {
+        // Only a reading that began after the question answers it: a strict check is complete as of its request, over
+        // any number of relays. Whoever waited for one has its outcome: were each to read, the last would wait for all.
+        if self.begun.load(Ordering::Acquire) == begun {
+            self.begun.fetch_add(1, Ordering::AcqRel);
+            // Whoever shares a reading that was given up must not take the window for its outcome.
+            window.failed = Some("the reading was given up".to_owned());
             let looked = self.look(&mut window).await;
             window.failed = looked.err().map(|error| error.to_string());
-            window.looks += 1;
         }
-        // Whoever waited for another's reading has its outcome: were each to try again, the last would wait for all.
         if let Some(failed) = &window.failed {
             return Err(StoreError::new(StoreErrorKind::Unavailable, "after", failed.clone()));
         }
@@ -138,7 +137,7 @@ impl Tail {
                     let head = batch.head;
                     window.push(batch)?;
                     if let Some(read) = &mut window.read {
-                        (read.head, read.began, read.as_of) = (head, began, as_of);
+                        (read.head, read.as_of) = (head, as_of);
                     }
                     if reached >= head.seq {
                         return Ok(());
@@ -146,10 +145,7 @@ impl Tail {
                 }
                 Feed::Batch(Batch { head, .. }) | Feed::Gone(head) => {
                     // Another history, or one that was swept: the window begins anew at its head.
-                    window.begin(head, began);
-                    if let Some(read) = &mut window.read {
-                        read.as_of = as_of;
-                    }
+                    window.begin(head, as_of);
                     return Ok(());
                 }
             }
@@ -158,9 +154,9 @@ impl Tail {
 }
 
 impl Window {
-    fn begin(&mut self, head: Head, began: BootTime) {
+    fn begin(&mut self, head: Head, as_of: BootTime) {
         (self.rows, self.bytes) = (VecDeque::new(), 0);
-        self.read = Some(Read { floor: (head.seq, head.tag), head, began, as_of: BootTime::default() });
+        self.read = Some(Read { floor: (head.seq, head.tag), head, as_of });
     }
 
     /// The last position that it holds, and the tag there.
