@@ -86,12 +86,14 @@
 //! # Features
 //!
 //! `routes` (on by default): the [ready-made routes](routes()); without it no axum is compiled, only axum-core. `oidc`:
-//! sign-in with OpenID Connect providers. No feature compiles a database: stores are a crate of their own.
+//! sign-in with OpenID Connect providers. `follow`: [a service without a store](manual::following). No feature compiles a database: stores are a crate of their own.
 
 mod bearer;
 #[cfg(feature = "routes")]
 pub mod body;
 pub mod cookies;
+#[cfg(feature = "follow")]
+pub mod follow;
 mod guard;
 mod live;
 pub mod manual;

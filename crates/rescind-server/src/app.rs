@@ -3,15 +3,16 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::FromRef;
 use metrics_exporter_prometheus::PrometheusHandle;
 use rescind::Rescind;
 use rescind_axum::oidc::Providers;
+use tokio::sync::watch;
 
 use crate::config::Config;
-use crate::data_dir::AdminToken;
+use crate::data_dir::{AdminToken, FeedToken};
+use crate::http::admin::Feed;
 use crate::pages::Offer;
 use crate::users::{Throttle, Users};
 
@@ -31,10 +32,14 @@ pub(crate) struct Parts {
     /// Counts failed sign-ins.
     pub(crate) throttle: Throttle,
     pub(crate) admin_token: AdminToken,
+    /// Reads feed and snapshot, and nothing else.
+    pub(crate) feed_token: FeedToken,
+    /// The log for those who follow this node.
+    pub(crate) feed: Feed,
     /// Renders `GET /metrics`.
     pub(crate) metrics: PrometheusHandle,
     /// Turned when the process was told to stop: readiness goes first.
-    pub(crate) draining: AtomicBool,
+    pub(crate) draining: watch::Sender<bool>,
 }
 
 impl App {
@@ -45,12 +50,19 @@ impl App {
 
     /// Whether the process was told to stop.
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        *self.draining.borrow()
     }
 
-    /// From now on readiness says no.
+    /// Waits until the process is told to stop.
+    pub(crate) async fn drained(&self) {
+        let mut draining = self.draining.subscribe();
+        // The sender lives as long as `self`.
+        let _told = draining.wait_for(|draining| *draining).await.is_ok();
+    }
+
+    /// From now on readiness says no, and whoever follows goes elsewhere.
     pub(crate) fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.draining.send_replace(true);
     }
 }
 

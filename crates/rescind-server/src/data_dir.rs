@@ -66,6 +66,11 @@ impl DataDir {
         self.0.join("admin-token")
     }
 
+    /// The file of the token for those who follow this node.
+    pub(crate) fn feed_token(&self) -> PathBuf {
+        self.0.join("feed-token")
+    }
+
     /// The node's mark of the highest log position that it has seen.
     pub(crate) fn high_water(&self) -> PathBuf {
         self.0.join("high-water")
@@ -118,7 +123,8 @@ impl AdminToken {
         // What is no text is no token either, and gets the same remedy.
         let token = std::str::from_utf8(&bytes).unwrap_or_default().trim_end_matches('\n');
         if URL_SAFE_NO_PAD.decode(token).map(|bytes| bytes.len()) != Ok(32) {
-            let remedy = "holds no admin token (43 characters); restore it, or delete it and start the server, which makes a new one";
+            let remedy =
+                "holds no token (43 characters); restore it, or delete it and start the server, which makes a new one";
             return Err(FileError::new(path, remedy));
         }
         Ok(Self(Zeroizing::new(token.to_owned())))
@@ -141,6 +147,32 @@ impl AdminToken {
     /// Compares in constant time.
     pub(crate) fn fits(&self, presented: &str) -> bool {
         verify_slices_are_equal(self.0.as_bytes(), presented.as_bytes()).is_ok()
+    }
+}
+
+/// The token that reads the feed and the snapshot, and opens nothing else.
+///
+/// **Shape:** as the admin token's; from the environment, any text.
+#[derive(Debug, Clone)]
+pub(crate) struct FeedToken(AdminToken);
+
+impl FeedToken {
+    /// Reads the token, or makes one where the file is missing.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub(crate) fn load_or_create(path: &Path) -> Result<Self, FileError> {
+        AdminToken::load_or_create(path).map(Self)
+    }
+
+    /// A token that was given, so that several nodes have the same.
+    pub(crate) fn given(text: &str) -> Self {
+        Self(AdminToken(Zeroizing::new(text.to_owned())))
+    }
+
+    /// Compares in constant time.
+    pub(crate) fn fits(&self, presented: &str) -> bool {
+        self.0.fits(presented)
     }
 }
 

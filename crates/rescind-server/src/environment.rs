@@ -15,6 +15,9 @@ pub(crate) const GOOGLE_CLIENT_SECRET: &str = "RESCIND_GOOGLE_CLIENT_SECRET";
 /// The secret of its client at the provider of `oidc_issuer`, in place of `oidc_client_secret_file`.
 pub(crate) const OIDC_CLIENT_SECRET: &str = "RESCIND_OIDC_CLIENT_SECRET";
 
+/// The feed token: on a server in place of `feed-token`, on one that follows the token of the node that it follows.
+pub(crate) const FEED_TOKEN: &str = "RESCIND_FEED_TOKEN";
+
 /// Reads the root secret; `None` where it is not there.
 ///
 /// # Errors
@@ -30,18 +33,19 @@ pub(crate) fn root_secret() -> Result<Option<RootSecret>, String> {
     }
 }
 
-/// Reads the secrets of this server's clients at providers, as far as they are there.
+/// Reads the feed token and the secrets of this server's clients at providers, as far as they are there.
 ///
 /// # Errors
 /// Which one is empty or no text, and the remedy.
 pub(crate) fn provider_secrets() -> Result<Secrets, String> {
-    let secret = |name: &str| {
-        let wrong = || format!("{name}: is empty or no text; correct it, or unset it");
-        match env::var(name).map(Zeroizing::new) {
-            Ok(text) => Secret::new(&text).map(Some).ok_or_else(wrong),
-            Err(VarError::NotPresent) => Ok(None),
-            Err(VarError::NotUnicode(_)) => Err(wrong()),
-        }
-    };
-    Ok(Secrets { google: secret(GOOGLE_CLIENT_SECRET)?, oidc: secret(OIDC_CLIENT_SECRET)? })
+    Ok(Secrets { feed: secret(FEED_TOKEN)?, google: secret(GOOGLE_CLIENT_SECRET)?, oidc: secret(OIDC_CLIENT_SECRET)? })
+}
+
+fn secret(name: &str) -> Result<Option<Secret>, String> {
+    let wrong = || format!("{name}: is empty or no text; correct it, or unset it");
+    match env::var(name).map(Zeroizing::new) {
+        Ok(text) => Secret::new(&text).map(Some).ok_or_else(wrong),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(wrong()),
+    }
 }

@@ -65,7 +65,7 @@ pub mod time;
 pub mod view;
 
 pub use handle::{
-    AlsoCheck, Bearer, BoxError, BuildError, Builder, Checks, Counts, Error, Event, Everywhere, Inspection,
+    AlsoCheck, Bearer, BoxError, BuildError, Builder, Checks, Counts, Error, Event, Everywhere, FetchKeys, Inspection,
     Introspection, Invalid, InvalidSetting, KeyStatus, Kind, Live, LiveForeign, LoggedOut, LogoutScope, MOST_LEEWAY,
     Minted, NoClaims, NodeState, NodeStatus, NotFound, OnEvent, OnStale, OpenSession, Policy, Reached, ReadClaims,
     Readiness, Refresh, Refreshed, Rescind, Revoke, Settings, Stats, TokenPair, Verdict, Welcome,

@@ -8,6 +8,7 @@
 //! | keep a browser's tokens in cookies, safe from other sites | [`cookies`] |
 //! | get refresh, logout and sessions without writing them | [`ready_made`] |
 //! | answer refusals in another system's words | [`other_words`] |
+//! | check tokens in a service that has no store | [`following`] |
 //! | say what a route does while the revocation log cannot be followed | [`stale_views`] |
 //! | add a check of your own, and hear of what happens | [`callbacks`] |
 //! | test an application that uses Rescind | [`testing`] |
@@ -15,6 +16,7 @@
 pub mod callbacks;
 pub mod claims;
 pub mod cookies;
+pub mod following;
 pub mod other_words;
 pub mod protecting;
 pub mod ready_made;

@@ -2,6 +2,7 @@
 //! is checked before a socket is open, and readiness goes before the listeners do.
 
 mod providers;
+mod relay;
 mod start;
 mod stop;
 
@@ -18,7 +19,7 @@ use crate::logs;
 /// Every setting may be given as a flag, in the environment, or in the file; flags win, then the environment.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "RESCIND_ROOT_SECRET in the environment (64 hexadecimal digits, also after rescind-root-v1: as in the file, or base64 of 32 bytes) takes the place of DATA/root.key. RESCIND_GOOGLE_CLIENT_SECRET and RESCIND_OIDC_CLIENT_SECRET take the place of the files of the same name."
+    after_help = "RESCIND_ROOT_SECRET in the environment (64 hexadecimal digits, also after rescind-root-v1: as in the file, or base64 of 32 bytes) takes the place of DATA/root.key. RESCIND_GOOGLE_CLIENT_SECRET and RESCIND_OIDC_CLIENT_SECRET take the place of the files of the same name. RESCIND_FEED_TOKEN takes the place of DATA/feed-token; with --follow, it is the token of the server that is followed."
 )]
 pub(crate) struct ServeArgs {
     /// The TOML file with settings: the flags' names with underscores, `[[clients]]` and `[[providers]]`

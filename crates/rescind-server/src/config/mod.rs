@@ -2,6 +2,7 @@
 //! Owns every default of the server; the engine owns its own rules. Opens no socket and makes no file.
 
 mod clients;
+mod follow;
 mod providers;
 mod server_url;
 mod settings;
@@ -73,6 +74,10 @@ pub(crate) struct Config {
     pub(crate) store: StoreUrl,
     /// Whether a Redis that can forget is accepted.
     pub(crate) durability: Durability,
+    /// The admin listener of the server that is followed in place of a store.
+    pub(crate) follow: Option<String>,
+    /// Of the server that is followed; else this server's own, where it is given.
+    pub(crate) feed_token: Option<Secret>,
     pub(crate) listen: SocketAddr,
     pub(crate) admin_listen: SocketAddr,
     /// `None`: the host's name and random digits.
@@ -168,6 +173,7 @@ impl Config {
         if settings.audience.as_deref() == Some("") {
             return Err(wrong("audience", "empty; leave it out to use the issuer"));
         }
+        let feed_token = follow::read(&settings, stage)?;
         let providers = providers::read(&settings, stage)?;
         Ok(Self {
             stage,
@@ -176,6 +182,8 @@ impl Config {
             data,
             store,
             durability,
+            follow: settings.follow.clone(),
+            feed_token,
             listen,
             admin_listen,
             node: settings.node.clone(),

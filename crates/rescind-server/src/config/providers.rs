@@ -48,6 +48,7 @@ pub(crate) struct Secret(Zeroizing<String>);
 /// The clients' secrets that stand in the environment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Secrets {
+    pub(crate) feed: Option<Secret>,
     pub(crate) google: Option<Secret>,
     pub(crate) oidc: Option<Secret>,
 }

@@ -35,6 +35,12 @@ pub(crate) struct Settings {
     /// relaxed accepts a Redis that can forget what it has acknowledged [default: strict]
     #[arg(long, env = "RESCIND_DURABILITY", value_name = "WORD")]
     pub(crate) durability: Option<String>,
+    /// Follow the server whose admin listener is at this URL, in place of a store: check and pass the log on
+    #[arg(long, env = "RESCIND_FOLLOW", value_name = "URL")]
+    pub(crate) follow: Option<String>,
+    /// The file with the feed token of that server; or the token itself in `RESCIND_FEED_TOKEN`
+    #[arg(long, env = "RESCIND_FEED_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) feed_token_file: Option<PathBuf>,
     /// The public listener; port 0 takes a free one [default: 127.0.0.1:7000]
     #[arg(long, env = "RESCIND_LISTEN", value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
@@ -154,7 +160,7 @@ impl Settings {
             ($($name:ident)*) => { Self { $($name: self.$name.or(file.$name),)* clients: file.clients, providers: file.providers,
                 secrets: self.secrets } };
         }
-        first_set!(dev production issuer audience data store durability listen admin_listen algorithm access_lifetime leeway
+        first_set!(dev production issuer audience data store durability follow feed_token_file listen admin_listen algorithm access_lifetime leeway
             session_idle session_absolute grace staleness_bound on_stale token_cache_mib max_connections max_connections_per_address head_timeout
             body_timeout write_timeout drain_timeout trusted_proxies sign_in_failures_per_user sign_in_failures_per_user_in_all
             sign_in_failures_per_address google_client_id google_client_secret_file google_allow oidc_name oidc_issuer oidc_client_id

@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod body;
 pub(crate) mod caller;
+pub(crate) mod chunks;
 pub(crate) mod client;
 pub(crate) mod error;
 pub(crate) mod forwarded;

@@ -23,11 +23,10 @@ pub use expectations::{Expectations, ExpectationsInvalid};
 pub use foreign::{ForeignInvalid, ForeignIssuer, ForeignSettings, ForeignVerified};
 pub use header::TypPolicy;
 pub use issue::{AccessTokenSpec, CLAIMS_MAX, IssueError, issue, validate_claims};
-pub use unverified::Unverified;
+pub use unverified::{KeySource, Unverified};
 pub use verified::Verified;
 
 pub(crate) use cache::{TokenCache, Weighed};
 pub(crate) use compact::{Compact, SignatureBytes, decode};
 pub(crate) use header::{TypRule, header_segment, read_header};
 pub(crate) use strict_json::without_duplicates;
-pub(crate) use unverified::KeySource;

@@ -7,7 +7,7 @@ use super::compact::{Compact, SignatureBytes, decode};
 use super::expectations::{Expectations, Expiry};
 use super::header::{TypRule, read_header};
 use super::verified::Verified;
-use crate::keys::{KeyRing, VerifyingKey};
+use crate::keys::VerifyingKey;
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
 
@@ -21,11 +21,14 @@ pub struct Unverified<'a> {
 }
 
 /// Where verifying keys come from. One source belongs to one issuer.
-pub(crate) trait KeySource {
+pub trait KeySource {
     /// The key under which exactly this header segment is issued.
     fn by_header(&self, segment: &str) -> Option<&VerifyingKey>;
 
     /// The key of this `kid`.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownKey`], [`Rejection::KeyRevoked`].
     fn by_kid(&self, kid: &str) -> Result<&VerifyingKey, Rejection>;
 }
 
@@ -49,7 +52,7 @@ impl<'a> Unverified<'a> {
     ///
     /// # Errors
     /// The first [`Rejection`] that applies.
-    pub fn verify(self, expected: &Expectations, keys: &KeyRing, now: Timestamp) -> Result<Verified, Rejection> {
+    pub fn verify(self, expected: &Expectations, keys: &impl KeySource, now: Timestamp) -> Result<Verified, Rejection> {
         let (payload, key) = self.authenticate(TypRule::Access, keys)?;
         Verified::read(payload, key, expected, now, Expiry::Matters)
     }
@@ -62,7 +65,7 @@ impl<'a> Unverified<'a> {
     pub fn verify_for_revocation(
         self,
         expected: &Expectations,
-        keys: &KeyRing,
+        keys: &impl KeySource,
         now: Timestamp,
     ) -> Result<Verified, Rejection> {
         let (payload, key) = self.authenticate(TypRule::Access, keys)?;

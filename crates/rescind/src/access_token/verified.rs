@@ -8,8 +8,9 @@ use serde::de::DeserializeOwned;
 
 use super::claims::{Claims, Vocabulary};
 use super::expectations::{Expectations, Expiry, Span};
+use super::unverified::KeySource;
 use crate::id::{ClientId, Jti, KeyId, SessionId, Subject};
-use crate::keys::{KeyRing, KeyState, VerifyingKey};
+use crate::keys::VerifyingKey;
 use crate::position::Seq;
 use crate::rejection::{Claim, Rejection};
 use crate::time::Timestamp;
@@ -66,12 +67,8 @@ impl Verified {
     /// # Errors
     /// [`Rejection::Expired`], [`Rejection::NotYetValid`], [`Rejection::IssuedInFuture`] after a clock step,
     /// [`Rejection::KeyRevoked`], [`Rejection::UnknownKey`].
-    pub fn recheck(&self, expected: &Expectations, keys: &KeyRing, now: Timestamp) -> Result<(), Rejection> {
-        match keys.find(self.0.key.as_str()).map(crate::keys::RingKey::state) {
-            None => return Err(Rejection::UnknownKey),
-            Some(KeyState::Revoked { .. }) => return Err(Rejection::KeyRevoked),
-            Some(KeyState::Next | KeyState::Current | KeyState::Retired { .. }) => {}
-        }
+    pub fn recheck(&self, expected: &Expectations, keys: &impl KeySource, now: Timestamp) -> Result<(), Rejection> {
+        keys.by_kid(self.0.key.as_str())?;
         expected.time(self.0.span, now, Expiry::Matters)
     }
 

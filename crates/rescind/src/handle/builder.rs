@@ -12,7 +12,9 @@ use tokio::time::sleep;
 use super::catch_up::Looks;
 use super::counters::Counters;
 use super::error::BuildError;
+use super::key_material::KeyMaterial;
 use super::lifetimes::{HEARD_WITHIN, KnownLifetimes, retention};
+use super::published::FetchKeys;
 use super::registry::{Me, Registry};
 use super::ring::KeptRing;
 use super::roster::refuse_other_issuer;
@@ -39,6 +41,7 @@ pub struct Builder {
     audience: String,
     store: Option<Arc<dyn Store>>,
     root: Option<RootSecret>,
+    published: Option<Box<dyn FetchKeys>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     algorithm: Algorithm,
@@ -59,6 +62,7 @@ impl Builder {
             audience,
             store: None,
             root: None,
+            published: None,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             algorithm: Algorithm::EdDSA,
@@ -84,6 +88,14 @@ impl Builder {
     /// The one secret that an operator guards. Required; the same on every node that shares the store.
     pub fn root_secret(mut self, root: RootSecret) -> Self {
         self.root = Some(root);
+        self
+    }
+
+    /// Verifies by the keys that the issuer publishes, in place of a root secret. The handle then only checks: to open,
+    /// refresh or revoke is [`Error::Store`](super::Error::Store). Its store is one that follows another's log, and
+    /// [`Settings::max_access_lifetime`] must be the largest of the issuer's nodes.
+    pub fn published_keys(mut self, keys: impl FetchKeys) -> Self {
+        self.published = Some(Box::new(keys));
         self
     }
 
@@ -174,20 +186,24 @@ impl Builder {
     /// [`BuildError`] names what is missing or wrong, and the remedy.
     pub async fn build(self) -> Result<Rescind, BuildError> {
         let store = self.store.ok_or(BuildError::Missing("a store"))?;
-        let root = self.root.ok_or(BuildError::Missing("a root secret"))?;
         check_issuer(&self.issuer)?;
         self.settings.validate()?;
         let high_water = self.high_water.as_deref().map(HighWaterFile::open).transpose()?;
-        let mac_key =
-            aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, root.refresh_mac_key(REFRESH_KEY).as_bytes());
-        let (clock, random) = (Arc::clone(&self.clock), Arc::clone(&self.random));
-        let ring = KeptRing::load_or_create(Arc::clone(&store), clock, random, root, self.algorithm).await?;
-        let ring = Arc::new(ring);
-        // The ring first: where the root secret does not belong to the store, nothing is written.
         let own = Lifetimes { access: self.settings.max_access_lifetime, session: self.settings.absolute };
-        refuse_other_issuer(&*store, &self.issuer).await?;
         let registered = self.clock.boot();
-        let largest = register(&*store, &self.issuer, own).await?;
+        let (keys, largest) = match (self.root, self.published) {
+            (_, Some(source)) => (KeyMaterial::published(source, Arc::clone(&self.clock), &*self.random).await?, own),
+            (None, None) => return Err(BuildError::Missing("a root secret")),
+            (Some(root), None) => {
+                let (clock, random) = (Arc::clone(&self.clock), Arc::clone(&self.random));
+                let refresh_tokens = refresh_tokens(&root, &self.issuer);
+                let ring = KeptRing::load_or_create(Arc::clone(&store), clock, random, root, self.algorithm).await?;
+                // The ring first: where the root secret does not belong to the store, nothing is written.
+                refuse_other_issuer(&*store, &self.issuer).await?;
+                let largest = register(&*store, &self.issuer, own).await?;
+                (KeyMaterial::Own { ring: Arc::new(ring), refresh_tokens }, largest)
+            }
+        };
         let (access, session) = retention(&self.settings, &self.foreign, &largest);
         let kept = Arc::new(Retention::new(access, session));
         let bound = self.settings.staleness_bound;
@@ -204,23 +220,25 @@ impl Builder {
             Arc::clone(&progress),
             Arc::clone(&self.clock),
             Arc::clone(&self.random),
-            (Arc::clone(&ring) as _, peers),
+            (keys.renewal(), peers),
             high_water,
             Arc::clone(&kept),
             poll_interval(bound),
         );
+        if let KeyMaterial::Published { .. } = keys {
+            follower.waits_for_healing();
+        }
         follower.start().await?;
 
         let expectations = Expectations::new(&self.issuer, &self.audience, largest.access)?
             .with_leeway(self.settings.leeway)
             .with_skew(self.settings.skew);
         let inner = Arc::new(Inner {
-            refresh_tokens: RefreshTokens::new(REFRESH_KEY, mac_key, &self.issuer),
             expectations: ArcSwap::from_pointee(expectations),
             issuer: self.issuer,
             foreign: self.foreign,
             cache: TokenCache::new(self.settings.cache_bytes),
-            ring,
+            keys,
             counters: Counters::default(),
             upkeep: Upkeep::new(self.high_water, Arc::clone(&registry.health), self.clock.boot()),
             audience: self.audience,
@@ -272,6 +290,12 @@ async fn join(
     tasks.spawn(Arc::clone(&registry).run());
     tasks.spawn(Arc::clone(&registry).look_around());
     Ok((Arc::clone(&registry), registry, tasks))
+}
+
+fn refresh_tokens(root: &RootSecret, issuer: &str) -> Box<RefreshTokens> {
+    let secret = root.refresh_mac_key(REFRESH_KEY);
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.as_bytes());
+    Box::new(RefreshTokens::new(REFRESH_KEY, key, issuer))
 }
 
 /// Often enough that a view is never stale because of the poll alone, and that a clock step is seen soon.

@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 use super::Inner;
 use super::check::Known;
 use super::error::Error;
+use super::key_material::KeyMaterial;
 use super::presented::Presented;
 use crate::access_token::Unverified;
 use crate::keys::KeyRing;
@@ -55,16 +56,19 @@ impl Inner {
     /// The presented token, after what this node might not have heard of yet was asked for.
     pub(super) async fn presented_by_now(&self, token: &str) -> Result<Presented, Error> {
         match self.presented(token) {
-            Err(rejection) if self.is_news(token, rejection) => {
+            Err(Error::Rejected(rejection)) if self.is_news(token, rejection) => {
                 self.catch_up(rejection).await?;
-                Ok(self.presented(token)?)
+                self.presented(token)
             }
-            presented => Ok(presented?),
+            presented => presented,
         }
     }
 
     /// Whether another node's doing could be why the token does not pass.
     fn is_news(&self, token: &str, rejection: Rejection) -> bool {
+        if let KeyMaterial::Published { .. } = self.keys {
+            return rejection == Rejection::UnknownKey;
+        }
         let could_be = match rejection {
             Rejection::UnknownKey => {
                 let kid = Unverified::parse(token).ok().and_then(|token| token.named_kid());
@@ -78,7 +82,11 @@ impl Inner {
     }
 
     async fn catch_up(&self, rejection: Rejection) -> Result<(), Error> {
-        if rejection == Rejection::LifetimeTooLong { self.know_lifetimes().await } else { self.look_for_keys().await }
+        match &self.keys {
+            KeyMaterial::Published { keys, .. } => self.fetch_keys(keys).await,
+            KeyMaterial::Own { .. } if rejection == Rejection::LifetimeTooLong => self.know_lifetimes().await,
+            KeyMaterial::Own { .. } => self.look_for_keys().await,
+        }
     }
 
     /// An older copy of the store may bring a key back that was revoked since.

@@ -257,13 +257,13 @@ impl Inner {
 
     /// The verified token, from the cache where exactly this text was verified before. Time and key are checked anew.
     pub(super) fn known(&self, token: &str, now: Now) -> Result<Arc<Known>, Rejection> {
-        let ring = self.ring.load();
+        let keys = self.keys.held();
         if let Some(known) = self.cache.get(token) {
-            known.verified.recheck(&self.expectations.load(), &ring.keys, now.wall)?;
+            known.verified.recheck(&self.expectations.load(), &keys, now.wall)?;
             self.counters.cache_hits.one();
             return Ok(known);
         }
-        let verified = Unverified::parse(token)?.verify(&self.expectations.load(), &ring.keys, now.wall)?;
+        let verified = Unverified::parse(token)?.verify(&self.expectations.load(), &keys, now.wall)?;
         self.counters.cache_misses.one();
         let scopes = Scopes {
             token: Some(&TokenRef::Own(verified.jti())),
@@ -313,7 +313,7 @@ impl Inner {
 
     /// Verifies all but the age, and asks no log: for taking back what the token names, never for letting it in.
     pub(super) fn verify_whatever_its_age(&self, token: &str) -> Result<Verified, Rejection> {
-        let ring = self.ring.load();
-        Unverified::parse(token)?.verify_for_revocation(&self.expectations.load(), &ring.keys, self.clock.wall())
+        let keys = self.keys.held();
+        Unverified::parse(token)?.verify_for_revocation(&self.expectations.load(), &keys, self.clock.wall())
     }
 }

@@ -150,6 +150,9 @@ pub enum BuildError {
         /// The issuer of the node that was to start.
         ours: String,
     },
+    /// The issuer's published keys could not be had, or verify nothing.
+    #[error("the issuer's keys: {0}")]
+    PublishedKeys(BoxError),
     /// There was no randomness.
     #[error(transparent)]
     Random(#[from] RandomFailed),

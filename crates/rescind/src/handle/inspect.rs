@@ -143,7 +143,7 @@ impl Inner {
 
     /// The session of a refresh token that would be answered now, as far as the store says.
     async fn refresh_state(&self, token: &str) -> Result<Loaded, Error> {
-        let claims = self.refresh_tokens.read(token)?;
+        let claims = self.refresh_tokens()?.read(token)?;
         let loaded = self.store.load(claims.session).await?.ok_or(Rejection::SessionUnknown)?;
         match decide(claims.generation, &loaded, self.settings.grace) {
             Decision::Refuse(rejection) => Err(rejection.into()),
@@ -153,7 +153,7 @@ impl Inner {
     }
 
     async fn refresh_claims(&self, token: &str) -> Option<Value> {
-        let claims = self.refresh_tokens.read(token).ok()?;
+        let claims = self.refresh_tokens().ok()?.read(token).ok()?;
         let row = self.store.load(claims.session).await.ok().flatten().map(|loaded| {
             let Session { subject, client, generation, opened_at, rotated_at, expires_at, .. } = loaded.session;
             json!({
@@ -178,7 +178,7 @@ impl Inner {
     /// The log entry that a revoked token is refused by.
     async fn covering_entry(&self, token: &str) -> Option<Entry> {
         let seq = if looks_like_refresh_token(token) {
-            let claims = self.refresh_tokens.read(token).ok()?;
+            let claims = self.refresh_tokens().ok()?.read(token).ok()?;
             self.store.load(claims.session).await.ok()??.cut_off?.seq
         } else {
             self.view.covering(&self.probe(token).await.ok()?)?.1

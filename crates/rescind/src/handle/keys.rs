@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::error::{Error, NotFound};
+use super::key_material::Held;
 use super::ring::internal;
 use super::{Inner, Rescind};
 use crate::id::KeyId;
@@ -21,9 +22,10 @@ pub struct KeyStatus {
 }
 
 impl Rescind {
-    /// The signing keys, newest last.
+    /// The signing keys, newest last; none where the handle only checks.
     pub fn keys(&self) -> Vec<KeyStatus> {
-        let ring = self.0.ring.load();
+        let Ok(ring) = self.0.ring() else { return Vec::new() };
+        let ring = ring.load();
         let status =
             |key: &RingKey| KeyStatus { kid: key.id().clone(), algorithm: key.algorithm(), state: key.state() };
         ring.keys.keys().iter().map(status).collect()
@@ -31,7 +33,10 @@ impl Rescind {
 
     /// The public keys as a JWK Set (RFC 7517 §5): next, current and retired ones, no symmetric and no revoked ones.
     pub fn jwks(&self) -> Arc<str> {
-        Arc::clone(&self.0.ring.load().jwks)
+        match self.0.keys.held() {
+            Held::Own(ring) => Arc::clone(&ring.jwks),
+            Held::Published(keys) => Arc::clone(&keys.text),
+        }
     }
 
     /// Makes the next key the current one and a new one next. Tokens of the key before stay valid until they expire.
@@ -57,8 +62,9 @@ impl Rescind {
     /// [`Error::Store`] where the ring could not be written; nothing has changed then.
     pub async fn rotate_keys(&self) -> Result<KeyId, Error> {
         self.to_the_end(|inner| async move {
+            let kept = inner.ring()?;
             // From the current key as it is now, and only from that one: whoever loses a race has got what it asked for.
-            let from = inner.ring.current_in_store().await?;
+            let from = kept.current_in_store().await?;
             let rotate = |ring: &KeyRing, now| {
                 let current = ring.current();
                 if *current.id() != from {
@@ -66,8 +72,8 @@ impl Rescind {
                 }
                 ring.rotate(current.algorithm(), now, &*inner.random).map(Some).map_err(internal)
             };
-            inner.ring.change(rotate).await?;
-            Ok(inner.ring.load().keys.current().id().clone())
+            kept.change(rotate).await?;
+            Ok(kept.load().keys.current().id().clone())
         })
         .await
     }
@@ -91,12 +97,12 @@ impl Inner {
             let without = |ring: KeyRing, kid| ring.revoke(kid, now, &*self.random);
             kids.iter().try_fold(ring.clone(), without).map(Some).map_err(internal)
         };
-        self.ring.change(drop).await
+        self.ring()?.change(drop).await
     }
 
     /// Takes over what another node has changed in the ring.
     pub(super) async fn read_ring(&self) -> Result<(), Error> {
-        self.ring.change(|_, _| Ok(None)).await
+        self.ring()?.change(|_, _| Ok(None)).await
     }
 
     /// Lets retired keys go whose last token has expired.
@@ -105,6 +111,6 @@ impl Inner {
             let tended = ring.expire(now, self.lifetimes.kept.access());
             Ok((tended.keys().len() != ring.keys().len()).then_some(tended))
         };
-        self.ring.change(tend).await
+        self.ring()?.change(tend).await
     }
 }

@@ -9,9 +9,11 @@ mod counters;
 mod error;
 mod event;
 mod explain;
+mod feed;
 mod foreign;
 mod health;
 mod inspect;
+mod key_material;
 mod keys;
 mod lifetimes;
 mod logout;
@@ -19,6 +21,7 @@ mod node_record;
 mod nodes;
 mod open;
 mod presented;
+mod published;
 mod refresh;
 mod registry;
 mod revoke;
@@ -48,22 +51,22 @@ pub use self::error::{BoxError, BuildError, Error, Invalid, NotFound};
 pub use self::event::{Bearer, Event, Minted};
 pub use self::foreign::LiveForeign;
 pub use self::inspect::{Inspection, Introspection, Kind};
+use self::key_material::KeyMaterial;
 pub use self::keys::KeyStatus;
 use self::lifetimes::KnownLifetimes;
 pub use self::logout::{LoggedOut, LogoutScope};
 pub use self::nodes::{Everywhere, NodeState, NodeStatus, Reached};
 pub use self::open::{OpenSession, TokenPair};
+pub use self::published::FetchKeys;
 pub use self::refresh::{Refresh, Refreshed, Verdict};
 use self::registry::Registry;
 pub use self::revoke::Revoke;
-use self::ring::KeptRing;
 pub use self::settings::{Checks, InvalidSetting, MOST_LEEWAY, OnStale, Settings};
 pub use self::status::{Readiness, Stats};
 use self::upkeep::Upkeep;
 use crate::access_token::{Expectations, ForeignIssuer, TokenCache};
 use crate::keys::RootSecret;
 use crate::random::Random;
-use crate::refresh_token::RefreshTokens;
 use crate::store::{Store, StoreError, StoreErrorKind};
 use crate::time::Clock;
 use crate::view::{Freshness, Now, Progress, View};
@@ -83,8 +86,7 @@ struct Inner {
     audience: String,
     issuer: String,
     expectations: ArcSwap<Expectations>,
-    refresh_tokens: RefreshTokens,
-    ring: Arc<KeptRing>,
+    keys: KeyMaterial,
     view: Arc<View>,
     progress: Arc<Progress>,
     cache: TokenCache<Known>,
@@ -138,9 +140,10 @@ impl Rescind {
         &self.0.settings
     }
 
-    /// The root secret, from which a server derives the keys of its cookies.
+    /// The root secret, from which a server derives the keys of its cookies. A handle that only checks has none of the
+    /// issuer's; it makes one anew at each start.
     pub fn root_secret(&self) -> &RootSecret {
-        self.0.ring.root()
+        self.0.keys.root()
     }
 
     /// Runs work on the store to its end, also when whoever asked for it goes away.

@@ -145,7 +145,7 @@ impl Inner {
     ) -> Result<(TokenPair, Jti), Error> {
         let jti = Jti::generate(now, &*self.random)?;
         let lifetime = self.access_lifetime()?.min(session.expires_at.since(now));
-        let ring = self.ring.load();
+        let ring = self.ring()?.load();
         let narrowed;
         let session = if scope == session.scope {
             session
@@ -167,7 +167,7 @@ impl Inner {
             access_token: access_token::issue(ring.keys.current(), &spec)
                 .map_err(|failed| Error::Internal(failed.into()))?,
             expires_in: lifetime.as_secs(),
-            refresh_token: self.refresh_tokens.mint(session.id, session.generation),
+            refresh_token: self.refresh_tokens()?.mint(session.id, session.generation),
             refresh_expires_in: refresh_ends.since(now).as_secs(),
             session_id: session.id,
             scope,

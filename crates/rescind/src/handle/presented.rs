@@ -37,14 +37,14 @@ impl Presented {
 
 impl Inner {
     /// Reads an authentic token, whatever its age (a foreign one: while it passes) and whatever was revoked.
-    pub(super) fn presented(&self, text: &str) -> Result<Presented, Rejection> {
+    pub(super) fn presented(&self, text: &str) -> Result<Presented, Error> {
         if looks_like_refresh_token(text) {
-            return self.refresh_tokens.read(text).map(|claims| Presented::Refresh(claims.session));
+            return Ok(Presented::Refresh(self.refresh_tokens()?.read(text)?.session));
         }
         match self.verify_whatever_its_age(text) {
             Ok(verified) => Ok(Presented::Own(verified)),
             Err(Rejection::UnknownKey) => Ok(Presented::Foreign(self.verify_foreign(text)?.0)),
-            Err(other) => Err(other),
+            Err(other) => Err(other.into()),
         }
     }
 

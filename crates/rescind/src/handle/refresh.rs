@@ -62,7 +62,7 @@ impl Rescind {
     /// **Source:** RFC 6749 §6, RFC 9700 §4.14.2.
     pub async fn refresh(&self, token: &str, refresh: Refresh) -> Result<Refreshed, Error> {
         let claims =
-            self.0.refresh_tokens.read(token).map_err(|rejection| self.0.refuse(rejection, Bearer::default))?;
+            self.0.refresh_tokens()?.read(token).map_err(|rejection| self.0.refuse(rejection, Bearer::default))?;
         self.to_the_end(move |inner| async move { inner.refresh(claims, refresh).await }).await
     }
 }

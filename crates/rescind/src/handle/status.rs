@@ -61,8 +61,8 @@ impl Rescind {
             (Freshness::Unknown, _) => Err("not loaded".to_owned()),
         };
         let store = self.0.upkeep.health().map(|head| format!("head {}", head.seq));
-        let keys = self.0.ring.load().keys.current().id().to_string();
-        let parts = vec![("view", view), ("store", store), ("keys", Ok(format!("current {keys}")))];
+        let keys = self.0.keys.describe();
+        let parts = vec![("view", view), ("store", store), ("keys", Ok(keys))];
         Readiness { ready: parts.iter().all(|(_, part)| part.is_ok()), parts }
     }
 

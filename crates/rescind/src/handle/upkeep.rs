@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Inner;
+use super::KeyMaterial;
 use super::error::Error;
 use super::health::Health;
 use crate::store::Head;
@@ -76,6 +77,10 @@ impl Inner {
         }
         if beat.is_multiple_of(FLUSH_BEATS) {
             self.flush_high_water().await;
+        }
+        if let KeyMaterial::Published { keys, .. } = &self.keys {
+            keys.tend().await;
+            return;
         }
         if !beat.is_multiple_of(RING_BEATS) || self.trust_store().await.is_err() {
             return;

@@ -158,6 +158,11 @@ impl Follower {
         }
     }
 
+    /// The store is a copy in which nothing can be written: whoever has the log heals it.
+    pub(crate) fn waits_for_healing(&mut self) {
+        self.on_loss = OnLoss::Waits;
+    }
+
     /// Loads the view for the first time. Nothing may be answered before.
     pub(crate) async fn start(&mut self) -> Result<(), FollowError> {
         self.progress.begin();

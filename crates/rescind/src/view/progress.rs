@@ -100,6 +100,13 @@ impl Progress {
         self.wait(|done| done.applied >= seq).await;
     }
 
+    /// Waits until the view has taken in something above `seq`. Hurries nobody, and may wait for long.
+    pub(crate) async fn grown(&self, seq: Seq) {
+        let mut done = self.done.subscribe();
+        // The sender lives as long as `self`.
+        let _grown = done.wait_for(|done| done.applied > seq).await.is_ok();
+    }
+
     /// Waits for a round that began after this call: the view is then complete as of the call.
     pub(crate) async fn round(&self) {
         let begun = self.begun.load(Ordering::Acquire);

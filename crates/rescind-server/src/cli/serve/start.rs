@@ -3,23 +3,24 @@
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rescind::keys::{RootSecret, RootSecretError};
 use rescind::store::{RecordKind, Store};
 use rescind::time::SystemClock;
 use rescind::{BoxError, Rescind};
+use rescind_axum::oidc::Providers;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::{providers, stop};
+use super::{providers, relay, stop};
 use crate::app::{App, Parts};
 use crate::config::{Config, Stage};
-use crate::data_dir::{AdminToken, DataDir};
+use crate::data_dir::{AdminToken, DataDir, FeedToken};
 use crate::environment;
+use crate::http::admin::Feed;
 use crate::http::{admin, listen, public};
 use crate::logs;
 use crate::pages::Offer;
@@ -42,26 +43,108 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     let _survived = signal(FILE_TOO_LARGE)?;
     let data = DataDir::at(&config.data);
     data.create()?;
-    let given = given_root_secret(&data)?;
+    let node = match config.follow {
+        Some(_) => relay::node(&config, &data).await?,
+        None => issuing(&config, &data).await?,
+    };
+    let Node { doors, rescind, users, providers, feed, feed_token, admin_token } = node;
+    let Doors { listener, admin_listener, address, admin_address } = doors;
+    let metrics = logs::metrics()?;
+    let limits = config.limits;
+    let throttle = Throttle::new(limits, Arc::new(SystemClock));
+    let offers = config.providers.iter().map(|it| Offer { name: it.name.clone(), title: it.title() }).collect();
+    let app = App::new(Parts {
+        rescind,
+        config,
+        users,
+        providers,
+        offers,
+        throttle,
+        admin_token,
+        feed_token,
+        feed,
+        metrics,
+        draining: watch::Sender::new(false),
+    });
+    // Before anybody learns where the server is: whoever is told may stop it at once.
+    let mut signals = stop::Signals::listen()?;
+    crate::admin_address::publish(&app.config.data, admin_address)?;
+    announce(&app, address, admin_address)?;
+
+    let proxies = Arc::clone(&app.config.trusted_proxies);
+    let (stop, stopped) = watch::channel(false);
+    let upkeep = tokio::spawn(upkeep(app.clone()));
+    let (outside, inside) = match app.config.follow {
+        Some(_) => (public::relay(app.clone()), admin::relay(app.clone())),
+        None => (public::routes(app.clone()), admin::router(app.clone())),
+    };
+    let public = tokio::spawn(listen::serve(listener, outside, limits, proxies.clone(), stopped.clone()));
+    let admin = tokio::spawn(listen::serve(admin_listener, inside, limits, proxies, stopped));
+    let damage = tokio::select! {
+        () = signals.told() => None,
+        // What is damaged does not mend by itself, and a view that follows nothing answers nothing.
+        damage = app.rescind.damaged() => Some(damage),
+    };
+    stop::in_order(&app, &stop, [public, admin]).await;
+    upkeep.abort();
+    info!("stopped");
+    damage.map_or(Ok(()), |damage| Err(damage.into()))
+}
+
+/// What differs between a server on a store and one that follows another.
+pub(super) struct Node {
+    pub(super) doors: Doors,
+    pub(super) rescind: Rescind,
+    pub(super) users: Users,
+    pub(super) providers: Option<Providers>,
+    pub(super) feed: Feed,
+    pub(super) feed_token: FeedToken,
+    pub(super) admin_token: AdminToken,
+}
+
+/// Both listeners, and where they really are.
+pub(super) struct Doors {
+    listener: TcpListener,
+    admin_listener: TcpListener,
+    pub(super) address: SocketAddr,
+    admin_address: SocketAddr,
+}
+
+impl Doors {
+    /// Opens both.
+    pub(super) fn open(config: &Config) -> Result<Self, BoxError> {
+        let listener = bind(config.listen, "listen")?;
+        let admin_listener = bind(config.admin_listen, "admin_listen")?;
+        let (address, admin_address) = (listener.local_addr()?, admin_listener.local_addr()?);
+        Ok(Self { listener, admin_listener, address, admin_address })
+    }
+}
+
+/// A server on a store.
+async fn issuing(config: &Config, data: &DataDir) -> Result<Node, BoxError> {
+    let given = given_root_secret(data)?;
     // Before the listeners: a second process is told of the data directory, whatever its addresses.
     let store = store::open(&config.store, config.durability).await?;
-    let users = users(&config, &store).await?;
+    let users = users(config, &store).await?;
     let root = match given {
         Some(root) => root,
-        None => new_root_secret(&data, &*store).await?,
+        None => new_root_secret(data, &*store).await?,
     };
     let admin_token = AdminToken::load_or_create(&data.admin_token())?;
-    let listener = bind(config.listen, "listen")?;
-    let admin_listener = bind(config.admin_listen, "admin_listen")?;
-    let (address, admin_address) = (listener.local_addr()?, admin_listener.local_addr()?);
-    let issuer = config.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
+    let feed_token = match &config.feed_token {
+        Some(given) => FeedToken::given(given.expose()),
+        None => FeedToken::load_or_create(&data.feed_token())?,
+    };
+    let doors = Doors::open(config)?;
+    let issuer = config.issuer.clone().unwrap_or_else(|| format!("http://{}", doors.address));
     let audience = config.audience.clone().unwrap_or_else(|| issuer.clone());
-    let mut builder = Rescind::builder(issuer, audience).address(format!("http://{address}"));
+    let jwks_uri = format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/'));
+    let mut builder = Rescind::builder(issuer, audience).address(format!("http://{}", doors.address));
     if let Some(node) = &config.node {
         builder = builder.node(node);
     }
     let rescind = builder
-        .store(store)
+        .store(Arc::clone(&store))
         .root_secret(root)
         .algorithm(config.algorithm)
         .settings(config.engine.clone())
@@ -74,32 +157,9 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
         users.add_demo().await?;
     }
     let providers = providers::ready(&config.providers, &rescind, &users)?;
-    let metrics = logs::metrics()?;
-    let limits = config.limits;
-    let throttle = Throttle::new(limits, Arc::new(SystemClock));
-    let offers = config.providers.iter().map(|it| Offer { name: it.name.clone(), title: it.title() }).collect();
-    let draining = AtomicBool::new(false);
-    let app = App::new(Parts { rescind, config, users, providers, offers, throttle, admin_token, metrics, draining });
-    // Before anybody learns where the server is: whoever is told may stop it at once.
-    let mut signals = stop::Signals::listen()?;
-    crate::admin_address::publish(&app.config.data, admin_address)?;
-    announce(&app, address, admin_address)?;
-
-    let proxies = Arc::clone(&app.config.trusted_proxies);
-    let (stop, stopped) = watch::channel(false);
-    let upkeep = tokio::spawn(upkeep(app.clone()));
-    let public =
-        tokio::spawn(listen::serve(listener, public::routes(app.clone()), limits, proxies.clone(), stopped.clone()));
-    let admin = tokio::spawn(listen::serve(admin_listener, admin::router(app.clone()), limits, proxies, stopped));
-    let damage = tokio::select! {
-        () = signals.told() => None,
-        // What is damaged does not mend by itself, and a view that follows nothing answers nothing.
-        damage = app.rescind.damaged() => Some(damage),
-    };
-    stop::in_order(&app, &stop, [public, admin]).await;
-    upkeep.abort();
-    info!("stopped");
-    damage.map_or(Ok(()), |damage| Err(damage.into()))
+    let log = Arc::new(move || Arc::clone(&store));
+    let feed = Feed::new(log, Arc::new(SystemClock), config.engine.staleness_bound, jwks_uri);
+    Ok(Node { doors, rescind, users, providers, feed, feed_token, admin_token })
 }
 
 /// Asked before anything is made: with `--production`, a user whose password is known to all is a mistake of the past.

@@ -16,6 +16,9 @@ use crate::http::error::Failure;
 pub(super) async fn require(State(app): State<App>, request: Request, next: Next) -> Response {
     let mut response = match presented(request.headers()) {
         Presented::Token(token) if app.admin_token.fits(token) => next.run(request).await,
+        Presented::Token(token) if app.feed_token.fits(token) => {
+            Failure::forbidden("the feed token reads the feed and the snapshot, and nothing else").into_response()
+        }
         // RFC 6750 §3.1: no error code where no credentials came.
         Presented::Nothing => {
             refusal("Bearer realm=\"rescind-admin\"", "present the admin token as Authorization: Bearer")
@@ -32,6 +35,18 @@ pub(super) async fn require(State(app): State<App>, request: Request, next: Next
     };
     response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// The same for the log, which the feed token reads, too.
+pub(super) async fn require_reader(state: State<App>, request: Request, next: Next) -> Response {
+    match presented(request.headers()) {
+        Presented::Token(token) if state.feed_token.fits(token) => {
+            let mut response = next.run(request).await;
+            response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+            response
+        }
+        _ => require(state, request, next).await,
+    }
 }
 
 enum Presented<'a> {

@@ -1,17 +1,23 @@
-//! The admin listener: what an operator and a trusted backend may do. Owns which routes there are, and that none of them,
-//! not even an unknown one, says anything without the admin token. Each file owns its own routes.
+//! The admin listener: what an operator, a trusted backend and a follower may do. Owns which routes there are, and that
+//! none of them, not even an unknown one, says anything without a token: the admin token, or for the log the feed token. Each file owns its own routes.
 
 mod auth;
+mod feed;
 mod inspect;
 mod keys;
 mod nodes;
 mod query;
 mod revocations;
 mod sessions;
+mod snapshot;
 mod stats;
+mod tail;
 mod users;
 
+pub(crate) use self::feed::Feed;
+
 use axum::Router;
+use axum::extract::State;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, patch, post};
 use http::Uri;
@@ -40,17 +46,36 @@ pub(crate) fn router(app: App) -> Router {
         .route("/nodes", get(nodes::list))
         .route("/stats", get(stats::show))
         .route("/inspect", post(inspect::inspect));
+    guarded(v1, app)
+}
+
+/// The routes of a node that follows another: it changes nothing, and says where that is done.
+pub(crate) fn relay(app: App) -> Router {
+    let v1 = Router::new().route("/nodes", get(nodes::list)).route("/stats", get(stats::show));
+    guarded(v1, app)
+}
+
+fn guarded(v1: Router<App>, app: App) -> Router {
+    let log = Router::new()
+        .route("/feed", get(feed::read))
+        .route("/snapshot", get(snapshot::read))
+        .method_not_allowed_fallback(super::no_such_method)
+        .layer(from_fn_with_state(app.clone(), auth::require_reader));
     Router::new()
         .nest("/admin/v1", v1)
         .route("/metrics", get(stats::metrics))
         .fallback(unknown)
         .method_not_allowed_fallback(super::no_such_method)
         .layer(from_fn_with_state(app.clone(), auth::require))
+        .merge(Router::new().nest("/admin/v1", log))
         .with_state(app)
 }
 
-async fn unknown(uri: Uri) -> Failure {
+async fn unknown(State(app): State<App>, uri: Uri) -> Failure {
     let path: String = uri.path().chars().take(128).collect();
+    if let Some(upstream) = &app.config.follow {
+        return Failure::not_found(format!("this node only follows {upstream} and has no {path}; ask there"));
+    }
     Failure::not_found(format!("the admin API has no {path}; its routes are under /admin/v1, and /metrics"))
 }
 

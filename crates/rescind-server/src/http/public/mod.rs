@@ -13,6 +13,7 @@ mod revoke;
 mod token;
 
 use axum::Router;
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use rescind::log::Text;
@@ -55,6 +56,25 @@ pub(crate) fn routes(app: App) -> Router {
         .fallback(super::no_such_route)
         .method_not_allowed_fallback(super::no_such_method)
         .with_state(app)
+}
+
+/// The routes of a node that follows another: it checks, and says where the rest is done.
+pub(crate) fn relay(app: App) -> Router {
+    Router::new()
+        .route("/oauth/introspect", post(introspect::submit))
+        .route("/me", get(me::claims))
+        .route("/.well-known/jwks.json", get(metadata::jwks))
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .fallback(elsewhere)
+        .method_not_allowed_fallback(super::no_such_method)
+        .with_state(app)
+}
+
+/// Not 503: it would be no other tomorrow.
+async fn elsewhere(State(app): State<App>) -> Failure {
+    let issuer = app.rescind.issuer();
+    Failure::not_found(format!("this node only checks tokens; sign in, refresh and log out at {issuer}"))
 }
 
 /// The library's routes. Refreshing is not among them: the token endpoint asks confidential clients for their proof.

@@ -1,0 +1,88 @@
+//! `GET /admin/v1/snapshot`: every active cut-off that can matter, with the head of the same moment and what a follower
+//! must know. Owns that its text is written in parts, a cut-off a line, so that neither side holds the whole of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::header::CONTENT_TYPE;
+use rescind::MOST_LEEWAY;
+use rescind::log::CutOff;
+use rescind::store::StoreError;
+use rescind::time::Timestamp;
+use rescind_axum::follow::wire;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::nodes::millis;
+use super::query::{Query, number};
+use crate::app::App;
+use crate::http::chunks::{self, Sink};
+use crate::http::error::{Answer, Failure};
+
+const RETRY: Duration = Duration::from_secs(1);
+/// A store that takes longer is not followed.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// By how much a follower's clock may be wrong without a cut-off missing that matters to it.
+const MARGIN: Duration = Duration::from_hours(24);
+/// About so much text at once.
+const CHUNK: usize = 64 << 10;
+/// A reader that takes nothing for this time is cut off.
+const SLOWEST: Duration = Duration::from_secs(10);
+
+/// Reads the cut-offs and writes them out.
+pub(super) async fn read(State(app): State<App>, query: Query) -> Answer {
+    let [since] = query.only(["since"])?;
+    let since: Option<u64> = since.map(|text| number("since", Some(text), 0)).transpose()?;
+    let busy = "other followers load their snapshots; try again";
+    let place = Arc::clone(&app.feed.snapshots).try_acquire_owned();
+    let place = place.map_err(|_| Failure::unavailable(busy, RETRY))?;
+    let lifetime = app.rescind.max_access_lifetime();
+    let store = (app.feed.log)();
+    let taken = async {
+        let since = match since {
+            // No store holds a later time.
+            Some(millis) => Timestamp::from_millis(millis.min(i64::MAX.unsigned_abs())),
+            None => store.health().await?.now.minus(lifetime + MOST_LEEWAY + MOST_LEEWAY + MARGIN),
+        };
+        Ok::<_, StoreError>((store.snapshot(since).await?, store.behind()))
+    };
+    let late = |_| Failure::unavailable("the store takes too long for a snapshot", RETRY);
+    let (snapshot, age) = tokio::time::timeout(PATIENCE, taken).await.map_err(late)??;
+    let about = wire::About {
+        head: snapshot.head.into(),
+        // After the reading: a history that was found to be lost meanwhile is not passed on.
+        age_ms: millis(super::feed::at_least(&app)?.max(age)),
+        issuer: app.rescind.issuer().to_owned(),
+        jwks_uri: app.feed.jwks_uri.clone(),
+        max_access_lifetime: lifetime.as_secs(),
+    };
+    let opening =
+        serde_json::to_string(&about).map_err(|error| Failure::from(rescind::Error::Internal(error.into())))?;
+    let (sink, body) = chunks::body();
+    tokio::spawn(write(sink, opening, snapshot.cut_offs, place));
+    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+async fn write(sink: Sink, opening: String, cut_offs: Vec<CutOff>, place: OwnedSemaphorePermit) {
+    let count = cut_offs.len();
+    let mut text = opening;
+    // The object goes on behind its first members.
+    text.pop();
+    text.push_str(",\"cut_offs\":[\n");
+    for (at, cut_off) in cut_offs.into_iter().enumerate() {
+        // A scope is text by nature, so this cannot fail; were it to, the count at the end would tell.
+        text.push_str(&serde_json::to_string(&wire::CutOffLine::from(cut_off)).unwrap_or_default());
+        text.push_str(if at + 1 == count { "\n" } else { ",\n" });
+        if text.len() >= CHUNK && !put(&sink, std::mem::take(&mut text)).await {
+            return;
+        }
+    }
+    text.push_str(&format!("{}{count}}}\n", wire::SNAPSHOT_END));
+    put(&sink, text).await;
+    drop(place);
+}
+
+async fn put(sink: &Sink, text: String) -> bool {
+    matches!(tokio::time::timeout(SLOWEST, sink.put(text)).await, Ok(Ok(())))
+}

@@ -1,0 +1,13 @@
+//! The log as others follow it: over the wire, by a service without a store, and through relays. Every server is the
+//! real one, and every link that is delayed or cut a real one, too.
+#![cfg(test)]
+
+mod followed;
+mod link;
+mod outage;
+mod relay;
+mod snapshot;
+mod stream;
+#[path = "../support/mod.rs"]
+mod support;
+mod token;
