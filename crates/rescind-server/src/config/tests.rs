@@ -96,7 +96,7 @@ fn providers(settings: Settings) -> Vec<ProviderConfig> {
 
 #[test]
 fn google_needs_no_more_than_a_client_and_its_secret() {
-    let secrets = Secrets { google: Secret::new("from-the-environment\n"), oidc: None };
+    let secrets = Secrets { feed: None, google: Secret::new("from-the-environment\n"), oidc: None };
     let google = || Settings { google_client_id: Some("id".into()), secrets: secrets.clone(), ..Settings::default() };
     let [provider] = providers(google()).try_into().unwrap();
     assert_eq!((provider.name.as_str(), provider.title().as_str()), ("google", "Google"));

@@ -129,7 +129,7 @@ async fn while_the_keys_cannot_be_had_those_that_are_held_verify_and_others_are_
     let jwks = format!("http://{}/.well-known/jwks.json", link.address);
     let follower = following(&server, server.admin).jwks(jwks).build().await.unwrap();
     let pair = server.sign_in();
-    link.delay(Duration::from_secs(60));
+    link.delay(Duration::from_mins(1));
     assert_eq!(worth(&follower, &pair).await, Worth::Good);
     let other = Server::dev_in(&home(), &[]);
     // Of another issuer with another key: nothing can be said once the last fetch is a cool-down ago.

@@ -58,9 +58,8 @@ impl Feed {
 /// Answers in the form that is asked for; where none is, with the stream.
 pub(super) async fn read(State(app): State<App>, headers: HeaderMap, query: Query) -> Answer {
     let [after, limit] = query.only(["after", "limit"])?;
-    let limit = match number("limit", limit, BATCH)? {
-        limit @ 1..=BATCH => limit,
-        _ => return Err(Failure::invalid_request(format!("limit is out of range; 1 to {BATCH}"))),
+    let limit @ 1..=BATCH = number("limit", limit, BATCH)? else {
+        return Err(Failure::invalid_request(format!("limit is out of range; 1 to {BATCH}")));
     };
     let after = after.map_or(Ok(None), |text| position("after", &text).map(Some))?;
     if wants_json(&headers) {

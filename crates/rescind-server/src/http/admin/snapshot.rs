@@ -78,7 +78,9 @@ async fn write(sink: Sink, opening: String, cut_offs: Vec<CutOff>, place: OwnedS
             return;
         }
     }
-    text.push_str(&format!("{}{count}}}\n", wire::SNAPSHOT_END));
+    text.push_str(wire::SNAPSHOT_END);
+    text.push_str(&count.to_string());
+    text.push_str("}\n");
     put(&sink, text).await;
     drop(place);
 }

@@ -135,7 +135,7 @@ impl Tail {
                 Feed::Batch(batch) if window.fits(&batch) => {
                     let reached = batch.entries.last().map_or(last.0, |entry| entry.seq);
                     let head = batch.head;
-                    window.push(batch)?;
+                    window.push(&batch)?;
                     if let Some(read) = &mut window.read {
                         (read.head, read.as_of) = (head, as_of);
                     }
@@ -171,7 +171,7 @@ impl Window {
         same && self.last().is_some_and(|(_, tag)| tag == batch.prev_tag)
     }
 
-    fn push(&mut self, batch: Batch) -> Result<(), StoreError> {
+    fn push(&mut self, batch: &Batch) -> Result<(), StoreError> {
         let mut tag = batch.prev_tag;
         for entry in &batch.entries {
             tag = tag.next(entry);
