@@ -13,7 +13,9 @@ use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::RoutingInfo;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
-use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResult, TlsCertificates, Value};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, RedisError, RedisResult, TlsCertificates, Value,
+};
 use rescind::time::{BootTime, Clock, SystemClock};
 use tokio::sync::Mutex;
 
@@ -66,6 +68,7 @@ pub(super) enum Door {
 
 impl Door {
     pub(super) fn new(address: &Address) -> Result<Self, Fault> {
+        provide_cryptography(address);
         let made = || -> RedisResult<Self> {
             let certificates = certificates(address)?;
             match &address.kind {
@@ -106,6 +109,14 @@ impl Door {
     }
 }
 
+/// The redis crate takes its cryptography from the process, and panics where that has not chosen. A choice that was made
+/// already stays.
+fn provide_cryptography(address: &Address) {
+    if address.nodes.iter().any(|node| matches!(node.addr(), ConnectionAddr::TcpTls { .. })) {
+        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    }
+}
+
 fn single(address: &Address, certificates: Option<TlsCertificates>) -> RedisResult<Client> {
     let no_host = || RedisError::from((ErrorKind::InvalidClientConfig, "no host"));
     let node = address.nodes.first().ok_or_else(no_host)?.clone();
@@ -139,7 +150,7 @@ fn sentinel(
         if let Some(password) = settings.password() {
             builder = builder.set_client_to_redis_password(password);
         }
-        if matches!(node.addr(), redis::ConnectionAddr::TcpTls { .. }) {
+        if matches!(node.addr(), ConnectionAddr::TcpTls { .. }) {
             builder = builder.set_client_to_redis_tls_mode(redis::TlsMode::Secure);
         }
     }
