@@ -96,6 +96,7 @@ fn sign_in_with(provider: &ProviderConfig, config: &Config) -> Finding {
 /// Where sessions and the log are kept.
 pub(super) enum Kept {
     InFile(PathBuf),
+    InPostgres(ServerUrl),
     InRedis(ServerUrl, Durability),
     InMemory,
 }
@@ -104,6 +105,7 @@ impl Kept {
     fn of(config: Config) -> Self {
         match config.store {
             StoreUrl::Sqlite(path) => Self::InFile(path),
+            StoreUrl::Postgres(url) => Self::InPostgres(url),
             StoreUrl::Redis(url) => Self::InRedis(url, config.durability),
             StoreUrl::Memory => Self::InMemory,
         }

@@ -10,6 +10,7 @@ use rescind::keys::{RootSecret, RootSecretError};
 use rescind::store::{RecordKind, Store};
 use rescind::time::SystemClock;
 use rescind::{BoxError, Rescind};
+use rescind_stores::postgres::PostgresStore;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -23,7 +24,7 @@ use crate::environment;
 use crate::http::{admin, listen, public};
 use crate::logs;
 use crate::pages::Offer;
-use crate::store;
+use crate::store::{self, Opened};
 use crate::users::{Demo, Throttle, Users};
 
 /// SIGXFSZ. By itself it ends the process; where somebody listens, the write fails instead and is answered with 503.
@@ -44,7 +45,7 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     data.create()?;
     let given = given_root_secret(&data)?;
     // Before the listeners: a second process is told of the data directory, whatever its addresses.
-    let store = store::open(&config.store, config.durability).await?;
+    let Opened { store, inbox } = store::open(&config.store, config.durability).await?;
     let users = users(&config, &store).await?;
     let root = match given {
         Some(root) => root,
@@ -83,7 +84,7 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
 
     let proxies = Arc::clone(&app.config.trusted_proxies);
     let (stop, stopped) = watch::channel(false);
-    let upkeep = tokio::spawn(upkeep(app.clone()));
+    let upkeep = tokio::spawn(upkeep(app.clone(), inbox));
     let public =
         tokio::spawn(listen::serve(listener, public::routes(app.clone()), limits, proxies.clone(), stopped.clone()));
     let admin = tokio::spawn(listen::serve(admin_listener, admin::router(app.clone()), limits, proxies, stopped));
@@ -167,10 +168,18 @@ fn announce(app: &App, address: SocketAddr, admin: SocketAddr) -> std::io::Resul
     Ok(())
 }
 
-async fn upkeep(app: App) {
-    let mut every = tokio::time::interval(UPKEEP);
-    loop {
-        every.tick().await;
-        app.metrics.run_upkeep();
-    }
+async fn upkeep(app: App, inbox: Option<Arc<PostgresStore>>) {
+    let metrics = async {
+        let mut every = tokio::time::interval(UPKEEP);
+        loop {
+            every.tick().await;
+            app.metrics.run_upkeep();
+        }
+    };
+    let requests = async {
+        if let Some(inbox) = &inbox {
+            inbox.serve_inbox(&app.rescind).await;
+        }
+    };
+    tokio::join!(metrics, requests);
 }
