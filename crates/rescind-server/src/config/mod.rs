@@ -223,7 +223,7 @@ fn store(url: Option<&str>, data: &Path) -> Result<StoreUrl, ConfigError> {
         Some((url, Some(("postgres" | "postgresql", _)))) => Ok(StoreUrl::Postgres(ServerUrl::new(url))),
         Some((url, Some((scheme, _)))) if is_redis(scheme) => Ok(StoreUrl::Redis(ServerUrl::new(url))),
         // The URL itself may hold a password, so it is not repeated.
-        Some(_) => Err(wrong("store", "unknown; one of sqlite:PATH, postgres://HOST/DATABASE, redis://HOST, memory:")),
+        Some(_) => Err(wrong("store", "unknown; one of sqlite:PATH, postgres://HOST, redis://HOST, memory:")),
     }
 }
 

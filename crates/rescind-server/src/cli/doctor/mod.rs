@@ -87,8 +87,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 /// Looks at the store where it is.
 async fn store(found: &configuration::Found) -> Vec<Finding> {
     match &found.store {
-        configuration::Kept::InPostgres(url) => postgres::look(url).await,
-        configuration::Kept::InRedis(url, durability) => redis::look(url, *durability).await,
+        configuration::Kept::Postgres(url) => postgres::look(url).await,
+        configuration::Kept::Redis(url, durability) => redis::look(url, *durability).await,
         kept => database::look(&found.data, kept.file()),
     }
 }
