@@ -47,6 +47,8 @@ pub(crate) enum Stage {
 pub(crate) enum StoreUrl {
     /// An SQLite database; beside the keys where the path is not set.
     Sqlite(PathBuf),
+    /// Postgres. The URL may hold a password.
+    Postgres(ServerUrl),
     /// Redis or Valkey. The URL may hold a password.
     Redis(ServerUrl),
     /// Nowhere: gone when the process ends.
@@ -229,9 +231,10 @@ fn store(url: Option<&str>, data: &Path) -> Result<StoreUrl, ConfigError> {
         None => Ok(StoreUrl::Sqlite(data.join("rescind.db"))),
         Some((_, Some(("memory", "")))) => Ok(StoreUrl::Memory),
         Some((_, Some(("sqlite", path)))) if !path.is_empty() => Ok(StoreUrl::Sqlite(PathBuf::from(path))),
+        Some((url, Some(("postgres" | "postgresql", _)))) => Ok(StoreUrl::Postgres(ServerUrl::new(url))),
         Some((url, Some((scheme, _)))) if is_redis(scheme) => Ok(StoreUrl::Redis(ServerUrl::new(url))),
         // The URL itself may hold a password, so it is not repeated.
-        Some(_) => Err(wrong("store", "unknown; one of sqlite:PATH, redis://HOST, memory:")),
+        Some(_) => Err(wrong("store", "unknown; one of sqlite:PATH, postgres://HOST, redis://HOST, memory:")),
     }
 }
 

@@ -61,13 +61,19 @@ pub async fn diagnose(url: &str, clock: &dyn Clock) -> Result<Vec<Finding>, Stor
     let settings = Settings::parse(url).map_err(|fault| fault.error("diagnose", "postgres"))?;
     let link = Link::new(&settings, None).map_err(|fault| fault.error("diagnose", &settings.server))?;
     let found = look(&link, &settings, clock).await;
-    Ok(found.unwrap_or_else(|fault| vec![Finding::new(Verdict::Bad, format!("{}: {fault}", settings.server), "")]))
+    Ok(found.unwrap_or_else(|fault| {
+        vec![Finding::new(
+            Verdict::Bad,
+            format!("{}: {fault}", settings.server),
+            "the store cannot be used until this is mended",
+        )]
+    }))
 }
 
 async fn look(link: &Link, settings: &Settings, clock: &dyn Clock) -> Result<Vec<Finding>, Fault> {
     let mut findings = vec![server(link, settings).await?];
     if let Err(fault) = conditions::check(link).await {
-        findings.push(Finding::new(Verdict::Bad, fault.to_string(), ""));
+        findings.push(Finding::new(Verdict::Bad, fault.to_string(), "the server does not start until this is mended"));
     }
     findings.extend(durability(link).await?);
     findings.extend(replicas(link).await?);
@@ -125,7 +131,7 @@ async fn durability(link: &Link) -> Result<Vec<Finding>, Fault> {
         Finding::new(
             Verdict::Look,
             format!("synchronous_commit = {commit}; Rescind's own transactions are set to on"),
-            "",
+            "set it to on or more where the applications' own requests for revocations must not be lost either",
         )
     } else {
         Finding::good(format!("synchronous_commit = {commit}"))
@@ -213,7 +219,13 @@ async fn writes(link: &Link) -> Result<Finding, Fault> {
         match link.write(1, "SELECT {schema}.probe()", &[]).await {
             Ok(_) => took.push(begun.elapsed()),
             // Not made yet.
-            Err(fault) => return Ok(Finding::new(Verdict::Look, format!("no write was measured: {fault}"), "")),
+            Err(fault) => {
+                return Ok(Finding::new(
+                    Verdict::Look,
+                    format!("no write was measured: {fault}"),
+                    "look at the server's log",
+                ));
+            }
         }
     }
     took.sort_unstable();

@@ -95,24 +95,26 @@ fn sign_in_with(provider: &ProviderConfig, config: &Config) -> Finding {
 
 /// Where sessions and the log are kept.
 pub(super) enum Kept {
-    InFile(PathBuf),
-    InRedis(ServerUrl, Durability),
-    InMemory,
+    File(PathBuf),
+    Postgres(ServerUrl),
+    Redis(ServerUrl, Durability),
+    Memory,
 }
 
 impl Kept {
     fn of(config: Config) -> Self {
         match config.store {
-            StoreUrl::Sqlite(path) => Self::InFile(path),
-            StoreUrl::Redis(url) => Self::InRedis(url, config.durability),
-            StoreUrl::Memory => Self::InMemory,
+            StoreUrl::Sqlite(path) => Self::File(path),
+            StoreUrl::Postgres(url) => Self::Postgres(url),
+            StoreUrl::Redis(url) => Self::Redis(url, config.durability),
+            StoreUrl::Memory => Self::Memory,
         }
     }
 
     /// The database's file, where it is one.
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
-            Self::InFile(path) => Some(path),
+            Self::File(path) => Some(path),
             _ => None,
         }
     }
@@ -133,7 +135,7 @@ impl Found {
             return Self { data, store: Kept::of(config), admin_listen };
         }
         let data = data.unwrap_or(Path::new(DATA_DIR)).to_owned();
-        let store = Kept::InFile(data.join("rescind.db"));
+        let store = Kept::File(data.join("rescind.db"));
         Self { data, store, admin_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, ADMIN_PORT)) }
     }
 }

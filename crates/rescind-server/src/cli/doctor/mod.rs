@@ -5,6 +5,7 @@ mod clock;
 mod configuration;
 mod database;
 mod files;
+mod postgres;
 mod redis;
 mod server;
 
@@ -86,7 +87,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 /// Looks at the store where it is.
 async fn store(found: &configuration::Found) -> Vec<Finding> {
     match &found.store {
-        configuration::Kept::InRedis(url, durability) => redis::look(url, *durability).await,
+        configuration::Kept::Postgres(url) => postgres::look(url).await,
+        configuration::Kept::Redis(url, durability) => redis::look(url, *durability).await,
         kept => database::look(&found.data, kept.file()),
     }
 }

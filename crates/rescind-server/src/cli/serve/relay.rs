@@ -43,5 +43,5 @@ pub(super) async fn node(config: &Config, data: &DataDir) -> Result<Node, BoxErr
     let users = Users::new(Arc::clone(rescind.store()), Arc::new(SystemClock), Demo::ShutOut);
     let log = Arc::new(move || Arc::new(log.for_another_reader()) as Arc<dyn Store>);
     let feed = Feed::new(log, Arc::new(SystemClock), config.engine.staleness_bound, jwks_uri);
-    Ok(Node { doors, rescind, users, providers: None, feed, feed_token, admin_token })
+    Ok(Node { doors, rescind, users, providers: None, inbox: None, feed, feed_token, admin_token })
 }

@@ -10,6 +10,7 @@ use rescind::store::{RecordKind, Store};
 use rescind::time::SystemClock;
 use rescind::{BoxError, Rescind};
 use rescind_axum::oidc::Providers;
+use rescind_stores::postgres::PostgresStore;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -24,7 +25,7 @@ use crate::http::admin::Feed;
 use crate::http::{admin, listen, public};
 use crate::logs;
 use crate::pages::Offer;
-use crate::store;
+use crate::store::{self, Opened};
 use crate::users::{Demo, Throttle, Users};
 
 /// SIGXFSZ. By itself it ends the process; where somebody listens, the write fails instead and is answered with 503.
@@ -47,7 +48,7 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
         Some(_) => relay::node(&config, &data).await?,
         None => issuing(&config, &data).await?,
     };
-    let Node { doors, rescind, users, providers, feed, feed_token, admin_token } = node;
+    let Node { doors, rescind, users, providers, inbox, feed, feed_token, admin_token } = node;
     let Doors { listener, admin_listener, address, admin_address } = doors;
     let metrics = logs::metrics()?;
     let limits = config.limits;
@@ -73,7 +74,7 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
 
     let proxies = Arc::clone(&app.config.trusted_proxies);
     let (stop, stopped) = watch::channel(false);
-    let upkeep = tokio::spawn(upkeep(app.clone()));
+    let upkeep = tokio::spawn(upkeep(app.clone(), inbox));
     let (outside, inside) = match app.config.follow {
         Some(_) => (public::relay(app.clone()), admin::relay(app.clone())),
         None => (public::routes(app.clone()), admin::router(app.clone())),
@@ -97,6 +98,8 @@ pub(super) struct Node {
     pub(super) rescind: Rescind,
     pub(super) users: Users,
     pub(super) providers: Option<Providers>,
+    /// The store, where applications ask for revocations inside of their own transactions.
+    pub(super) inbox: Option<Arc<PostgresStore>>,
     pub(super) feed: Feed,
     pub(super) feed_token: FeedToken,
     pub(super) admin_token: AdminToken,
@@ -124,7 +127,7 @@ impl Doors {
 async fn issuing(config: &Config, data: &DataDir) -> Result<Node, BoxError> {
     let given = given_root_secret(data)?;
     // Before the listeners: a second process is told of the data directory, whatever its addresses.
-    let store = store::open(&config.store, config.durability).await?;
+    let Opened { store, inbox } = store::open(&config.store, config.durability).await?;
     let users = users(config, &store).await?;
     let root = match given {
         Some(root) => root,
@@ -159,7 +162,7 @@ async fn issuing(config: &Config, data: &DataDir) -> Result<Node, BoxError> {
     let providers = providers::ready(&config.providers, &rescind, &users)?;
     let log = Arc::new(move || Arc::clone(&store));
     let feed = Feed::new(log, Arc::new(SystemClock), config.engine.staleness_bound, jwks_uri);
-    Ok(Node { doors, rescind, users, providers, feed, feed_token, admin_token })
+    Ok(Node { doors, rescind, users, providers, inbox, feed, feed_token, admin_token })
 }
 
 /// Asked before anything is made: with `--production`, a user whose password is known to all is a mistake of the past.
@@ -231,10 +234,18 @@ fn announce(app: &App, address: SocketAddr, admin: SocketAddr) -> std::io::Resul
     Ok(())
 }
 
-async fn upkeep(app: App) {
-    let mut every = tokio::time::interval(UPKEEP);
-    loop {
-        every.tick().await;
-        app.metrics.run_upkeep();
-    }
+async fn upkeep(app: App, inbox: Option<Arc<PostgresStore>>) {
+    let metrics = async {
+        let mut every = tokio::time::interval(UPKEEP);
+        loop {
+            every.tick().await;
+            app.metrics.run_upkeep();
+        }
+    };
+    let requests = async {
+        if let Some(inbox) = &inbox {
+            inbox.serve_inbox(&app.rescind).await;
+        }
+    };
+    tokio::join!(metrics, requests);
 }
