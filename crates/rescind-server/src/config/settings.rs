@@ -29,7 +29,7 @@ pub(crate) struct Settings {
     /// The directory of root.key, admin-token, high-water and rescind.db [default: ./rescind-data]
     #[arg(long, env = "RESCIND_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Where sessions and the log live: sqlite:PATH, postgres://HOST, redis://HOST or memory: [default: sqlite:DATA/rescind.db]
+    /// Where sessions and the log live: sqlite:PATH, the URL of a Postgres or Redis server, or memory: [default: sqlite:DATA/rescind.db]
     #[arg(long, env = "RESCIND_STORE", value_name = "URL")]
     pub(crate) store: Option<String>,
     /// relaxed accepts a Redis that can forget what it has acknowledged [default: strict]
