@@ -32,6 +32,9 @@ const SNAPSHOT_PATIENCE: Duration = Duration::from_mins(2);
 /// How often a store is healed before somebody else's healing counts as a fight.
 pub(super) const HEALINGS: usize = 8;
 
+/// Between two rounds that may not be answered from yet.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// Reads the log of one store into one view.
 pub(crate) struct Follower {
     pub(crate) store: Arc<dyn Store>,
@@ -184,6 +187,8 @@ impl Follower {
             progress.due(self.poll, &*self.store).await;
             let was_broken = self.contact.is_broken();
             match self.round().await {
+                // Others are waited for, who need some time: whoever waits here asks again at once.
+                Ok(()) if !progress.in_touch() => sleep(PAUSE).await,
                 Ok(()) if was_broken => {
                     tracing::info!(applied = %progress.done().applied, "the log is followed again");
                 }
