@@ -190,18 +190,16 @@ impl Builder {
         self.settings.validate()?;
         let high_water = self.high_water.as_deref().map(HighWaterFile::open).transpose()?;
         let own = Lifetimes { access: self.settings.max_access_lifetime, session: self.settings.absolute };
-        let registered = self.clock.boot();
+        let (clock, registered) = (Arc::clone(&self.clock), self.clock.boot());
         let (keys, largest) = match (self.root, self.published) {
-            (_, Some(source)) => (KeyMaterial::published(source, Arc::clone(&self.clock), &*self.random).await?, own),
+            (_, Some(source)) => (KeyMaterial::published(source, Arc::clone(&clock), &*self.random).await?, own),
             (None, None) => return Err(BuildError::Missing("a root secret")),
             (Some(root), None) => {
-                let (clock, random) = (Arc::clone(&self.clock), Arc::clone(&self.random));
-                let refresh_tokens = refresh_tokens(&root, &self.issuer);
-                let ring = KeptRing::load_or_create(Arc::clone(&store), clock, random, root, self.algorithm).await?;
-                // The ring first: where the root secret does not belong to the store, nothing is written.
+                let given = (Arc::clone(&clock), Arc::clone(&self.random));
+                let keys = own_keys(&store, given, root, (&self.issuer, self.algorithm)).await?;
+                // The ring first: where the root secret does not belong to the store, nothing more is written.
                 refuse_other_issuer(&*store, &self.issuer).await?;
-                let largest = register(&*store, &self.issuer, own).await?;
-                (KeyMaterial::Own { ring: Arc::new(ring), refresh_tokens }, largest)
+                (keys, register(&*store, &self.issuer, own).await?)
             }
         };
         let (access, session) = retention(&self.settings, &self.foreign, &largest);
@@ -212,7 +210,6 @@ impl Builder {
         let (id, start) = Me::named(self.node, &*self.random)?;
         let (started, issuer, address) = (Timestamp::EPOCH, self.issuer.clone(), self.address);
         let me = Me { id, start, started, issuer, address, bound };
-        let clock = Arc::clone(&self.clock);
         let (registry, peers, tasks) = join(&store, clock, Arc::clone(&view), Arc::clone(&progress), me).await?;
         let mut follower = Follower::new(
             Arc::clone(&store),
@@ -230,9 +227,7 @@ impl Builder {
         }
         follower.start().await?;
 
-        let expectations = Expectations::new(&self.issuer, &self.audience, largest.access)?
-            .with_leeway(self.settings.leeway)
-            .with_skew(self.settings.skew);
+        let expectations = expectations(&self.issuer, &self.audience, largest.access, &self.settings)?;
         let inner = Arc::new(Inner {
             expectations: ArcSwap::from_pointee(expectations),
             issuer: self.issuer,
@@ -259,6 +254,16 @@ impl Builder {
         inner.start_tasks(follower);
         Ok(Rescind(inner))
     }
+}
+
+fn expectations(
+    issuer: &str,
+    audience: &str,
+    longest: Duration,
+    settings: &Settings,
+) -> Result<Expectations, BuildError> {
+    let expectations = Expectations::new(issuer, audience, longest)?;
+    Ok(expectations.with_leeway(settings.leeway).with_skew(settings.skew))
 }
 
 /// Registers the lifetimes; returns when the nodes that run go by them.
@@ -290,6 +295,18 @@ async fn join(
     tasks.spawn(Arc::clone(&registry).run());
     tasks.spawn(Arc::clone(&registry).look_around());
     Ok((Arc::clone(&registry), registry, tasks))
+}
+
+/// The keys of a node that issues.
+async fn own_keys(
+    store: &Arc<dyn Store>,
+    (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
+    root: RootSecret,
+    (issuer, algorithm): (&str, Algorithm),
+) -> Result<KeyMaterial, BuildError> {
+    let refresh_tokens = refresh_tokens(&root, issuer);
+    let ring = KeptRing::load_or_create(Arc::clone(store), clock, random, root, algorithm).await?;
+    Ok(KeyMaterial::Own { ring: Arc::new(ring), refresh_tokens })
 }
 
 fn refresh_tokens(root: &RootSecret, issuer: &str) -> Box<RefreshTokens> {
