@@ -8,7 +8,7 @@ use std::path::Path;
 use rescind::keys::RootSecret;
 
 use super::Finding;
-use crate::environment::{FEED_TOKEN, ROOT_SECRET};
+use crate::environment::ROOT_SECRET;
 
 /// A file that only the server's user may read.
 struct Secret {
@@ -33,7 +33,7 @@ const SECRETS: [Secret; 4] = [
     },
     Secret {
         name: "feed-token",
-        lost: "restart the server: it makes a new one; where the server takes RESCIND_FEED_TOKEN instead, set it for the doctor, too",
+        lost: "remove it and restart the server: it makes a new one",
         exposed: "if others had accounts here, remove it and restart the server, which makes a new one",
     },
     Secret {
@@ -74,8 +74,9 @@ pub(super) fn look(data: &Path, database: Option<&Path>, given: Result<Option<Ro
         Ok(Some(_)) => Finding::ok(root_key.name, format!("not needed: {ROOT_SECRET} is set")),
         Err(problem) => Finding::fail(root_key.name, problem, format!("correct it, or unset {ROOT_SECRET}")),
     });
-    let elsewhere = |secret: &&Secret| secret.name == "feed-token" && std::env::var_os(FEED_TOKEN).is_some();
-    let here = others.iter().filter(|secret| !elsewhere(secret));
+    // One that is missing is made at the next start, or stands in the environment.
+    let needless = |secret: &&Secret| secret.name == "feed-token" && !data.join(secret.name).exists();
+    let here = others.iter().filter(|secret| !needless(secret));
     findings.extend(here.map(|secret| file(&data.join(secret.name), secret, started)));
     findings
 }
