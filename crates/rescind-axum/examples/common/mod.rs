@@ -48,7 +48,7 @@ pub(crate) struct Options {
     /// The folder of keys and database, which outlives a restart [default: a folder of the example's own, here]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Where sessions and revocations are kept: sqlite:PATH, postgres://HOST, redis://HOST or memory: [default: the example's own store in the data folder, as a rule SQLite]
+    /// Where sessions and revocations are kept: sqlite:PATH, <postgres://HOST>, <redis://HOST> or memory: [default: the example's own store in the data folder, as a rule SQLite]
     #[arg(long, value_name = "URL")]
     store: Option<String>,
 }
