@@ -15,6 +15,7 @@ use clap::Parser;
 use rescind::Rescind;
 use rescind::keys::RootSecret;
 use rescind::store::{MemoryStore, Store};
+use rescind_stores::redis::{Durability, RedisStore};
 use rescind_stores::sqlite::SqliteStore;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -46,7 +47,7 @@ pub(crate) struct Options {
     /// The folder of keys and database, which outlives a restart [default: a folder of the example's own, here]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Where sessions and revocations are kept: sqlite:PATH or memory: [default: the example's own store in the data folder, as a rule SQLite]
+    /// Where sessions and revocations are kept: sqlite:PATH, redis://HOST or memory: [default: the example's own store in the data folder, as a rule SQLite]
     #[arg(long, value_name = "URL")]
     store: Option<String>,
 }
@@ -100,9 +101,12 @@ pub(crate) async fn stage_on<S: Store>(
 async fn open(url: &str) -> Outcome<Arc<dyn Store>> {
     Ok(match url.split_once(':') {
         Some(("sqlite", path)) if !path.is_empty() => Arc::new(SqliteStore::open(path).await?),
+        Some(("redis" | "rediss" | "redis+sentinel" | "redis+cluster", _)) => {
+            Arc::new(RedisStore::open(url, Durability::Strict).await?)
+        }
         Some(("memory", "")) => Arc::new(MemoryStore::new()?),
         // The URL itself may hold a password, so it is not repeated.
-        _ => return Err("--store: unknown; one of sqlite:PATH, memory:".into()),
+        _ => return Err("--store: unknown; one of sqlite:PATH, redis://HOST, memory:".into()),
     })
 }
 

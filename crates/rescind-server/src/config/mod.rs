@@ -3,6 +3,7 @@
 
 mod clients;
 mod providers;
+mod server_url;
 mod settings;
 mod span;
 
@@ -14,9 +15,11 @@ use std::time::Duration;
 
 use rescind::OnStale;
 use rescind::keys::Algorithm;
+use rescind_stores::redis::Durability;
 
 pub(crate) use self::clients::{ClientRow, Clients, Registered};
 pub(crate) use self::providers::{Allowed, GOOGLE, ProviderConfig, ProviderRow, Secret, Secrets};
+pub(crate) use self::server_url::ServerUrl;
 pub(crate) use self::settings::Settings;
 pub(crate) use self::span::Span;
 
@@ -43,6 +46,8 @@ pub(crate) enum Stage {
 pub(crate) enum StoreUrl {
     /// An SQLite database; beside the keys where the path is not set.
     Sqlite(PathBuf),
+    /// Redis or Valkey. The URL may hold a password.
+    Redis(ServerUrl),
     /// Nowhere: gone when the process ends.
     Memory,
 }
@@ -66,6 +71,8 @@ pub(crate) struct Config {
     pub(crate) audience: Option<String>,
     pub(crate) data: PathBuf,
     pub(crate) store: StoreUrl,
+    /// Whether a Redis that can forget is accepted.
+    pub(crate) durability: Durability,
     pub(crate) listen: SocketAddr,
     pub(crate) admin_listen: SocketAddr,
     pub(crate) algorithm: Algorithm,
@@ -144,6 +151,7 @@ impl Config {
         }
         let data = settings.data.clone().unwrap_or_else(|| PathBuf::from(DATA_DIR));
         let store = store(settings.store.as_deref(), &data)?;
+        let durability = durability(settings.durability.as_deref(), &store)?;
         if stage == Stage::Production && store == StoreUrl::Memory {
             return Err(wrong(
                 "store",
@@ -165,6 +173,7 @@ impl Config {
             audience: settings.audience.clone(),
             data,
             store,
+            durability,
             listen,
             admin_listen,
             algorithm: algorithm(settings.algorithm.as_deref())?,
@@ -176,6 +185,11 @@ impl Config {
             clients: Clients::read(settings.clients)?,
             providers,
         })
+    }
+
+    /// What is said aloud where the operator accepts that the store may forget.
+    pub(crate) fn relaxed(&self) -> Option<&'static str> {
+        (self.durability == Durability::Relaxed).then_some("relaxed: an acknowledged revocation may be forgotten")
     }
 
     /// Whether the demo page is there, and the demo user may sign in.
@@ -204,9 +218,25 @@ fn store(url: Option<&str>, data: &Path) -> Result<StoreUrl, ConfigError> {
         None => Ok(StoreUrl::Sqlite(data.join("rescind.db"))),
         Some((_, Some(("memory", "")))) => Ok(StoreUrl::Memory),
         Some((_, Some(("sqlite", path)))) if !path.is_empty() => Ok(StoreUrl::Sqlite(PathBuf::from(path))),
+        Some((url, Some((scheme, _)))) if is_redis(scheme) => Ok(StoreUrl::Redis(ServerUrl::new(url))),
         // The URL itself may hold a password, so it is not repeated.
-        Some(_) => Err(wrong("store", "unknown; one of sqlite:PATH, memory:")),
+        Some(_) => Err(wrong("store", "unknown; one of sqlite:PATH, redis://HOST, memory:")),
     }
+}
+
+/// Alone, with TLS, by Sentinel, as a cluster: `rediss+sentinel`.
+fn is_redis(scheme: &str) -> bool {
+    let server = scheme.split_once('+').map_or(scheme, |(server, _)| server);
+    matches!(server, "redis" | "rediss" | "valkey" | "valkeys")
+}
+
+fn durability(word: Option<&str>, store: &StoreUrl) -> Result<Durability, ConfigError> {
+    let Some(word) = word else { return Ok(Durability::Strict) };
+    let durability = Durability::parse(word).ok_or_else(|| wrong("durability", "one of strict, relaxed"))?;
+    if durability == Durability::Relaxed && !matches!(store, StoreUrl::Redis(_)) {
+        return Err(wrong("durability", "relaxed is for redis:// stores; others never forget what they acknowledged"));
+    }
+    Ok(durability)
 }
 
 /// RFC 8414 §2: a URL without query and fragment. `https` is asked of `--production` only: a TLS proxy may stand in front.

@@ -29,9 +29,12 @@ pub(crate) struct Settings {
     /// The directory of root.key, admin-token, high-water and rescind.db [default: ./rescind-data]
     #[arg(long, env = "RESCIND_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Where sessions and the log live: sqlite:PATH or memory: [default: sqlite:DATA/rescind.db]
+    /// Where sessions and the log live: sqlite:PATH, redis://HOST or memory: [default: sqlite:DATA/rescind.db]
     #[arg(long, env = "RESCIND_STORE", value_name = "URL")]
     pub(crate) store: Option<String>,
+    /// relaxed accepts a Redis that can forget what it has acknowledged [default: strict]
+    #[arg(long, env = "RESCIND_DURABILITY", value_name = "WORD")]
+    pub(crate) durability: Option<String>,
     /// The public listener; port 0 takes a free one [default: 127.0.0.1:7000]
     #[arg(long, env = "RESCIND_LISTEN", value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
@@ -148,7 +151,7 @@ impl Settings {
             ($($name:ident)*) => { Self { $($name: self.$name.or(file.$name),)* clients: file.clients, providers: file.providers,
                 secrets: self.secrets } };
         }
-        first_set!(dev production issuer audience data store listen admin_listen algorithm access_lifetime leeway
+        first_set!(dev production issuer audience data store durability listen admin_listen algorithm access_lifetime leeway
             session_idle session_absolute grace staleness_bound on_stale token_cache_mib max_connections max_connections_per_address head_timeout
             body_timeout write_timeout drain_timeout trusted_proxies sign_in_failures_per_user sign_in_failures_per_user_in_all
             sign_in_failures_per_address google_client_id google_client_secret_file google_allow oidc_name oidc_issuer oidc_client_id

@@ -77,6 +77,9 @@ impl From<RedisError> for Fault {
             ErrorKind::Parse | ErrorKind::UnexpectedReturnType => {
                 Self::corrupt(format!("an answer of another shape than the store's: {error}"))
             }
+            ErrorKind::AuthenticationFailed => {
+                Self::unavailable("it refuses the user or the password in the store's URL")
+            }
             // Redis closes the connection, or ends, when a flush has failed: whether a write happened is unknown.
             _ if error.is_timeout() => Self::unavailable("no answer in time"),
             _ => Self::unavailable(error.to_string()),

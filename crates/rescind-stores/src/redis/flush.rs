@@ -17,7 +17,10 @@ use super::link::{Connection, Link};
 use super::reply::Reply;
 
 /// How long a flush may take: with `appendfsync everysec` up to a second and the flush itself.
-const PATIENCE: Duration = Duration::from_millis(4_000);
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// How long the server waits, of that.
+const WAIT_MILLIS: u64 = 2_000;
 
 /// So many may wait for the next flush.
 const QUEUE: usize = 4_000;
@@ -95,10 +98,9 @@ impl Work {
         write.arg(&self.probe).arg(1).arg("PX").arg(60_000);
         connection.query(&write).await.map_err(Fault::from)?;
         let replicas = self.link.address.replicas;
-        let patience = PATIENCE.as_millis() as u64 / 2;
         if self.link.watch.flushes_later() {
             let mut wait = redis::cmd("WAITAOF");
-            wait.arg(1).arg(0).arg(patience);
+            wait.arg(1).arg(0).arg(WAIT_MILLIS);
             let mut counts = Reply::new(connection.query(&wait).await.map_err(Fault::from)?)?;
             if counts.number()? < 1 {
                 return Err(Fault::unavailable("no flush in time (WAITAOF): whether the write is safe is unknown"));
@@ -106,7 +108,7 @@ impl Work {
         }
         if replicas > 0 {
             let mut wait = redis::cmd("WAIT");
-            wait.arg(replicas).arg(patience);
+            wait.arg(replicas).arg(WAIT_MILLIS);
             let have = match connection.query(&wait).await.map_err(Fault::from)? {
                 Value::Int(have) => u32::try_from(have).unwrap_or(0),
                 _ => 0,

@@ -23,7 +23,7 @@ use super::fault::{Fault, ends_connection, not_run};
 use super::script::{Script, Sent};
 
 /// A connection that is not there by then is not there.
-const CONNECT: Duration = Duration::from_millis(1_000);
+const CONNECT: Duration = Duration::from_secs(1);
 /// An answer that is not there by then is lost: what the call did is unknown. Below the time after which a view is stale.
 const ANSWER: Duration = Duration::from_millis(1_500);
 /// After a failed attempt to connect, the first wait; it doubles up to the last.
@@ -107,8 +107,8 @@ impl Door {
 }
 
 fn single(address: &Address, certificates: Option<TlsCertificates>) -> RedisResult<Client> {
-    let none = || RedisError::from((ErrorKind::InvalidClientConfig, "no host"));
-    let node = address.nodes.first().ok_or_else(none)?.clone();
+    let no_host = || RedisError::from((ErrorKind::InvalidClientConfig, "no host"));
+    let node = address.nodes.first().ok_or_else(no_host)?.clone();
     match certificates {
         Some(certificates) => Client::build_with_tls(node, certificates),
         None => Client::open(node),

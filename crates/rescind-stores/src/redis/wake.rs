@@ -9,7 +9,7 @@ use tokio::sync::{Notify, mpsc};
 use super::link::Link;
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
-const LAST_WAIT: Duration = Duration::from_millis(1_000);
+const LAST_WAIT: Duration = Duration::from_secs(1);
 /// How often the connection is asked whether it still is one.
 const ASK: Duration = Duration::from_secs(5);
 
@@ -37,8 +37,8 @@ async fn listen(link: Weak<Link>, bell: Weak<Bell>, channel: String) {
     let mut wait = FIRST_WAIT;
     loop {
         let Some(there) = link.upgrade() else { return };
-        let (pushed, mut pushes) = mpsc::unbounded_channel::<PushInfo>();
-        let connected = connect(&there, pushed, &channel).await;
+        let (sender, mut calls) = mpsc::unbounded_channel::<PushInfo>();
+        let connected = connect(&there, sender, &channel).await;
         drop(there);
         if let Ok(mut connection) = connected {
             wait = FIRST_WAIT;
@@ -47,7 +47,7 @@ async fn listen(link: Weak<Link>, bell: Weak<Bell>, channel: String) {
             there.notify.notify_one();
             drop(there);
             loop {
-                match tokio::time::timeout(ASK, pushes.recv()).await {
+                match tokio::time::timeout(ASK, calls.recv()).await {
                     Ok(Some(PushInfo { kind: PushKind::Disconnection, .. }) | None) => break,
                     Ok(Some(push)) => {
                         let Some(there) = bell.upgrade() else { return };
@@ -71,7 +71,7 @@ async fn listen(link: Weak<Link>, bell: Weak<Bell>, channel: String) {
 
 async fn connect(
     link: &Link,
-    pushed: mpsc::UnboundedSender<PushInfo>,
+    calls: mpsc::UnboundedSender<PushInfo>,
     channel: &str,
 ) -> RedisResult<redis::aio::MultiplexedConnection> {
     // In a cluster every node passes calls on.
@@ -82,7 +82,7 @@ async fn connect(
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(LAST_WAIT))
         .set_response_timeout(Some(LAST_WAIT * 2))
-        .set_push_sender(pushed);
+        .set_push_sender(calls);
     let mut last = Err((redis::ErrorKind::InvalidClientConfig, "no host").into());
     for node in nodes {
         last = subscribe(link, node, &config, channel).await;

@@ -95,6 +95,7 @@ async fn a_full_disk_refuses_writes_until_there_is_room() {
     server.disk().unwrap().free().unwrap();
     // With appendfsync always, Redis ends where it cannot append.
     if server.has_ended() {
+        server.kill().unwrap();
         server.start_again().unwrap();
     }
     until("writes resume", async || write().await.ok()).await;

@@ -5,9 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Command, FromArgMatches};
+use rescind_stores::redis::Durability;
 
 use super::Finding;
-use crate::config::{ADMIN_PORT, Allowed, Config, DATA_DIR, ProviderConfig, Settings, StoreUrl, read_file};
+use crate::config::{ADMIN_PORT, Allowed, Config, DATA_DIR, ProviderConfig, ServerUrl, Settings, StoreUrl, read_file};
 use crate::environment;
 
 const PART: &str = "configuration";
@@ -92,11 +93,35 @@ fn sign_in_with(provider: &ProviderConfig, config: &Config) -> Finding {
     Finding::ok("provider", format!("{} ({}): {who}; {redirect}", provider.name, provider.issuer))
 }
 
+/// Where sessions and the log are kept.
+pub(super) enum Kept {
+    InFile(PathBuf),
+    InRedis(ServerUrl, Durability),
+    InMemory,
+}
+
+impl Kept {
+    fn of(config: Config) -> Self {
+        match config.store {
+            StoreUrl::Sqlite(path) => Self::InFile(path),
+            StoreUrl::Redis(url) => Self::InRedis(url, config.durability),
+            StoreUrl::Memory => Self::InMemory,
+        }
+    }
+
+    /// The database's file, where it is one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::InFile(path) => Some(path),
+            _ => None,
+        }
+    }
+}
+
 /// Where things are, as far as that is known.
 pub(super) struct Found {
     pub(super) data: PathBuf,
-    /// The database's file; `None` where the store is no file.
-    pub(super) store: Option<PathBuf>,
+    pub(super) store: Kept,
     pub(super) admin_listen: SocketAddr,
 }
 
@@ -104,14 +129,11 @@ impl Found {
     /// By the configuration, or by the defaults where it cannot be read.
     pub(super) fn new(config: Option<Config>, data: Option<&Path>) -> Self {
         if let Some(config) = config {
-            let store = match config.store {
-                StoreUrl::Sqlite(path) => Some(path),
-                StoreUrl::Memory => None,
-            };
-            return Self { data: config.data, store, admin_listen: config.admin_listen };
+            let (data, admin_listen) = (config.data.clone(), config.admin_listen);
+            return Self { data, store: Kept::of(config), admin_listen };
         }
         let data = data.unwrap_or(Path::new(DATA_DIR)).to_owned();
-        let store = Some(data.join("rescind.db"));
+        let store = Kept::InFile(data.join("rescind.db"));
         Self { data, store, admin_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, ADMIN_PORT)) }
     }
 }

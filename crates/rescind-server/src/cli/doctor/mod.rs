@@ -5,6 +5,7 @@ mod clock;
 mod configuration;
 mod database;
 mod files;
+mod redis;
 mod server;
 
 use std::path::PathBuf;
@@ -68,8 +69,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let mut out = args.connection.out();
     let (mut findings, config) = configuration::look(args.config.as_deref(), args.connection.data());
     let found = configuration::Found::new(config, args.connection.data());
-    findings.extend(files::look(&found.data, found.store.as_deref(), environment::root_secret()));
-    findings.extend(database::look(&found.data, found.store.as_deref()));
+    findings.extend(files::look(&found.data, found.store.file(), environment::root_secret()));
+    findings.extend(store(&found).await);
     findings.extend(clock::look(&found.data));
     findings.extend(server::look(&args.connection.or(&found.data, found.admin_listen)).await);
     for finding in &findings {
@@ -80,6 +81,14 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         return Err(Failure::Partly(format!("{} failed; the remedies stand beside them", count(failed, "check"))));
     }
     Ok(())
+}
+
+/// Looks at the store where it is.
+async fn store(found: &configuration::Found) -> Vec<Finding> {
+    match &found.store {
+        configuration::Kept::InRedis(url, durability) => redis::look(url, *durability).await,
+        kept => database::look(&found.data, kept.file()),
+    }
 }
 
 fn print(out: &mut Out, finding: &Finding) -> Result<(), Failure> {

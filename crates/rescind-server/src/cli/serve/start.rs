@@ -44,7 +44,7 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     data.create()?;
     let given = given_root_secret(&data)?;
     // Before the listeners: a second process is told of the data directory, whatever its addresses.
-    let store = store::open(&config.store).await?;
+    let store = store::open(&config.store, config.durability).await?;
     let users = users(&config, &store).await?;
     let root = match given {
         Some(root) => root,

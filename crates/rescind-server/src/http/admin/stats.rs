@@ -59,6 +59,7 @@ pub(super) async fn show(State(app): State<App>, query: Query) -> Answer<Json<Va
 pub(super) async fn metrics(State(app): State<App>, query: Query) -> Answer<Response> {
     let [] = query.only([])?;
     record(&app.rescind);
+    metrics::gauge!("rescind_store_relaxed").set(if app.config.relaxed().is_some() { 1.0 } else { 0.0 });
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render()).into_response())
 }
 

@@ -37,6 +37,9 @@ pub(super) async fn ready(State(app): State<App>, RawQuery(query): RawQuery) -> 
                 (name.to_owned(), json!({ "ok": ok, "text": text }))
             })
             .collect();
+        if let Some(text) = app.config.relaxed() {
+            parts.insert("durability".to_owned(), json!({ "ok": true, "text": text }));
+        }
         let text = if draining { "told to stop" } else { "taking requests" };
         parts.insert("process".to_owned(), json!({ "ok": !draining, "text": text }));
         body = json!({ "ready": ready, "parts": parts });
