@@ -1,12 +1,15 @@
 //! Nodes whose store lost history that some of them know: it is healed from their views, nobody revoked comes back, and
 //! nobody else signs in again.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 mod support;
 
+use std::sync::Arc;
+
 use rescind::log::{Scope, Text};
-use rescind::store::{Fault, Operation, StoreErrorKind, Which};
+use rescind::store::{FailingStore, Fault, Operation, Store, StoreErrorKind, Which};
+use rescind::time::Clock;
 use support::cluster::{Answer, Cluster, Node, pass};
+use support::swap::SwapStore;
 use support::{ms, secs, text};
 
 const LONG: std::time::Duration = secs(4);
@@ -82,11 +85,13 @@ async fn until_every_peer_has_added_what_it_knew_nothing_is_answered() {
     // Each of the two knows one that the other does not.
     a.revoke_subject("somebody").await;
     pass(ms(200)).await;
-    (a.cut(), b.cut());
+    a.cut();
+    b.cut();
     c.revoke(Scope::session(dead.session_id)).await;
     c.cut();
     cluster.promote(replica);
-    (a.mend(), b.mend());
+    a.mend();
+    b.mend();
     pass(secs(1)).await;
     assert_eq!(answers(&[&a, &b], &live).await, [Answer::Nothing; 2]);
     assert_eq!(answers(&[&a, &b], &dead).await, [Answer::Nothing; 2]);
@@ -106,11 +111,13 @@ async fn what_only_a_dead_node_may_have_known_cuts_everything_off_behind_the_bou
     let replica = cluster.lagging();
     a.revoke_subject("somebody").await;
     pass(ms(200)).await;
-    (a.cut(), b.cut());
+    a.cut();
+    b.cut();
     c.revoke(Scope::session(dead.session_id)).await;
     drop(c);
     cluster.promote(replica);
-    (a.mend(), b.mend());
+    a.mend();
+    b.mend();
     pass(secs(1)).await;
     assert_eq!(answers(&[&a, &b], &live).await, [Answer::Nothing; 2]);
     pass(secs(3)).await;
@@ -291,4 +298,76 @@ async fn a_reason_and_an_actor_come_back_with_their_cut_off() {
     let listed = a.rescind.stats().applied;
     let again = a.rescind.entry(listed).await.unwrap().unwrap();
     assert_eq!((again.scope, again.reason, again.actor), (scope, reason, actor));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_calls_its_readers_has_them_refuse_long_before_they_would_have_asked() {
+    let cluster = Cluster::new();
+    let (a, b) = (cluster.node(1).await, cluster.node(2).await);
+    pass(ms(17)).await;
+    for _ in 0..20 {
+        let pair = a.login("alice").await;
+        a.revoke(Scope::session(pair.session_id)).await;
+        pass(ms(5)).await;
+        assert_eq!(answers(&[&a, &b], &pair).await, [Answer::Refused; 2]);
+        pass(ms(7)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_of_a_store_waits_until_that_is_healed_and_forgets_nothing_that_it_knew() {
+    let cluster = Cluster::new();
+    let a = cluster.node(1).await;
+    let (live, dead) = (a.login("alice").await, a.login("bob").await);
+    let behind = ms(300);
+    let upstream = || Arc::new(FailingStore::new(cluster.primary()));
+    let copy = Arc::new(SwapStore::behind(upstream(), behind));
+    let follower = cluster.over(Arc::clone(&copy) as _, 9).build().await.unwrap();
+    let check = async |pair: &rescind::TokenPair| support::cluster::answer(&follower, pair).await;
+    pass(ms(500)).await;
+    assert_eq!(check(&live).await, Answer::Valid);
+    assert!(follower.stats().staleness.unwrap() >= behind, "ages add up");
+    // It follows, and then the store above goes back.
+    let replica = cluster.lagging();
+    a.revoke(Scope::session(dead.session_id)).await;
+    pass(ms(500)).await;
+    assert_eq!(check(&dead).await, Answer::Refused);
+    copy.replace(Arc::new(FailingStore::new(Arc::clone(&replica))));
+    pass(secs(1)).await;
+    assert_eq!((check(&live).await, check(&dead).await), (Answer::Nothing, Answer::Nothing));
+    assert_eq!(replica.health().await.unwrap().seq.get(), 0, "nothing is written to it");
+    // Healed without anybody who knew of the revocation.
+    let lost = replica.health().await.unwrap().incarnation;
+    let (new, base) = (rescind::position::Incarnation::from_bytes([9; 16]), rescind::position::Seq::new(1 << 33));
+    assert!(replica.reincarnate(lost, new, base).await.unwrap());
+    pass(secs(3)).await;
+    assert_eq!((check(&live).await, check(&dead).await), (Answer::Valid, Answer::Refused));
+    assert_eq!(follower.stats().healed, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revocation_whose_place_another_entry_took_is_not_acknowledged() {
+    let cluster = Cluster::new();
+    let (a, b) = (cluster.node(1).await, cluster.node(2).await);
+    pass(LONG).await;
+    let replica = cluster.lagging();
+    // The store takes the entry and is gone before a reads it; in its place, the replica gets another one from b.
+    a.cut_reads();
+    let (name, other) = (rescind::testing::subject("alice"), rescind::testing::subject("bob"));
+    let rescind = a.rescind.clone();
+    let revoking = tokio::spawn(async move { rescind.revoke(support::revocation(Scope::Subject(name))).await });
+    pass(ms(20)).await;
+    b.cut();
+    cluster.promote(Arc::clone(&replica));
+    let new = rescind::log::NewEntry {
+        scope: Scope::Subject(other),
+        act: rescind::log::Act::CutOff,
+        reason: text("test"),
+        actor: text("tester"),
+        remember_until: cluster.clock.wall().plus(secs(100_000)),
+    };
+    replica.append(vec![new]).await.unwrap();
+    a.mend();
+    let answer = revoking.await.unwrap();
+    assert!(matches!(answer, Err(rescind::Error::Store(_))), "{answer:?}");
 }

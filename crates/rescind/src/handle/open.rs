@@ -107,6 +107,7 @@ impl Rescind {
                 claims,
             };
             let session = inner.store.open(new).await?;
+            inner.progress.saw(session.position);
             // Asked again behind the row: a subject who was cut off between the first answer and the row is not covered
             // by that cut-off.
             if let Some(refused) = inner.unwelcome(&session).await {

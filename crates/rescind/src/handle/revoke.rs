@@ -131,20 +131,20 @@ impl Inner {
     /// Appends durably, and returns when this node's view has the entries.
     pub(super) async fn append(&self, entries: Vec<NewEntry>) -> Result<Vec<Entry>, Error> {
         let cut_offs = entries.iter().filter(|entry| entry.act == Act::CutOff).count();
-        let known = self.progress.done().applied;
+        let known = self.progress.done().applied.max(self.progress.seen());
         let entries = match self.store.append(entries).await? {
             Appended::Done(entries) => entries,
             Appended::Conflict { newest } => return Err(Error::Conflict { newest: newest.map(Box::new) }),
         };
-        let Some(last) = entries.last() else { return Ok(entries) };
-        let newest = last.seq;
+        let Some(newest_entry) = entries.last() else { return Ok(entries) };
+        let newest = newest_entry.seq;
         if newest <= known {
             // Positions only grow, so the store went back. The feed finds that, heals it, and cuts off everything.
             let lost = "the store lost its history while the cut-off was made; repeat the call";
             return Err(StoreError::new(StoreErrorKind::Unavailable, "append", lost).into());
         }
         let applied = timeout(self.settings.staleness_bound, self.progress.applied(newest)).await;
-        if applied.is_ok() && !self.is_in_log(last).await? {
+        if applied.is_ok() && !self.is_in_log(newest_entry).await? {
             // Another entry has its place, or the log goes on elsewhere: the store took it and lost it.
             let lost = "the store lost the cut-off as soon as it was made; repeat the call";
             return Err(StoreError::new(StoreErrorKind::Unavailable, "after", lost).into());

@@ -122,3 +122,88 @@ fn one_of_each(
     }
     Ok(kept)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::SeededRandom;
+
+    const NOW: Timestamp = Timestamp::from_millis(1000);
+
+    fn at(n: u64) -> Timestamp {
+        Timestamp::from_millis(n)
+    }
+
+    fn ring(random: &SeededRandom) -> KeyRing {
+        KeyRing::new(&[Algorithm::EdDSA], random).unwrap()
+    }
+
+    fn state_of(ring: &KeyRing, kid: &KeyId) -> KeyState {
+        ring.find(kid.as_str()).unwrap().state()
+    }
+
+    fn unite(a: &KeyRing, b: &KeyRing, random: &SeededRandom) -> KeyRing {
+        a.united_with(b, &[], NOW, random).unwrap()
+    }
+
+    #[test]
+    fn each_key_stands_in_the_later_state_of_the_two_whichever_side_has_it() {
+        let random = SeededRandom::new(1);
+        let old = ring(&random);
+        let first = old.current().id().clone();
+        let rotated = old.rotate(Algorithm::EdDSA, at(5), &random).unwrap();
+        let revoked = rotated.revoke(&first, at(6), &random).unwrap();
+        for (a, b) in [(&old, &revoked), (&revoked, &old), (&rotated, &revoked), (&revoked, &rotated)] {
+            let united = unite(a, b, &random);
+            assert!(united.same_as(&revoked), "{united:?}");
+            assert!(united.find(first.as_str()).unwrap().verifying().is_none(), "its private part is gone");
+        }
+        assert!(unite(&old, &old, &random).same_as(&old));
+        assert!(!old.same_as(&rotated));
+    }
+
+    #[test]
+    fn of_two_keys_that_would_sign_the_one_of_the_ring_that_moved_last_does_and_both_verify() {
+        let random = SeededRandom::new(2);
+        let old = ring(&random);
+        let twice = |ring: &KeyRing, when: u64| {
+            let once = ring.rotate(Algorithm::EdDSA, at(when), &random).unwrap();
+            once.rotate(Algorithm::EdDSA, at(when + 1), &random).unwrap()
+        };
+        let (earlier, later) = (twice(&old, 5), twice(&old, 50));
+        let (loses, signs) = (earlier.current().id().clone(), later.current().id().clone());
+        assert_ne!(loses, signs);
+        for (a, b) in [(&earlier, &later), (&later, &earlier)] {
+            let united = unite(a, b, &random);
+            assert_eq!(united.current().id(), &signs);
+            assert_eq!(state_of(&united, &loses), KeyState::Retired { at: NOW });
+            let is_next = |key: &&RingKey| key.state() == KeyState::Next;
+            assert_eq!(united.keys().iter().filter(is_next).count(), 1);
+        }
+    }
+
+    #[test]
+    fn what_the_log_revoked_is_revoked_and_another_key_signs() {
+        let random = SeededRandom::new(3);
+        let old = ring(&random);
+        let (current, next) = (old.current().id().clone(), old.keys()[1].id().clone());
+        let united = old.united_with(&old, std::slice::from_ref(&current), NOW, &random).unwrap();
+        assert_eq!(state_of(&united, &current), KeyState::Revoked { at: NOW });
+        assert_eq!(united.current().id(), &next);
+        let none = old.united_with(&old, &[current.clone(), next.clone()], NOW, &random).unwrap();
+        assert!(![&current, &next].contains(&none.current().id()));
+        assert_eq!(none.keys().len(), 4);
+    }
+
+    #[test]
+    fn an_algorithm_that_one_side_has_alone_stays() {
+        let random = SeededRandom::new(4);
+        let old = ring(&random);
+        let both = old.with_algorithms(&[Algorithm::EdDSA, Algorithm::Es256], at(5), &random).unwrap();
+        for (a, b) in [(&old, &both), (&both, &old)] {
+            let united = unite(a, b, &random);
+            assert_eq!(united.algorithms(), [Algorithm::EdDSA, Algorithm::Es256]);
+            assert_eq!(united.keys().len(), 4);
+        }
+    }
+}

@@ -113,3 +113,96 @@ pub(super) fn once_each(cut_offs: Vec<NewEntry>) -> Vec<NewEntry> {
     }
     by_scope.into_values().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::subject;
+
+    const GAP: Gap = Gap { fork: Seq::new(10), base: Seq::new(1000) };
+    const NOW: Timestamp = Timestamp::from_millis(50);
+
+    fn entry(seq: u64, name: &str, act: Act) -> Entry {
+        Entry {
+            seq: Seq::new(seq),
+            at: NOW,
+            scope: Scope::Subject(subject(name)),
+            act,
+            reason: Text::known("why"),
+            actor: Text::known("who"),
+            remember_until: NOW,
+        }
+    }
+
+    fn cut_off(seq: u64, name: &str) -> Entry {
+        entry(seq, name, Act::CutOff)
+    }
+
+    fn lift(seq: u64, name: &str, of: u64) -> Entry {
+        entry(seq, name, Act::Lift { of: Seq::new(of) })
+    }
+
+    fn active(entries: &[Entry]) -> Vec<CutOff> {
+        entries.iter().map(|entry| CutOff { scope: entry.scope.clone(), seq: entry.seq, at: entry.at }).collect()
+    }
+
+    /// The names that are cut off again, and the names that are lifted again with what is lifted.
+    fn again(own: &[Entry], standing: &[Entry], since: &[Entry]) -> (Vec<String>, Vec<(String, Act)>) {
+        let healed = Healed { active: &active(standing), since, forked: &[], now: NOW, keep: NOW };
+        let Again { cut_offs, lifts } = known_here(own, GAP, &healed);
+        let name = |new: &NewEntry| new.scope.id();
+        (cut_offs.iter().map(name).collect(), lifts.iter().map(|new| (name(new), new.act)).collect())
+    }
+
+    #[test]
+    fn a_cut_off_is_made_again_unless_the_new_history_has_it() {
+        let own = [cut_off(11, "a"), cut_off(12, "b"), cut_off(13, "c"), cut_off(14, "d")];
+        // b stands from before the loss, c in the new history; d was made again there and lifted since.
+        let since = [cut_off(1001, "c"), cut_off(1002, "d"), lift(1003, "d", 1002)];
+        let (cut_offs, lifts) = again(&own, &[cut_off(9, "b"), cut_off(1001, "c")], &since);
+        assert_eq!((cut_offs, lifts), (vec!["a".to_owned(), "b".to_owned()], vec![]));
+    }
+
+    #[test]
+    fn only_the_newest_entry_of_a_scope_counts() {
+        let (cut_offs, lifts) = again(&[cut_off(11, "a"), lift(12, "a", 11)], &[], &[]);
+        assert_eq!((cut_offs, lifts), (vec![], vec![]));
+        let (cut_offs, _) = again(&[lift(11, "a", 3), cut_off(12, "a")], &[cut_off(3, "a")], &[]);
+        assert_eq!(cut_offs, ["a"]);
+    }
+
+    #[test]
+    fn a_lift_is_made_again_only_of_what_stands_from_before_the_loss() {
+        for (standing, lifted) in [(3, true), (10, true), (11, false), (1001, false)] {
+            let (_, lifts) = again(&[lift(12, "a", 3)], &[cut_off(standing, "a")], &[]);
+            let expected = lifted.then_some(("a".to_owned(), Act::Lift { of: Seq::new(standing) }));
+            assert_eq!(lifts, Vec::from_iter(expected), "{standing}");
+        }
+    }
+
+    #[test]
+    fn what_nothing_can_be_under_any_more_is_not_made_again() {
+        let old = Entry { remember_until: Timestamp::from_millis(49), ..cut_off(11, "a") };
+        assert_eq!(again(&[old], &[], &[]).0, Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_the_store_was_told_after_the_loss_is_made_again_above_every_token() {
+        let standing = [cut_off(10, "before"), cut_off(11, "read"), cut_off(12, "not read"), cut_off(1001, "since")];
+        let keep = Timestamp::from_millis(99);
+        let healed = Healed { active: &active(&standing), since: &[], forked: &[cut_off(11, "read")], now: NOW, keep };
+        let told = told_after_the_loss(GAP, &healed);
+        let told: Vec<_> = told.iter().map(|new| (new.scope.id(), new.reason.as_str(), new.remember_until)).collect();
+        assert_eq!(told, [("read".to_owned(), "why", NOW), ("not read".to_owned(), MADE_AFTER_A_LOSS, keep)]);
+    }
+
+    #[test]
+    fn the_same_scope_is_cut_off_once_and_remembered_for_the_longer() {
+        let new = |until| NewEntry {
+            remember_until: Timestamp::from_millis(until),
+            ..repeated(&cut_off(1, "a"), Act::CutOff)
+        };
+        let once = once_each(vec![new(1), new(3), new(2)]);
+        assert_eq!(once, [new(3)]);
+    }
+}

@@ -40,7 +40,7 @@ impl Contact {
         let mut byte = [0];
         // Without randomness the whole wait is as good as any.
         let spared = random.fill(&mut byte).map_or(0, |()| u32::from(byte[0]));
-        longest - longest / 2 * spared / 256
+        longest.saturating_sub(longest / 2 * spared / 256)
     }
 
     /// Whether the last round failed.

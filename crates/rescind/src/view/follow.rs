@@ -161,7 +161,7 @@ impl Follower {
     pub(crate) async fn start(&mut self) -> Result<(), FollowError> {
         self.progress.begin();
         match self.known {
-            Some(known) if self.judge(known, &self.read(known.seq, 1).await?) == Fit::Lost => {
+            Some(known) if self.fit_of(known).await? == Fit::Lost => {
                 self.recover(known).await?;
             }
             _ => self.load_again().await?,
@@ -217,8 +217,10 @@ impl Follower {
         loop {
             self.settle().await?;
             let Some(known) = self.known else { return self.load_again().await };
+            // Before the reading, which is not behind what is told while it is under way.
+            let highest = self.highest();
             let feed = self.read(known.seq, BATCH).await?;
-            match (self.judge(known, &feed), feed) {
+            match (fit(known, highest, &feed), feed) {
                 (Fit::Fits, Feed::Batch(batch)) if !self.reload => {
                     let complete = batch.entries.last().map_or(known.seq, |last| last.seq) >= batch.head.seq;
                     self.take(batch).await?;
@@ -303,9 +305,15 @@ impl Follower {
         self.remember(HighWater { incarnation, seq, tag })
     }
 
-    /// Judges what the store says after the mark.
-    pub(super) fn judge(&self, known: HighWater, feed: &Feed) -> Fit {
-        fit(known, self.peers.highest(), feed)
+    /// How the store fits what this node has read.
+    pub(super) async fn fit_of(&self, known: HighWater) -> Result<Fit, StoreError> {
+        let highest = self.highest();
+        Ok(fit(known, highest, &self.read(known.seq, 1).await?))
+    }
+
+    /// The highest position that the store told this node or any other one of.
+    pub(super) fn highest(&self) -> Seq {
+        self.peers.highest().max(self.progress.seen())
     }
 
     pub(super) fn patience(&self) -> Duration {

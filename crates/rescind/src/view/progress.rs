@@ -20,6 +20,8 @@ pub(crate) struct Progress {
     nudge: Notify,
     /// Rounds that have begun.
     begun: AtomicU64,
+    /// The newest position that any answer of the store told of.
+    seen: AtomicU64,
     done: watch::Sender<Done>,
     /// What is damaged, where, and how to repair it, once that was found.
     damage: watch::Sender<Option<String>>,
@@ -55,6 +57,7 @@ impl Progress {
         Self {
             nudge: Notify::new(),
             begun: AtomicU64::new(0),
+            seen: AtomicU64::new(0),
             done: watch::Sender::new(Done::default()),
             damage: watch::Sender::new(None),
             joined: watch::Sender::new(None),
@@ -70,6 +73,16 @@ impl Progress {
     /// How far the rounds have come.
     pub(crate) fn done(&self) -> Done {
         *self.done.borrow()
+    }
+
+    /// The store told of a position: from now on it lost history where its head is lower.
+    pub(crate) fn saw(&self, seq: Seq) {
+        self.seen.fetch_max(seq.get(), Ordering::AcqRel);
+    }
+
+    /// The newest position that the store told of beside the feed.
+    pub(crate) fn seen(&self) -> Seq {
+        Seq::new(self.seen.load(Ordering::Acquire))
     }
 
     /// Tells when a round has ended. Asks for none.

@@ -51,20 +51,16 @@ impl Follower {
                     return Ok(());
                 }
             } else if let Some((fork, tag)) = self.fork_of(known).await? {
-                if fork == known.seq && self.judge(known, &self.read(fork, 1).await?) == Fit::Fits {
+                if fork == known.seq && self.fit_of(known).await? == Fit::Fits {
                     // It was lost for a moment only.
                     return Ok(());
                 }
                 self.heal_by_tail(known, (fork, tag), head).await?;
                 continue;
             }
-            self.alarm(
-                known,
-                head,
-                "everything is cut off: every earlier token is refused and everyone signs in again",
-            );
+            self.alarm(known, head, "every earlier token is refused from now on and everyone signs in again");
             let until = self.widely(head.now);
-            let marks = (known, self.peers.highest());
+            let marks = (known, self.highest());
             if heal_with_all(&*self.store, marks, head, until, &*self.random, &*self.renew).await? {
                 self.progress.healed.fetch_add(1, Ordering::Relaxed);
             }
@@ -127,7 +123,7 @@ impl Follower {
         head: Head,
     ) -> Result<(), FollowError> {
         self.alarm(known, head, "what it lost is appended again from this node's view");
-        let highest = known.seq.max(head.seq).max(self.peers.highest());
+        let highest = known.seq.max(head.seq).max(self.highest());
         let forked = self.entries_after(fork, known.incarnation).await?;
         let (new, base) = match &self.prepared {
             // Tried before: a record at every try would fill the store.
@@ -187,6 +183,9 @@ impl Follower {
         }
         let since = Now::read(&*self.clock).boot;
         self.unsettled = (!settled).then_some(Unsettled { incarnation, since });
+        if settled {
+            self.contact = Contact::Steady;
+        }
         self.replace(&whole)?;
         self.forked.clear();
         self.progress.join(incarnation);
@@ -268,7 +267,7 @@ impl Follower {
         let Head { incarnation, seq, tag, now } = whole.head;
         self.alarm(known, whole.head, "nothing is answered until the store above is healed");
         if incarnation == known.incarnation {
-            return match self.judge(known, &self.read(known.seq, 1).await?) {
+            return match self.fit_of(known).await? {
                 Fit::Lost => Err(HealError::Upstream.into()),
                 Fit::Fits | Fit::Swept => Ok(()),
             };

@@ -2,6 +2,7 @@
 //! the runtime's, which stands still while anybody has something to do.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
+use std::future::pending;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,8 +11,8 @@ use rescind::log::{Entry, Scope};
 use rescind::store::{FailingStore, Fault, MemoryStore, Operation, Store, StoreErrorKind, Which};
 use rescind::testing::{SeededRandom, subject};
 use rescind::time::{BootTime, Clock, Timestamp};
-use rescind::{Error, Rescind, TokenPair};
-use tokio::time::{Instant, sleep};
+use rescind::{Builder, Error, Rescind, TokenPair};
+use tokio::time::{Instant, timeout};
 
 use super::swap::SwapStore;
 use super::{AUDIENCE, ISSUER, ROOT, opening, revocation};
@@ -52,6 +53,7 @@ pub(crate) enum Answer {
 }
 
 impl Cluster {
+    #[expect(clippy::disallowed_methods, reason = "the clock itself")]
     pub(crate) fn new() -> Self {
         let clock = Arc::new(RuntimeClock(Instant::now()));
         let memory = MemoryStore::with(Arc::clone(&clock) as _, &SeededRandom::new(1)).unwrap().shared();
@@ -63,17 +65,18 @@ impl Cluster {
     /// Starts a node. Its name is its seed and that of its high-water file.
     pub(crate) async fn node(&self, seed: u64) -> Node {
         let link = Arc::new(FailingStore::new(Arc::clone(&self.swap)));
-        let rescind = Rescind::builder(ISSUER, AUDIENCE)
-            .store(Arc::clone(&link) as Arc<dyn Store>)
+        let builder = self.over(Arc::clone(&link) as Arc<dyn Store>, seed).high_water(self.high_water(seed));
+        Node { rescind: builder.build().await.unwrap(), link }
+    }
+
+    /// What a node is made of, over a store of the test's own.
+    pub(crate) fn over(&self, store: Arc<dyn Store>, seed: u64) -> Builder {
+        Rescind::builder(ISSUER, AUDIENCE)
+            .store(store)
             .clock(Arc::clone(&self.clock) as _)
             .random(Arc::new(SeededRandom::new(seed + self.clock.boot().as_millis() * 1000)))
             .root_secret(rescind::keys::RootSecret::from_bytes(ROOT))
-            .high_water(self.high_water(seed))
             .node(format!("node-{seed}"))
-            .build()
-            .await
-            .unwrap();
-        Node { rescind, link }
     }
 
     fn high_water(&self, seed: u64) -> PathBuf {
@@ -119,12 +122,7 @@ impl Node {
     }
 
     pub(crate) async fn check(&self, pair: &TokenPair) -> Answer {
-        match self.rescind.check(&pair.access_token).await {
-            Ok(_) => Answer::Valid,
-            Err(Error::Rejected(_)) => Answer::Refused,
-            Err(Error::Stale { .. } | Error::Store(_)) => Answer::Nothing,
-            Err(other) => panic!("{other}"),
-        }
+        answer(&self.rescind, pair).await
     }
 
     pub(crate) fn healed(&self) -> u64 {
@@ -138,12 +136,38 @@ impl Node {
         }
     }
 
+    /// Whatever is written comes through, and nothing of the log comes back.
+    pub(crate) fn cut_reads(&self) {
+        for operation in [Operation::After, Operation::Snapshot] {
+            self.link.inject(operation, Which::Every, Fault::Refuse(StoreErrorKind::Unavailable));
+        }
+    }
+
     pub(crate) fn mend(&self) {
         self.link.clear();
+    }
+
+    /// The connections are there again, but each has to be made anew.
+    pub(crate) fn reconnect(&self) {
+        self.link.clear();
+        for operation in Operation::EVERY {
+            self.link.inject(*operation, Which::Nth(1), Fault::Refuse(StoreErrorKind::Unavailable));
+        }
+    }
+}
+
+/// What a check says.
+pub(crate) async fn answer(rescind: &Rescind, pair: &TokenPair) -> Answer {
+    match rescind.check(&pair.access_token).await {
+        Ok(_) => Answer::Valid,
+        Err(Error::Rejected(_)) => Answer::Refused,
+        Err(Error::Stale { .. } | Error::Store(_)) => Answer::Nothing,
+        Err(other) => panic!("{other}"),
     }
 }
 
 /// Lets time pass. Everybody has done by then what they had to do.
 pub(crate) async fn pass(span: Duration) {
-    sleep(span).await;
+    // Nothing comes of it, so the runtime's clock goes on to the end of the span.
+    assert!(timeout(span, pending::<()>()).await.is_err());
 }

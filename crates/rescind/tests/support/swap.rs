@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rescind::id::{SessionId, Subject};
@@ -12,23 +13,33 @@ use rescind::store::{
     Advance, Appended, Feed, Head, Page, Put, Record, RecordKind, SessionPage, Snapshot, Store, StoreError, Swept,
 };
 use rescind::time::Timestamp;
+use tokio::sync::watch;
 
 use super::TestStore;
 
-/// A store in the place of which another can be put.
-pub(crate) struct SwapStore(Mutex<Arc<TestStore>>);
+/// A store in the place of which another can be put. It says that it is shared, and calls its readers.
+pub(crate) struct SwapStore {
+    present: Mutex<Arc<TestStore>>,
+    behind: Duration,
+    grown: watch::Sender<()>,
+}
 
 impl SwapStore {
     pub(crate) fn new(first: Arc<TestStore>) -> Self {
-        Self(Mutex::new(first))
+        Self { present: Mutex::new(first), behind: Duration::ZERO, grown: watch::Sender::new(()) }
+    }
+
+    /// One that is a copy of another store, and may be so far behind it.
+    pub(crate) fn behind(first: Arc<TestStore>, behind: Duration) -> Self {
+        Self { behind, ..Self::new(first) }
     }
 
     pub(crate) fn replace(&self, by: Arc<TestStore>) {
-        *self.0.lock().unwrap() = by;
+        *self.present.lock().unwrap() = by;
     }
 
     fn now(&self) -> Arc<TestStore> {
-        Arc::clone(&self.0.lock().unwrap())
+        Arc::clone(&self.present.lock().unwrap())
     }
 }
 
@@ -51,7 +62,9 @@ impl Store for SwapStore {
     }
 
     async fn append(&self, entries: Vec<NewEntry>) -> Result<Appended, StoreError> {
-        self.now().append(entries).await
+        let appended = self.now().append(entries).await;
+        self.grown.send_replace(());
+        appended
     }
 
     async fn after(&self, after: Seq, limit: usize) -> Result<Feed, StoreError> {
@@ -96,5 +109,13 @@ impl Store for SwapStore {
         limit: usize,
     ) -> Result<Vec<(String, Record)>, StoreError> {
         self.now().records(kind, after, limit).await
+    }
+
+    async fn woken(&self) {
+        self.grown.subscribe().changed().await.unwrap();
+    }
+
+    fn behind(&self) -> Duration {
+        self.behind
     }
 }

@@ -79,7 +79,7 @@ fn alarms(stats: &Value) -> impl Iterator<Item = Finding> {
         (
             "history_healed",
             "the store lost or forked its history",
-            "find out who put an older database in place; every token from before was revoked, users sign in again",
+            "find out who put an older database in place; what the servers knew is there again, or, as the log says, every token from before was revoked",
         ),
         (
             "refresh_ahead",
