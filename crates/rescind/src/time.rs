@@ -2,7 +2,7 @@
 //! steps. The engine takes time as an argument; [`SystemClock`] is the one place that asks the machine.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -104,22 +104,20 @@ pub trait Clock: Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    /// A reading before the epoch counts as the epoch: every token is then from the future and refused.
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
     fn wall(&self) -> Timestamp {
-        Timestamp(read(rustix::time::ClockId::Realtime))
+        // By the C library, where a clock that is stepped for a test is put in its place.
+        Timestamp(millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()))
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
     fn boot(&self) -> BootTime {
-        BootTime(read(rustix::time::ClockId::Boottime))
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let secs = u64::try_from(now.tv_sec).unwrap_or(0);
+        let nanos = u64::try_from(now.tv_nsec).unwrap_or(0);
+        BootTime(secs.saturating_mul(1000).saturating_add(nanos / 1_000_000))
     }
-}
-
-/// A reading before the epoch counts as the epoch: every token is then from the future and refused.
-#[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
-fn read(clock: rustix::time::ClockId) -> u64 {
-    let now = rustix::time::clock_gettime(clock);
-    let secs = u64::try_from(now.tv_sec).unwrap_or(0);
-    let nanos = u64::try_from(now.tv_nsec).unwrap_or(0);
-    secs.saturating_mul(1000).saturating_add(nanos / 1_000_000)
 }
 
 fn millis(span: Duration) -> u64 {

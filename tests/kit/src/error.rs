@@ -46,6 +46,7 @@ impl std::error::Error for Error {}
 ///
 /// # Panics
 /// Where it failed for another reason.
+#[expect(clippy::panic, reason = "the caller is a test, and this is its failure")]
 pub fn or_skip<T>(started: Result<T>, skip: impl FnOnce(&str)) -> Option<T> {
     match started {
         Ok(started) => Some(started),
@@ -53,10 +54,6 @@ pub fn or_skip<T>(started: Result<T>, skip: impl FnOnce(&str)) -> Option<T> {
             skip(&what);
             None
         }
-        Err(error @ Error::Failed(_)) => {
-            // Not `panic!`: the caller is a test, and this is its failure.
-            assert!(matches!(error, Error::Missing(_)), "{error}");
-            None
-        }
+        Err(error @ Error::Failed(_)) => panic!("{error}"),
     }
 }

@@ -19,13 +19,20 @@ const TAIL_LINES: usize = 40;
 pub struct Process {
     name: String,
     log: PathBuf,
-    child: Mutex<Option<Child>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    child: Option<Child>,
+    /// How the last one ended, where it did so by itself.
+    ended: Option<ExitStatus>,
 }
 
 impl Process {
     /// A server that does not run yet. Its output goes to `log`.
     pub fn new(name: impl Into<String>, log: impl Into<PathBuf>) -> Self {
-        Self { name: name.into(), log: log.into(), child: Mutex::new(None) }
+        Self { name: name.into(), log: log.into(), state: Mutex::default() }
     }
 
     /// Starts it. Its output is appended to the log.
@@ -33,15 +40,16 @@ impl Process {
     /// # Errors
     /// [`Error::Failed`] where it runs already or does not start.
     pub fn spawn(&self, mut command: Command) -> Result<()> {
-        let mut child = self.child();
-        if child.is_some() {
+        let mut state = self.state();
+        if state.child.is_some() {
             return Err(Error::failed(format!("{} runs already; stop or kill it first", self.name)));
         }
         let log = File::options().create(true).append(true).open(&self.log);
         let log = log.map_err(Error::io(format!("{} cannot be opened", self.log.display())))?;
         let errors = log.try_clone().map_err(Error::io("the log cannot be shared"))?;
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
-        *child = Some(spawner::spawn(command).map_err(Error::io(format!("{} does not start", self.name)))?);
+        let child = spawner::spawn(command).map_err(Error::io(format!("{} does not start", self.name)))?;
+        *state = State { child: Some(child), ended: None };
         Ok(())
     }
 
@@ -52,15 +60,12 @@ impl Process {
     pub fn wait_until_ready(&self, mut ready: impl FnMut() -> bool) -> Result<()> {
         let mut ended = None;
         let waited = until(format!("{} is ready", self.name), || {
-            ended = self.child().as_mut().and_then(|child| child.try_wait().ok().flatten());
+            ended = self.ended();
             ended.is_some() || ready()
         });
         match (ended, waited) {
             (None, Ok(())) => Ok(()),
-            (Some(status), _) => {
-                self.child().take();
-                Err(self.failed(format!("{} ended at its start ({status})", self.name)))
-            }
+            (Some(status), _) => Err(self.failed(format!("{} has ended ({status})", self.name))),
             (None, Err(error)) => Err(self.failed(error)),
         }
     }
@@ -70,12 +75,12 @@ impl Process {
     /// # Errors
     /// [`Error::Failed`] where it does not run.
     pub fn pid(&self) -> Result<u32> {
-        self.child().as_ref().map(Child::id).ok_or_else(|| self.not_running())
+        self.state().child.as_ref().map(Child::id).ok_or_else(|| self.not_running())
     }
 
-    /// Whether it was started and neither stopped nor killed since; it may have ended by itself, see [`ended`](Self::ended).
+    /// Whether it was started, and has not ended since.
     pub fn is_running(&self) -> bool {
-        self.child().is_some()
+        self.state().child.is_some()
     }
 
     /// Whether its first process is stopped.
@@ -83,9 +88,9 @@ impl Process {
         self.pid().ok().and_then(stat).is_some_and(|(state, _)| state == 'T')
     }
 
-    /// Its status where it has ended by itself.
+    /// Its status where it has ended by itself. It can be started again.
     pub fn ended(&self) -> Option<ExitStatus> {
-        self.child().as_mut().and_then(|child| child.try_wait().ok().flatten())
+        self.state().ended
     }
 
     /// SIGKILL to all its processes; returns when they are gone.
@@ -93,7 +98,7 @@ impl Process {
     /// # Errors
     /// [`Error::Failed`] where it does not run.
     pub fn kill(&self) -> Result<()> {
-        let child = self.child().take();
+        let child = self.state().child.take();
         end(child.ok_or_else(|| self.not_running())?)
     }
 
@@ -125,7 +130,7 @@ impl Process {
     /// [`Error::Failed`] where it does not run, or does not end; it is killed then.
     pub fn stop(&self, signal: Signal) -> Result<ExitStatus> {
         self.resume()?;
-        let mut child = self.child().take().ok_or_else(|| self.not_running())?;
+        let mut child = self.state().child.take().ok_or_else(|| self.not_running())?;
         send(child.id(), signal);
         let mut status = None;
         let waited = until(format!("{} has ended", self.name), || {
@@ -160,14 +165,20 @@ impl Process {
         Error::failed(format!("{} does not run; start it again", self.name))
     }
 
-    fn child(&self) -> MutexGuard<'_, Option<Child>> {
-        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is true now: a process that has ended by itself meanwhile is noted.
+    fn state(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(status) = state.child.as_mut().and_then(|child| child.try_wait().ok().flatten()) {
+            *state = State { child: None, ended: Some(status) };
+        }
+        state
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if let Some(child) = self.child().take() {
+        let child = self.state().child.take();
+        if let Some(child) = child {
             // Nothing is left to do with an error: SIGKILL was sent.
             let _ = end(child);
         }

@@ -92,7 +92,7 @@ fn a_replica_follows_lags_and_takes_over() {
 }
 
 #[test]
-fn a_pool_in_transaction_mode_shares_its_connections() {
+fn a_pool_leads_to_the_server_in_its_mode_and_comes_back_after_a_kill() {
     let Some(postgres) = or_skip(Postgres::start(), skip) else { return };
     let Some(pool) = or_skip(postgres.pgbouncer(PoolMode::Transaction), skip) else { return };
     assert_eq!(ask(&pool.url(), "select current_user").as_deref(), Ok(USER));
@@ -100,6 +100,9 @@ fn a_pool_in_transaction_mode_shares_its_connections() {
     assert!(ask(&pool.url(), "select 1").is_err());
     pool.start_again().unwrap();
     assert_eq!(ask(&pool.url(), "select current_database()").as_deref(), Ok(DATABASE));
+    assert_eq!(ask(&pool.url(), "begin; commit; select 1").as_deref(), Ok("1"));
+    let strict = postgres.pgbouncer(PoolMode::Statement).unwrap();
+    assert!(ask(&strict.url(), "begin").unwrap_err().contains("statement pooling"), "its mode is in force");
 }
 
 #[test]

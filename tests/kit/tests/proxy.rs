@@ -154,6 +154,17 @@ fn a_half_open_link_keeps_connections_and_carries_nothing_until_it_is_healed() {
 }
 
 #[test]
+fn after_a_failover_new_connections_lead_to_another_server() {
+    let mut line = Line::new();
+    let second = TcpListener::bind("127.0.0.1:0").unwrap();
+    line.proxy.lead_to(second.local_addr().unwrap());
+    line.round_trip();
+    line.client = connect(&line.proxy);
+    line.server = second.accept().unwrap().0;
+    line.round_trip();
+}
+
+#[test]
 fn an_upstream_that_is_down_resets_the_client() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let proxy = Proxy::start(closed).unwrap();

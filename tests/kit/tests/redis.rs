@@ -105,7 +105,6 @@ fn a_full_disk_refuses_writes_until_it_is_freed() {
     redis.disk().unwrap().free().unwrap();
     // With `appendfsync always` Redis ends itself on a write to its log that fails.
     until("it has ended", || redis.has_ended()).unwrap();
-    redis.kill().unwrap();
     redis.start_again().unwrap();
     assert_eq!(redis.cli(&["GET", "k"]).unwrap(), "v");
 }

@@ -1,45 +1,18 @@
-//! A small HTTP/1.1 client that can also send what a proper one would not.
+//! The kit's HTTP client with the face of these tests: what is not answered fails them.
 
-use std::fmt::Write as _;
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 
-use serde_json::Value;
+use rescind_test_kit::http;
+pub use rescind_test_kit::http::request;
 
 use super::{DEADLINE, Pair};
 
 /// An answer.
 #[derive(Debug, Clone, Default)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
-}
+pub struct Reply(http::Reply);
 
 impl Reply {
-    /// The values of a header, in order.
-    pub fn all(&self, name: &str) -> Vec<&str> {
-        self.headers.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
-    }
-
-    /// The value of a header, empty where there is none.
-    pub fn header(&self, name: &str) -> &str {
-        self.all(name).first().copied().unwrap_or("")
-    }
-
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {} {}", self.status, self.text()))
-    }
-
-    /// The `error` of the body, empty where there is none.
-    pub fn error(&self) -> String {
-        self.json()["error"].as_str().unwrap_or("").to_owned()
-    }
-
     pub fn pair(&self) -> Pair {
         assert_eq!(self.status, 200, "{}", self.text());
         let json = self.json();
@@ -48,95 +21,51 @@ impl Reply {
     }
 }
 
+impl Deref for Reply {
+    type Target = http::Reply;
+
+    fn deref(&self) -> &http::Reply {
+        &self.0
+    }
+}
+
 /// A connection on which bytes are sent as they are.
-pub struct Connection(pub TcpStream);
+pub struct Connection {
+    inner: http::Connection,
+}
 
 impl Connection {
     pub fn open(to: SocketAddr) -> Self {
-        let stream = TcpStream::connect(to).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self(stream)
-    }
-
-    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes)
+        let inner = http::Connection::open(to).unwrap();
+        inner.0.set_read_timeout(Some(DEADLINE)).unwrap();
+        Self { inner }
     }
 
     /// Reads one answer; `None` where the server closed without one.
-    pub fn read(&mut self) -> io::Result<Option<Reply>> {
-        let mut bytes = Vec::new();
-        let mut part = [0; 16 * 1024];
-        let head = loop {
-            if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-                break end;
-            }
-            let count = self.0.read(&mut part)?;
-            if count == 0 {
-                return if bytes.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
-            }
-            bytes.extend_from_slice(&part[..count]);
-        };
-        let mut reply = head_of(&bytes[..head]);
-        reply.body = bytes.split_off(head + 4);
-        let length = reply.header("content-length").parse().unwrap_or(0);
-        while reply.body.len() < length {
-            let count = self.0.read(&mut part)?;
-            if count == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            reply.body.extend_from_slice(&part[..count]);
-        }
-        Ok(Some(reply))
+    pub fn read(&mut self) -> std::io::Result<Option<Reply>> {
+        Ok(self.inner.read()?.map(Reply))
     }
 }
 
-fn head_of(bytes: &[u8]) -> Reply {
-    let text = String::from_utf8_lossy(bytes);
-    let mut lines = text.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok()).unwrap();
-    let headers =
-        lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_lowercase(), value.into()));
-    Reply { status, headers: headers.collect(), body: Vec::new() }
+impl Deref for Connection {
+    type Target = http::Connection;
+
+    fn deref(&self) -> &http::Connection {
+        &self.inner
+    }
 }
 
-/// The bytes of a request.
-pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-    let mut text = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n");
-    for (name, value) in headers {
-        let _ = write!(text, "{name}: {value}\r\n");
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut http::Connection {
+        &mut self.inner
     }
-    if !body.is_empty() || method == "POST" {
-        let _ = write!(text, "content-length: {}\r\n", body.len());
-    }
-    text.push_str("\r\n");
-    [text.as_bytes(), body].concat()
 }
 
 /// Sends one request on a connection of its own.
 pub fn exchange(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
-    let mut connection = Connection::open(to);
-    let headers = [&[("connection", "close")], headers].concat();
-    // A refusal may come before the body is sent whole; it is the answer all the same.
-    let _ = connection.write(&request(method, path, &headers, body));
-    let head = method == "HEAD";
-    match connection.read_of(head) {
-        Ok(Some(reply)) => reply,
-        other => panic!("no answer to {method} {path}: {other:?}"),
-    }
-}
-
-impl Connection {
-    fn read_of(&mut self, head: bool) -> io::Result<Option<Reply>> {
-        if !head {
-            return self.read();
-        }
-        let mut bytes = Vec::new();
-        self.0.read_to_end(&mut bytes)?;
-        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-        let mut reply = head_of(&bytes[..end]);
-        reply.body = bytes.split_off(end + 4);
-        Ok(Some(reply))
+    match http::exchange(to, method, path, headers, body) {
+        Ok(reply) => Reply(reply),
+        Err(error) => panic!("no answer to {method} {path}: {error}"),
     }
 }
 

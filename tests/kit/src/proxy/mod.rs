@@ -4,7 +4,7 @@
 mod carry;
 
 use std::net::SocketAddr;
-use std::sync::mpsc as blocking;
+use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
 use std::thread;
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ enum Link {
 #[derive(Debug)]
 pub struct Proxy {
     port: Port,
-    upstream: SocketAddr,
+    upstream: Arc<Mutex<SocketAddr>>,
     orders: mpsc::UnboundedSender<Order>,
 }
 
@@ -50,7 +50,9 @@ impl Proxy {
         let port = Port::free()?;
         let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::io("a runtime"))?;
         let (orders, inbox) = mpsc::unbounded_channel();
-        let network = Network { address: port.address(), upstream, link: watch::Sender::new(Link::Cut) };
+        let upstream = Arc::new(Mutex::new(upstream));
+        let network =
+            Network { address: port.address(), upstream: Arc::clone(&upstream), link: watch::Sender::new(Link::Cut) };
         thread::spawn(move || runtime.block_on(network.run(inbox)));
         let proxy = Self { port, upstream, orders };
         proxy.heal()?;
@@ -64,7 +66,13 @@ impl Proxy {
 
     /// A URL of the server behind it, through it.
     pub fn through(&self, url: &str) -> String {
-        url.replace(&self.upstream.to_string(), &self.address().to_string())
+        url.replace(&read(&self.upstream).to_string(), &self.address().to_string())
+    }
+
+    /// Leads new connections to another server, as an operator does after a failover; the old ones stay until a
+    /// [`cut`](Self::cut).
+    pub fn lead_to(&self, upstream: SocketAddr) {
+        *self.upstream.lock().unwrap_or_else(PoisonError::into_inner) = upstream;
     }
 
     /// Everything passes again. What was held back arrives now.
@@ -119,7 +127,7 @@ impl Proxy {
 /// The proxy's own side.
 struct Network {
     address: SocketAddr,
-    upstream: SocketAddr,
+    upstream: Arc<Mutex<SocketAddr>>,
     link: watch::Sender<Link>,
 }
 
@@ -137,7 +145,7 @@ impl Network {
                     let _ = done.send(self.apply(link, &mut listener, &mut connections).await);
                 }
                 stream = accept(listener.as_ref()) => {
-                    connections.spawn(carry::connection(stream, self.upstream, self.link.subscribe()));
+                    connections.spawn(carry::connection(stream, read(&self.upstream), self.link.subscribe()));
                 }
                 Some(_) = connections.join_next() => {}
             }
@@ -161,6 +169,10 @@ impl Network {
         }
         Ok(())
     }
+}
+
+fn read(address: &Mutex<SocketAddr>) -> SocketAddr {
+    *address.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The next connection; never one where nobody listens.
