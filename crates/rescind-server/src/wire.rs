@@ -241,3 +241,47 @@ pub(crate) struct InspectionJson {
     /// The same for a human.
     pub(crate) explanation: String,
 }
+
+/// A revocation, and where it has come to, if the caller waited for that.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RevokedJson {
+    #[serde(flatten)]
+    pub(crate) entry: EntryJson,
+    /// Whether every live node has applied it. Where not, the staleness bound of those that have not is over: they refuse
+    /// by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) applied_everywhere: Option<bool>,
+    /// Those that are not known to have applied it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) laggards: Option<Vec<String>>,
+}
+
+/// A node that shares the store.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct NodeJson {
+    pub(crate) id: String,
+    pub(crate) version: String,
+    pub(crate) address: Option<String>,
+    /// `live`, `left` or `silent`.
+    pub(crate) state: String,
+    pub(crate) started_at: u64,
+    pub(crate) last_seen: u64,
+    /// The newest position in its view.
+    pub(crate) applied: u64,
+    /// The log's newest position, as the answering node knows it.
+    pub(crate) head: Option<u64>,
+    /// How old its view was when it was last seen; null where it answered nothing.
+    pub(crate) staleness_ms: Option<u64>,
+    pub(crate) staleness_bound_ms: u64,
+    pub(crate) incarnation: Option<String>,
+}
+
+/// The nodes of a store.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct NodesJson {
+    pub(crate) nodes: Vec<NodeJson>,
+    /// The node that answers.
+    pub(crate) answered_by: String,
+    /// False where the store could not be asked: then there is the answering node alone.
+    pub(crate) complete: bool,
+}

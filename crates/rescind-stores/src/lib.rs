@@ -47,13 +47,19 @@
 //!   and answers after the commit. What the calls do to the rows stands in `sessions.rs`, `log.rs`, `sweep.rs` and
 //!   `records.rs`; the tables in `migrations/`; how a file is opened and refused in `open.rs`, `schema.rs` and `lock.rs`;
 //!   how a row that cannot be read and a disk that fails are told in `cells.rs` and `fault.rs`.
+//! * `postgres`: one schema, any number of nodes. `PostgresStore` gives every call as one statement to a connection of the
+//!   pool (`link.rs`); writes that wait together share one (`lane.rs`), through functions of the schema (`migrations/`).
+//!   The statements stand in `sessions.rs`, `log.rs`, `records.rs` and `sweep.rs`; wake-ups in `wake.rs`; what applications
+//!   ask for in their own transactions in `inbox.rs`; how a server is reached and refused in `settings.rs`, `tls.rs`,
+//!   `conditions.rs` and `schema.rs`.
 //!
 //! # A revocation's way to the disk
 //! `SqliteStore::append` → `Owner::call` (queue) → `Batches::write` (one `BEGIN … COMMIT` for all that wait) →
 //! `log::append` (position, time, tag, row) → flush → answer.
 
-#[cfg(feature = "sqlite")]
-pub mod sqlite;
-
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;

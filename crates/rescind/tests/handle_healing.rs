@@ -371,3 +371,21 @@ async fn a_revocation_whose_place_another_entry_took_is_not_acknowledged() {
     let answer = revoking.await.unwrap();
     assert!(matches!(answer, Err(rescind::Error::Store(_))), "{answer:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn keys_read_from_the_older_copy_before_the_loss_was_found_do_not_replace_the_newer_ones() {
+    for offset in 0..26 {
+        let cluster = Cluster::new();
+        let a = cluster.node(1).await;
+        pass(LONG).await;
+        let replica = cluster.lagging();
+        a.rescind.rotate_keys().await.unwrap();
+        let by_new = a.login("bob").await;
+        a.revoke_subject("somebody").await;
+        // The ring is read again every five seconds, the log every tenth of one: the loss may fall between the two.
+        pass(ms(900 + 7 * offset)).await;
+        cluster.promote(replica);
+        pass(secs(1)).await;
+        assert_eq!(answers(&[&a], &by_new).await, [Answer::Valid], "{offset}");
+    }
+}

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use rescind::keys::{Algorithm, KeyState, RootSecret};
 use rescind::log::{Scope, ScopeKind};
-use rescind::store::{Fault, Operation, StoreErrorKind, Which};
+use rescind::store::{FailingStore, Fault, Gate, Operation, StoreErrorKind, Which};
 use rescind::testing::SeededRandom;
 use rescind::{BuildError, Error, Rejection, Rescind};
-use support::{House, refused, revocation, secs, text};
+use support::{House, eventually, refused, revocation, secs, text};
 
 async fn rotated(house: &House) -> rescind::id::KeyId {
     house.rescind.rotate_keys().await.unwrap()
@@ -145,20 +145,50 @@ async fn another_root_secret_is_refused_at_start_with_a_remedy() {
 }
 
 #[tokio::test]
-async fn parallel_rotations_each_move_the_ring_on_by_one() {
+async fn rotations_at_the_same_time_make_one_key_and_one_after_another_each_theirs() {
     let house = Arc::new(House::new().await);
-    let tasks: Vec<_> = (0..4)
-        .map(|_| {
-            let house = Arc::clone(&house);
-            tokio::spawn(async move { house.rescind.rotate_keys().await.unwrap() })
-        })
-        .collect();
+    let rotate = |house: &Arc<House>| {
+        let house = Arc::clone(house);
+        tokio::spawn(async move { house.rescind.rotate_keys().await.unwrap() })
+    };
+    let next = house.rescind.keys()[1].kid.clone();
+    let gate = Gate::new();
+    house.store.inject(Operation::PutRecord, Which::Nth(1), Fault::HangBefore(gate.clone()));
+    let before = house.store.calls(Operation::Record);
+    let tasks: Vec<_> = (0..4).map(|_| rotate(&house)).collect();
+    gate.reached().await;
+    eventually("all are under way", || async { house.store.calls(Operation::Record) >= before + 5 }).await;
+    gate.release();
     for task in tasks {
-        task.await.unwrap();
+        assert_eq!(task.await.unwrap(), next, "whoever lost the race has got what it asked for");
     }
-    let keys = house.rescind.keys();
-    let retired = keys.iter().filter(|key| matches!(key.state, KeyState::Retired { .. })).count();
-    assert_eq!((retired, keys.len()), (4, 6));
+    let retired =
+        |house: &House| house.rescind.keys().iter().filter(|key| matches!(key.state, KeyState::Retired { .. })).count();
+    assert_eq!((retired(&house), house.rescind.keys().len()), (1, 3));
+    assert_ne!(rotate(&house).await.unwrap(), next);
+    assert_eq!((retired(&house), house.rescind.keys().len()), (2, 4));
     house.pass(secs(1)).await;
     assert_eq!(house.lives(&house.login("alice").await).await, (true, true));
+}
+
+#[tokio::test]
+async fn two_nodes_that_rotate_at_once_make_one_key() {
+    let a = Arc::new(House::new().await);
+    let b = {
+        let store = Arc::new(FailingStore::new(Arc::clone(&a.store)));
+        support::builder(store, &a.clock, 3).build().await.unwrap()
+    };
+    let next = a.rescind.keys()[1].kid.clone();
+    let gate = Gate::new();
+    a.store.inject(Operation::PutRecord, Which::Nth(1), Fault::HangBefore(gate.clone()));
+    let slow = {
+        let a = Arc::clone(&a);
+        tokio::spawn(async move { a.rescind.rotate_keys().await.unwrap() })
+    };
+    gate.reached().await;
+    assert_eq!(b.rotate_keys().await.unwrap(), next);
+    gate.release();
+    assert_eq!(slow.await.unwrap(), next);
+    assert_eq!(a.rescind.jwks(), b.jwks());
+    assert_eq!(a.rescind.keys().len(), 3);
 }

@@ -8,6 +8,7 @@ mod inspect;
 mod keys;
 mod lift;
 mod log;
+mod nodes;
 mod output;
 mod password;
 mod revoke;
@@ -54,6 +55,7 @@ enum Remote {
     Keys(keys::Args),
     Inspect(inspect::Args),
     Log(log::Args),
+    Nodes(nodes::Args),
     Doctor(doctor::Args),
 }
 
@@ -83,6 +85,7 @@ fn run(command: Remote) -> Result<(), Failure> {
             Remote::Keys(args) => keys::run(args).await,
             Remote::Inspect(args) => inspect::run(args).await,
             Remote::Log(args) => log::run(args).await,
+            Remote::Nodes(args) => nodes::run(args).await,
             Remote::Doctor(args) => doctor::run(args).await,
         }
     });

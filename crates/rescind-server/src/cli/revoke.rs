@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::output::{Format, Out, count, time};
 use super::target::Target;
 use super::{revoke_file, session_pages};
-use crate::wire::{EntryJson, InspectionJson, SessionJson, StateJson};
+use crate::wire::{InspectionJson, RevokedJson, SessionJson, StateJson};
 
 /// What can be revoked, with what it means to an operator.
 fn kinds() -> impl TypedValueParser<Value = ScopeKind> {
@@ -37,6 +37,7 @@ const fn meaning(kind: ScopeKind) -> &'static str {
   rescind revoke session 0198c0de-0000-7000-8000-00000000abcd
   rescind revoke token eyJhbGciOiJFZERTQSIs…
   rescind revoke subject --from-file leaked-users.txt
+  rescind revoke key 0123456789abcdef --wait everywhere
   rescind revoke all --yes
 
 Whatever is issued afterwards is good: a user who is signed out everywhere can sign in again at once.
@@ -57,9 +58,9 @@ pub(crate) struct Args {
     /// Say what would end, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Answer only when every node of this store has applied it
-    #[arg(long)]
-    wait: bool,
+    /// Answer only when every live node of this store has applied it, or refuses by itself
+    #[arg(long, value_name = "WHERE", num_args = 0..=1, default_missing_value = "everywhere", value_parser = ["everywhere"])]
+    wait: Option<String>,
     /// Really everyone; for `revoke all`
     #[arg(long)]
     yes: bool,
@@ -97,7 +98,7 @@ impl Order {
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     rescind::log::Text::new(&args.reason).map_err(|error| Failure::Usage(format!("--reason {error}")))?;
     let kind = args.kind;
-    let wait = if args.wait { Wait::Everywhere } else { Wait::Here };
+    let wait = if args.wait.is_some() { Wait::Everywhere } else { Wait::Here };
     let order = Order { reason: args.reason.clone(), wait };
     let mut out = args.connection.out();
     if let Some(file) = &args.from_file {
@@ -129,8 +130,19 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     if out.format() == Format::Json {
         return out.json(&answer);
     }
-    let entry: EntryJson = shape(&client, &answer)?;
+    let RevokedJson { entry, applied_everywhere, laggards } = shape(&client, &answer)?;
     out.line(format_args!("revoked {} at position {}", super::output::printable(&entry.scope.to_string()), entry.seq))?;
+    match (applied_everywhere, laggards.unwrap_or_default()) {
+        (None, _) => {}
+        (Some(true), _) => out.line("  every live node refuses what it covers")?,
+        (Some(false), laggards) => {
+            let who = if laggards.is_empty() { "all nodes".to_owned() } else { laggards.join(", ") };
+            let who = super::output::printable(&who).into_owned();
+            out.line(format_args!(
+                "  not known to be applied by {who}; their bound is over, so they refuse by themselves"
+            ))?;
+        }
+    }
     out.line(format_args!("  kept until {}; undo with `rescind lift {}`", time(entry.remember_until), entry.seq))
 }
 

@@ -75,6 +75,8 @@ pub(crate) struct Config {
     pub(crate) durability: Durability,
     pub(crate) listen: SocketAddr,
     pub(crate) admin_listen: SocketAddr,
+    /// `None`: the host's name and random digits.
+    pub(crate) node: Option<String>,
     pub(crate) algorithm: Algorithm,
     pub(crate) engine: rescind::Settings,
     pub(crate) limits: Limits,
@@ -176,6 +178,7 @@ impl Config {
             durability,
             listen,
             admin_listen,
+            node: settings.node.clone(),
             algorithm: algorithm(settings.algorithm.as_deref())?,
             engine: engine(&settings)?,
             limits: limits(&settings)?,

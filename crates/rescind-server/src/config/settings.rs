@@ -41,6 +41,9 @@ pub(crate) struct Settings {
     /// The admin listener; keep it off public networks [default: 127.0.0.1:7001]
     #[arg(long, env = "RESCIND_ADMIN_LISTEN", value_name = "ADDR")]
     pub(crate) admin_listen: Option<SocketAddr>,
+    /// This node's name among those that share the store; no two alike [default: the host's name and random digits]
+    #[arg(long, env = "RESCIND_NODE", value_name = "NAME")]
+    pub(crate) node: Option<String>,
     /// How new signing keys sign: EdDSA, ES256, RS256, PS256 or HS256 [default: EdDSA]
     #[arg(long, env = "RESCIND_ALGORITHM", value_name = "ALG")]
     pub(crate) algorithm: Option<String>,

@@ -74,11 +74,14 @@ fn numbers_are_there_for_people_and_for_prometheus() {
     let (_, nodes) = server.get("/admin/v1/nodes");
     assert_eq!(nodes["nodes"].as_array().unwrap().len(), 1, "{nodes}");
     assert!(nodes["nodes"][0]["staleness_ms"].as_u64().unwrap() < 2000, "{nodes}");
+    assert_eq!((&nodes["nodes"][0]["id"], &nodes["complete"]), (&nodes["answered_by"], &true.into()), "{nodes}");
     let bearer = format!("Bearer {}", server.token);
     let metrics = server.send("GET", "/metrics", &[("authorization", &bearer)], "");
     assert!(metrics.header("content-type").starts_with("text/plain; version=0.0.4"));
     let text = metrics.text();
-    for line in ["rescind_sessions_opened_total 1", "rescind_ready 1", "rescind_history_healed_total 0"] {
+    for line in
+        ["rescind_sessions_opened_total 1", "rescind_ready 1", "rescind_nodes_live 1", "rescind_history_healed_total 0"]
+    {
         assert!(text.lines().any(|found| found == line), "{line} is missing in:\n{text}");
     }
 }

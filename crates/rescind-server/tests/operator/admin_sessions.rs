@@ -71,6 +71,7 @@ fn the_log_comes_in_order_and_in_pages() {
         let (status, entry) = server.post("/admin/v1/revocations?wait=everywhere", body);
         assert_eq!((status, &entry["act"], &entry["actor"]), (201, &json!("cut_off"), &json!("admin-api")));
         assert!(entry["remember_until"].as_u64() > entry["at"].as_u64());
+        assert_eq!((&entry["applied_everywhere"], &entry["laggards"]), (&json!(true), &json!([])));
     }
     let (_, first) = server.get("/admin/v1/revocations?limit=2");
     assert_eq!((&first["head"], &first["next"]), (&json!(3), &json!(2)));

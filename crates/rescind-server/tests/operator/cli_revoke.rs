@@ -18,7 +18,9 @@ fn revoke_lift_and_revoke_again() {
     assert_eq!(server.rescind(&["lift", "1"]).ok(), "lifted 1 on subject alice, at position 2\n");
     assert_eq!(server.me(&alice.access), 200);
 
-    server.rescind(&["revoke", "subject", "alice", "--wait"]).ok();
+    let said = server.rescind(&["revoke", "subject", "alice", "--wait", "everywhere"]).ok();
+    assert!(said.contains("\n  every live node refuses what it covers\n"), "{said}");
+    server.rescind(&["revoke", "subject", "alice", "--wait", "here"]).failed(2);
     assert!(server.is_dead(&alice));
 
     let log = server.rescind(&["log"]).ok();
@@ -27,6 +29,20 @@ fn revoke_lift_and_revoke_again() {
     assert!(lines[1].contains("cut off") && lines[1].contains("laptop stolen"), "{log}");
     assert!(lines[2].contains("lift of 1"), "{log}");
     assert!(lines[3].starts_with("3 "), "{log}");
+}
+
+#[test]
+fn nodes_are_listed_for_people_and_for_programs() {
+    let server = Running::with(&["--node", "frankfurt-1"]);
+    server.rescind(&["revoke", "subject", "alice"]).ok();
+    let table = server.rescind(&["nodes"]).ok();
+    let lines: Vec<_> = table.lines().collect();
+    assert_eq!(lines.len(), 2, "{table}");
+    assert!(lines[0].starts_with("NODE"), "{table}");
+    assert!(lines[1].starts_with("frankfurt-1 (answers)  live  "), "{table}");
+    let [node] = &server.rescind(&["nodes", "--json"]).json()[..] else { panic!("one node") };
+    assert_eq!((&node["id"], &node["state"], &node["applied"]), (&json!("frankfurt-1"), &json!("live"), &json!(1)));
+    assert_eq!((&node["version"], &node["head"]), (&json!(env!("CARGO_PKG_VERSION")), &json!(1)), "{node}");
 }
 
 #[test]

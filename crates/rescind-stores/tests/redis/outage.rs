@@ -7,9 +7,9 @@ use rescind::log::Scope;
 use rescind::store::{Store, StoreErrorKind};
 use rescind::testing::{cut_off, skip};
 use rescind::time::{Clock, SystemClock};
-use rescind_test_kit::{Proxy, Redis, SentinelSet, SmallDisk, or_skip};
+use rescind_test_kit::{Cluster, Proxy, Redis, SentinelSet, SmallDisk, or_skip};
 
-use crate::support::{Load, open, sentinel_url, until};
+use crate::support::{Load, cluster_url, open, sentinel_url, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_by_kill_9_under_load() {
@@ -116,4 +116,38 @@ async fn full_memory_refuses_writes_and_not_reads() {
     server.cli(&["CONFIG", "SET", "maxmemory", "0"]).unwrap();
     store.health().await.unwrap();
     store.append(vec![cut_off(Scope::All)]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_of_a_cluster_that_dies_takes_only_its_share_down_and_comes_back() {
+    let Some(cluster) = or_skip(Cluster::start(0), skip) else { return };
+    let store = open(&cluster_url(&cluster)).await;
+    let load = Load::start(&store, 16);
+    load.goes_on(100).await;
+    for node in cluster.nodes() {
+        node.kill().unwrap();
+        node.start_again().unwrap();
+        load.goes_on(100).await;
+    }
+    load.stop().assert_all_there(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_fails_over_and_the_log_goes_on() {
+    let Some(cluster) = or_skip(Cluster::start(1), skip) else { return };
+    let store = open(&cluster_url(&cluster)).await;
+    let load = Load::start(&store, 8);
+    load.goes_on(100).await;
+    let acknowledged = load.stop();
+    let head = "{rescind}:head";
+    let owner = cluster.owner_of(head).unwrap();
+    until("its replica has all", async || {
+        let (here, there) = (owner.info("master_repl_offset").ok()?, owner.info("slave0").ok()?);
+        there.contains(&format!("offset={here},")).then_some(())
+    })
+    .await;
+    owner.kill().unwrap();
+    cluster.wait_for_failover(head, owner).unwrap();
+    until("it is taken over", async || store.append(vec![cut_off(Scope::All)]).await.ok()).await;
+    acknowledged.assert_revoked(&store).await;
 }

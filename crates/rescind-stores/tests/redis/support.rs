@@ -61,12 +61,13 @@ pub(crate) async fn log_after(store: &RedisStore, after: Seq) -> Batch {
 
 /// Asks again until the store gives what is waited for; fails after 20 seconds.
 pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let mut looks = tokio::time::interval(Duration::from_millis(20));
     let asking = async {
         loop {
             if let Some(found) = ask().await {
                 return found;
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            looks.tick().await;
         }
     };
     let found = tokio::time::timeout(Duration::from_secs(20), asking).await;
@@ -115,6 +116,15 @@ impl Load {
 impl Acknowledged {
     /// Everything acknowledged is there, and the chain is whole.
     pub(crate) async fn assert_all_there(&self, store: &RedisStore) {
+        self.assert_revoked(store).await;
+        for (sid, generation) in &self.generations {
+            let loaded = store.load(*sid).await.unwrap().expect("an opened session is there");
+            assert!(loaded.session.generation >= *generation, "{sid} went back from {generation}");
+        }
+    }
+
+    /// Every acknowledged revocation is there, and the chain is whole.
+    pub(crate) async fn assert_revoked(&self, store: &RedisStore) {
         let (mut at, mut found) = (Seq::ZERO, BTreeMap::new());
         loop {
             let batch = log_after(store, at).await;
@@ -134,21 +144,18 @@ impl Acknowledged {
         }
         let active = store.snapshot(Timestamp::EPOCH).await.unwrap().cut_offs.len();
         assert_eq!(active, found.len(), "every cut-off is active");
-        for (sid, generation) in &self.generations {
-            let loaded = store.load(*sid).await.unwrap().expect("an opened session is there");
-            assert!(loaded.session.generation >= *generation, "{sid} went back from {generation}");
-        }
     }
 }
 
 async fn write_for_ever(store: Arc<RedisStore>, acknowledged: Arc<Mutex<Acknowledged>>) {
+    let mut tries = tokio::time::interval(Duration::from_millis(5));
     loop {
+        tries.tick().await;
         let sid = SessionId::generate(SystemClock.wall(), &SystemRandom).unwrap();
         if store.open(NewSession { id: sid, ..new_session(1, "alice") }).await.is_ok() {
             acknowledged.lock().unwrap().generations.insert(sid, Generation::FIRST);
             write_on(&store, sid, &acknowledged).await;
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

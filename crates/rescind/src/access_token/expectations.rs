@@ -90,6 +90,12 @@ impl Expectations {
         Self { skew: skew.min(TOLERANCE_MAX), ..self }
     }
 
+    /// Takes a token whose `exp - iat` is at most this.
+    #[must_use]
+    pub(crate) fn with_max_lifetime(self, max_lifetime: Duration) -> Self {
+        Self { max_lifetime, ..self }
+    }
+
     /// The issuer.
     pub fn issuer(&self) -> &str {
         &self.issuer

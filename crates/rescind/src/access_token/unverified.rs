@@ -69,6 +69,12 @@ impl<'a> Unverified<'a> {
         Verified::read(payload, key, expected, now, Expiry::Ignored)
     }
 
+    /// The `kid` that the header names, believed or not; `None` where the header is none of an access token.
+    pub(crate) fn named_kid(&self) -> Option<String> {
+        let json = String::from_utf8(decode(self.parts.header).ok()?).ok()?;
+        read_header(&json, TypRule::Access).ok()?.kid.map(std::borrow::Cow::into_owned)
+    }
+
     /// Checks header, key and signature; returns the payload that was signed and the key that signed it.
     pub(super) fn authenticate<K: KeySource>(
         self,

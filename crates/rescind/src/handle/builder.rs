@@ -5,16 +5,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
+use super::catch_up::Looks;
 use super::counters::Counters;
 use super::error::BuildError;
+use super::lifetimes::{HEARD_WITHIN, KnownLifetimes, retention};
 use super::registry::{Me, Registry};
-use super::revoke::session_retention;
 use super::ring::KeptRing;
 use super::roster::refuse_other_issuer;
 use super::settings::Settings;
-use super::shared::Lifetimes;
+use super::shared::{Lifetimes, Registered};
 use super::upkeep::Upkeep;
 use super::{AlsoCheck, Inner, OnEvent, Rescind, Welcome, shared};
 use crate::access_token::{Expectations, ForeignIssuer, TokenCache};
@@ -24,7 +27,7 @@ use crate::random::{Random, SystemRandom};
 use crate::refresh_token::RefreshTokens;
 use crate::store::{IntoStore, Store};
 use crate::time::{Clock, SystemClock, Timestamp};
-use crate::view::{Follower, NoPeers, Peers, Progress, View};
+use crate::view::{Follower, NoPeers, Peers, Progress, Retention, View};
 
 /// The MAC key of refresh tokens that is in use; derived from the root secret by this number.
 const REFRESH_KEY: u32 = 1;
@@ -183,14 +186,12 @@ impl Builder {
         // The ring first: where the root secret does not belong to the store, nothing is written.
         let own = Lifetimes { access: self.settings.max_access_lifetime, session: self.settings.absolute };
         refuse_other_issuer(&*store, &self.issuer).await?;
-        let largest = shared::register(&*store, &self.issuer, own).await?;
-        let max_lifetime = largest.access;
-
-        let longest = self.foreign.iter().map(|foreign| foreign.expectations().longest_life()).max();
-        let retention = self.settings.access_retention(max_lifetime).max(longest.unwrap_or_default());
-        let session_retention = session_retention(largest.session, retention);
+        let registered = self.clock.boot();
+        let largest = register(&*store, &self.issuer, own).await?;
+        let (access, session) = retention(&self.settings, &self.foreign, &largest);
+        let kept = Arc::new(Retention::new(access, session));
         let bound = self.settings.staleness_bound;
-        let view = Arc::new(View::new(seed(&*self.random)?, retention, bound));
+        let view = Arc::new(View::new(seed(&*self.random)?, access, bound));
         let progress = Arc::new(Progress::new());
         let (id, start) = Me::named(self.node, &*self.random)?;
         let (started, issuer, address) = (Timestamp::EPOCH, self.issuer.clone(), self.address);
@@ -205,16 +206,18 @@ impl Builder {
             Arc::clone(&self.random),
             (Arc::clone(&ring) as _, peers),
             high_water,
-            (retention, session_retention),
+            Arc::clone(&kept),
             poll_interval(bound),
         );
         follower.start().await?;
 
+        let expectations = Expectations::new(&self.issuer, &self.audience, largest.access)?
+            .with_leeway(self.settings.leeway)
+            .with_skew(self.settings.skew);
         let inner = Arc::new(Inner {
             refresh_tokens: RefreshTokens::new(REFRESH_KEY, mac_key, &self.issuer),
-            expectations: Expectations::new(&self.issuer, &self.audience, max_lifetime)?
-                .with_leeway(self.settings.leeway)
-                .with_skew(self.settings.skew),
+            expectations: ArcSwap::from_pointee(expectations),
+            issuer: self.issuer,
             foreign: self.foreign,
             cache: TokenCache::new(self.settings.cache_bytes),
             ring,
@@ -232,11 +235,23 @@ impl Builder {
             store,
             view,
             progress,
-            retention,
-            session_retention,
+            lifetimes: KnownLifetimes::new(kept, registered),
+            looks: Looks::default(),
         });
         inner.start_tasks(follower);
         Ok(Rescind(inner))
+    }
+}
+
+/// Registers the lifetimes; returns when the nodes that run go by them.
+async fn register(store: &dyn Store, issuer: &str, own: Lifetimes) -> Result<Lifetimes, BuildError> {
+    match shared::register(store, issuer, own).await? {
+        Registered::Larger(largest) if store.is_shared() => {
+            tracing::info!("larger lifetimes than the other nodes know of; waiting until they do");
+            sleep(HEARD_WITHIN).await;
+            Ok(largest)
+        }
+        Registered::Known(largest) | Registered::Larger(largest) => Ok(largest),
     }
 }
 

@@ -178,7 +178,10 @@ impl Rescind {
     pub async fn check_as(&self, token: &str, policy: Policy) -> Result<Live, Error> {
         let inner = &*self.0;
         let now = Now::read(&*inner.clock);
-        let known = inner.known(token, now).map_err(|rejection| inner.refuse_unknown(token, rejection))?;
+        let known = match inner.known_by_now(token, now).await {
+            Err(Error::Rejected(rejection)) => return Err(inner.refuse_unknown(token, rejection)),
+            known => known?,
+        };
         match inner.judge(&known, policy, now).await {
             Ok(staleness) => {
                 if staleness.is_some() {
@@ -253,14 +256,14 @@ impl Inner {
     }
 
     /// The verified token, from the cache where exactly this text was verified before. Time and key are checked anew.
-    fn known(&self, token: &str, now: Now) -> Result<Arc<Known>, Rejection> {
+    pub(super) fn known(&self, token: &str, now: Now) -> Result<Arc<Known>, Rejection> {
         let ring = self.ring.load();
         if let Some(known) = self.cache.get(token) {
-            known.verified.recheck(&self.expectations, &ring.keys, now.wall)?;
+            known.verified.recheck(&self.expectations.load(), &ring.keys, now.wall)?;
             self.counters.cache_hits.one();
             return Ok(known);
         }
-        let verified = Unverified::parse(token)?.verify(&self.expectations, &ring.keys, now.wall)?;
+        let verified = Unverified::parse(token)?.verify(&self.expectations.load(), &ring.keys, now.wall)?;
         self.counters.cache_misses.one();
         let scopes = Scopes {
             token: Some(&TokenRef::Own(verified.jti())),
@@ -304,13 +307,13 @@ impl Inner {
     }
 
     /// What to ask the view for an access token that verifies.
-    pub(super) fn probe(&self, token: &str) -> Result<Probe, Rejection> {
-        self.known(token, Now::read(&*self.clock)).map(|known| known.probe.clone())
+    pub(super) async fn probe(&self, token: &str) -> Result<Probe, Error> {
+        self.known_by_now(token, Now::read(&*self.clock)).await.map(|known| known.probe.clone())
     }
 
     /// Verifies all but the age, and asks no log: for taking back what the token names, never for letting it in.
     pub(super) fn verify_whatever_its_age(&self, token: &str) -> Result<Verified, Rejection> {
         let ring = self.ring.load();
-        Unverified::parse(token)?.verify_for_revocation(&self.expectations, &ring.keys, self.clock.wall())
+        Unverified::parse(token)?.verify_for_revocation(&self.expectations.load(), &ring.keys, self.clock.wall())
     }
 }

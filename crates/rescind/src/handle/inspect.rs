@@ -166,7 +166,7 @@ impl Inner {
 
     /// The check without the application's word, which may have effects.
     async fn check_quietly(&self, token: &str) -> Result<(), Error> {
-        let probe = self.probe(token)?;
+        let probe = self.probe(token).await?;
         if self.settings.checks == Checks::RefreshOnly {
             return Ok(());
         }
@@ -181,7 +181,7 @@ impl Inner {
             let claims = self.refresh_tokens.read(token).ok()?;
             self.store.load(claims.session).await.ok()??.cut_off?.seq
         } else {
-            self.view.covering(&self.probe(token).ok()?)?.1
+            self.view.covering(&self.probe(token).await.ok()?)?.1
         };
         self.entry(seq).await.ok()?
     }

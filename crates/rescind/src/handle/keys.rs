@@ -35,6 +35,7 @@ impl Rescind {
     }
 
     /// Makes the next key the current one and a new one next. Tokens of the key before stay valid until they expire.
+    /// Calls at the same time, on whichever nodes, make one key.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -56,8 +57,16 @@ impl Rescind {
     /// [`Error::Store`] where the ring could not be written; nothing has changed then.
     pub async fn rotate_keys(&self) -> Result<KeyId, Error> {
         self.to_the_end(|inner| async move {
-            let rotate = |ring: &KeyRing, now| ring.rotate(ring.current().algorithm(), now, &*inner.random);
-            inner.ring.change(|ring, now| rotate(ring, now).map(Some).map_err(internal)).await?;
+            // From the current key as it is now, and only from that one: whoever loses a race has got what it asked for.
+            let from = inner.ring.current_in_store().await?;
+            let rotate = |ring: &KeyRing, now| {
+                let current = ring.current();
+                if *current.id() != from {
+                    return Ok(None);
+                }
+                ring.rotate(current.algorithm(), now, &*inner.random).map(Some).map_err(internal)
+            };
+            inner.ring.change(rotate).await?;
             Ok(inner.ring.load().keys.current().id().clone())
         })
         .await
@@ -93,7 +102,7 @@ impl Inner {
     /// Lets retired keys go whose last token has expired.
     pub(super) async fn tend_ring(&self) -> Result<(), Error> {
         let tend = |ring: &KeyRing, now| {
-            let tended = ring.expire(now, self.retention);
+            let tended = ring.expire(now, self.lifetimes.kept.access());
             Ok((tended.keys().len() != ring.keys().len()).then_some(tended))
         };
         self.ring.change(tend).await

@@ -60,7 +60,7 @@ impl Rescind {
     /// [`Error::Rejected`] where the token is not authentic, or was revoked by its own name and the scope is wider than
     /// its session; [`Error::Store`] or [`Error::Stale`] where nothing is known to have ended.
     pub async fn logout(&self, presented: &str, scope: LogoutScope, actor: Text) -> Result<LoggedOut, Error> {
-        let sid = match self.0.presented(presented)? {
+        let sid = match self.0.presented_by_now(presented).await? {
             Presented::Refresh(sid) => sid,
             Presented::Own(token) => {
                 if scope != LogoutScope::Session {
@@ -107,7 +107,7 @@ impl Inner {
     /// Whether no token of the session can pass any more, whatever the log says. An access token may outlive its
     /// session's idle time, and with leeway its absolute end.
     pub(super) fn passes_no_more(&self, loaded: &Loaded) -> bool {
-        loaded.now >= loaded.session.ends_at().plus(self.retention)
+        loaded.now >= loaded.session.ends_at().plus(self.lifetimes.kept.access())
     }
 
     async fn end_one(&self, loaded: &Loaded, actor: Text) -> Result<LoggedOut, Error> {

@@ -3,6 +3,7 @@
 
 mod builder;
 mod callbacks;
+mod catch_up;
 mod check;
 mod counters;
 mod error;
@@ -12,6 +13,7 @@ mod foreign;
 mod health;
 mod inspect;
 mod keys;
+mod lifetimes;
 mod logout;
 mod node_record;
 mod nodes;
@@ -30,13 +32,14 @@ mod store_clock;
 mod upkeep;
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 pub use self::builder::Builder;
 pub use self::callbacks::{AlsoCheck, OnEvent, Welcome};
+use self::catch_up::Looks;
 use self::check::Known;
 pub use self::check::{Live, NoClaims, Policy, ReadClaims};
 use self::counters::Counters;
@@ -46,6 +49,7 @@ pub use self::event::{Bearer, Event, Minted};
 pub use self::foreign::LiveForeign;
 pub use self::inspect::{Inspection, Introspection, Kind};
 pub use self::keys::KeyStatus;
+use self::lifetimes::KnownLifetimes;
 pub use self::logout::{LoggedOut, LogoutScope};
 pub use self::nodes::{Everywhere, NodeState, NodeStatus, Reached};
 pub use self::open::{OpenSession, TokenPair};
@@ -77,7 +81,8 @@ struct Inner {
     random: Arc<dyn Random>,
     settings: Settings,
     audience: String,
-    expectations: Expectations,
+    issuer: String,
+    expectations: ArcSwap<Expectations>,
     refresh_tokens: RefreshTokens,
     ring: Arc<KeptRing>,
     view: Arc<View>,
@@ -90,10 +95,8 @@ struct Inner {
     welcome: Option<Box<dyn Welcome>>,
     also_check: Option<Box<dyn AlsoCheck>>,
     on_event: Option<Box<dyn OnEvent>>,
-    /// How long after its append a cut-off can matter to an access token.
-    retention: Duration,
-    /// How long after its append a cut-off can matter to a session.
-    session_retention: Duration,
+    lifetimes: KnownLifetimes,
+    looks: Looks,
     tasks: std::sync::Mutex<JoinSet<()>>,
 }
 
@@ -122,7 +125,7 @@ impl Rescind {
 
     /// The issuer of the tokens.
     pub fn issuer(&self) -> &str {
-        self.0.expectations.issuer()
+        &self.0.issuer
     }
 
     /// The audience of the tokens.
@@ -148,6 +151,7 @@ impl Rescind {
         W: FnOnce(Arc<Inner>) -> F,
     {
         self.0.trust_store().await?;
+        self.0.know_lifetimes().await?;
         let task = tokio::spawn(work(Arc::clone(&self.0)));
         task.await.unwrap_or_else(|failed| Err(Error::Internal(failed.into())))
     }

@@ -154,13 +154,13 @@ impl Inner {
             &narrowed
         };
         let spec = AccessTokenSpec {
-            issuer: self.expectations.issuer(),
+            issuer: &self.issuer,
             audience: &self.audience,
             session,
             jti,
             issued_at: now,
             lifetime,
-            max_lifetime: self.expectations.max_lifetime(),
+            max_lifetime: self.expectations.load().max_lifetime(),
         };
         let refresh_ends = session.ends_at();
         let pair = TokenPair {

@@ -59,7 +59,7 @@ impl Inner {
             }
             Presented::Own(verified) => {
                 let now = self.store.health().await?.now;
-                Ok(now >= verified.expires_at().plus(self.retention)
+                Ok(now >= verified.expires_at().plus(self.lifetimes.kept.access())
                     || self.is_cut_off(&TokenRef::Own(verified.jti()), verified.key_id()).await?)
             }
             Presented::Foreign(verified) => match verified.token() {

@@ -128,6 +128,12 @@ impl Registry {
         self.own().id.clone()
     }
 
+    /// Where in its rhythm the node begins, so that nodes that start together do not sweep together.
+    pub(super) fn phase(&self) -> u64 {
+        let drawn = u64::from_str_radix(&self.me.start, 16).unwrap_or(0);
+        if self.store.is_shared() { drawn } else { 0 }
+    }
+
     /// Writes the record in its rhythm, until the runtime ends.
     pub(super) async fn run(self: Arc<Self>) {
         let pause = (self.me.bound / 4).min(MOST_PAUSE);
@@ -198,7 +204,7 @@ impl Registry {
                 self.health.note(Ok(head));
                 return Ok(());
             }
-            if self.settle(&id, head.now).await? == Settled::Overtaken {
+            if self.settle(&id, head.now).await? == Settled::Overtaken && presence == Presence::Here {
                 return Ok(());
             }
         }

@@ -68,7 +68,7 @@ impl Rescind {
     /// # Errors
     /// [`Error::Rejected`] where the token is not authentic; else as [`revoke`](Self::revoke).
     pub async fn revoke_presented(&self, token: &str, reason: Text, actor: Text) -> Result<Entry, Error> {
-        let scope = self.0.presented(token)?.scope()?;
+        let scope = self.0.presented_by_now(token).await?.scope()?;
         self.revoke(Revoke { scope, reason, actor }).await
     }
 
@@ -80,10 +80,11 @@ impl Rescind {
     /// # Errors
     /// [`Error::Store`]: nothing can be said.
     pub async fn client_of(&self, token: &str) -> Result<Option<ClientId>, Error> {
-        match self.0.presented(token) {
+        match self.0.presented_by_now(token).await {
             Ok(Presented::Refresh(sid)) => Ok(self.0.store.load(sid).await?.map(|loaded| loaded.session.client)),
             Ok(Presented::Own(verified)) => Ok(Some(verified.client().clone())),
-            Ok(Presented::Foreign(_)) | Err(_) => Ok(None),
+            Ok(Presented::Foreign(_)) | Err(Error::Rejected(_)) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -96,7 +97,7 @@ impl Rescind {
     /// # Errors
     /// As [`revoke_presented`](Self::revoke_presented).
     pub async fn revoke_once(&self, token: &str, reason: Text, actor: Text) -> Result<Option<Entry>, Error> {
-        let presented = self.0.presented(token)?;
+        let presented = self.0.presented_by_now(token).await?;
         let scope = presented.scope()?;
         if self.0.nothing_left_of(&presented).await? {
             return Ok(None);
@@ -188,7 +189,7 @@ impl Inner {
                 self.remember_session(&loaded.session, loaded.now)
             }
             Scope::Token(_) | Scope::Session(SessionRef::Foreign(_)) => {
-                now.plus(self.retention.saturating_add(CLOCK_MARGIN))
+                now.plus(self.lifetimes.kept.access().saturating_add(CLOCK_MARGIN))
             }
             Scope::Subject(_) | Scope::Client(_) | Scope::Key(_) | Scope::All => self.remember_widely(now),
         };
@@ -197,12 +198,12 @@ impl Inner {
 
     /// Until when a cut-off on a session matters: the last access token minted at its end, and its leeway, have passed.
     pub(super) fn remember_session(&self, session: &Session, now: Timestamp) -> Timestamp {
-        session.expires_at.max(now).plus(self.retention.saturating_add(CLOCK_MARGIN))
+        session.expires_at.max(now).plus(self.lifetimes.kept.access().saturating_add(CLOCK_MARGIN))
     }
 
     /// Until when a cut-off on a wide scope matters: no session that it covers, and no token of one, lives longer.
     pub(super) fn remember_widely(&self, now: Timestamp) -> Timestamp {
-        now.plus(self.session_retention.saturating_add(CLOCK_MARGIN))
+        now.plus(self.lifetimes.kept.session().saturating_add(CLOCK_MARGIN))
     }
 
     /// The entry at a position, if the log still has it.

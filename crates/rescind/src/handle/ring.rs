@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
@@ -31,6 +31,8 @@ pub(super) struct KeptRing {
     random: Arc<dyn Random>,
     root: RootSecret,
     held: ArcSwap<Ring>,
+    /// What was held before: what is held may have been read from a store that had just lost history.
+    before: ArcSwapOption<Ring>,
     /// One change at a time in this process, so that what is held never goes back to what was read before.
     changing: Mutex<()>,
 }
@@ -70,7 +72,8 @@ impl KeptRing {
                 }
             };
             let held = ArcSwap::from_pointee(ring);
-            return Ok(Self { store, clock, random, root, held, changing: Mutex::new(()) });
+            let before = ArcSwapOption::empty();
+            return Ok(Self { store, clock, random, root, held, before, changing: Mutex::new(()) });
         }
         Err(contended().into())
     }
@@ -85,6 +88,12 @@ impl KeptRing {
         &self.root
     }
 
+    /// The key that signs, as the store has it now; what is held stays as it is.
+    pub(super) async fn current_in_store(&self) -> Result<KeyId, Error> {
+        let present = self.read(self.store.record(RecordKind::KEYS, ID).await?)?;
+        Ok(present.keys.current().id().clone())
+    }
+
     /// Reads the ring, lets `change` say what it should be, and writes it where it is still the same. Afterwards this
     /// process holds what the store has.
     pub(super) async fn change(
@@ -97,18 +106,24 @@ impl KeptRing {
             let version = record.as_ref().map_or(0, |record| record.version);
             let present = self.read(record)?;
             let Some(keys) = change(&present.keys, self.clock.wall())? else {
-                self.held.store(present);
+                self.hold(present);
                 return Ok(());
             };
             let document = keys.to_document(&self.root, &*self.random).map_err(internal)?;
             if let Put::Written(_) =
                 self.store.put_record(RecordKind::KEYS, ID, version, document.clone(), None).await?
             {
-                self.held.store(Arc::new(Ring::new(keys, document)));
+                self.hold(Arc::new(Ring::new(keys, document)));
                 return Ok(());
             }
         }
         Err(contended().into())
+    }
+
+    fn hold(&self, ring: Arc<Ring>) {
+        if self.held.load().document != ring.document {
+            self.before.store(Some(self.held.swap(ring)));
+        }
     }
 
     /// The ring of a record; where the store lost it, the one that is held, to be written again.
@@ -144,9 +159,11 @@ impl Renew for KeptRing {
     /// What is held and what the store has, put together, and none of it revoked for the loss alone: tokens that nobody
     /// cut off go on to pass.
     async fn unite(&self, revoked: &[KeyId]) -> Result<(), BoxError> {
-        let held = self.held.load_full();
+        let (held, before) = (self.held.load_full(), self.before.load_full());
         let united = self.change(|ring, now| {
-            let united = held.keys.united_with(ring, revoked, now, &*self.random).map_err(internal)?;
+            let known = before.as_ref().map_or(&held, |before| before);
+            let known = known.keys.united_with(&held.keys, revoked, now, &*self.random).map_err(internal)?;
+            let united = known.united_with(ring, revoked, now, &*self.random).map_err(internal)?;
             Ok((!united.same_as(ring)).then_some(united))
         });
         united.await.map_err(Into::into)

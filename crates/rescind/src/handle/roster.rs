@@ -115,6 +115,14 @@ impl Registry {
         }
     }
 
+    /// How many nodes live, this one among them, and how many fell silent, by the last listing.
+    pub(super) fn live_and_silent(&self) -> (usize, usize) {
+        let (me, listing) = (self.id(), self.last_listing().unwrap_or_default());
+        let others = listing.iter().filter(|(id, _)| *id != me).map(|(_, record)| self.state_of(record));
+        let is = |wanted| others.clone().filter(|state| *state == wanted).count();
+        (1 + is(NodeState::Live), is(NodeState::Silent))
+    }
+
     /// Takes a listing down, and counts the one before where a round has found the store in order since.
     fn count(&self, listing: &Listing, joined: Option<Incarnation>) {
         let Some(incarnation) = joined else { return };

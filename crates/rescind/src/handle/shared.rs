@@ -21,7 +21,17 @@ struct Shared {
     max_session_lifetime: u64,
 }
 
+impl Shared {
+    const fn lifetimes(&self) -> Lifetimes {
+        Lifetimes {
+            access: Duration::from_secs(self.max_access_lifetime),
+            session: Duration::from_secs(self.max_session_lifetime),
+        }
+    }
+}
+
 /// The largest lifetimes that count on a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Lifetimes {
     /// Of an access token.
     pub(super) access: Duration,
@@ -29,8 +39,26 @@ pub(super) struct Lifetimes {
     pub(super) session: Duration,
 }
 
+/// What registering came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Registered {
+    /// Nobody can be surprised: these counted already, or the store is new.
+    Known(Lifetimes),
+    /// These are larger than what the nodes that run know of.
+    Larger(Lifetimes),
+}
+
+/// Reads the issuer and the largest lifetimes that are registered; `None` where nothing is.
+pub(super) async fn read(store: &dyn Store) -> Result<Option<(String, Lifetimes)>, StoreError> {
+    let Some(record) = store.record(RecordKind::SETTINGS, ID).await? else { return Ok(None) };
+    let unreadable = |error| StoreError::new(StoreErrorKind::Corrupt, "record", BuildError::Shared(error));
+    let shared: Shared = serde_json::from_slice(&record.body).map_err(|error| unreadable(error.to_string()))?;
+    let lifetimes = shared.lifetimes();
+    Ok(Some((shared.issuer, lifetimes)))
+}
+
 /// Registers this node's largest lifetimes and returns the largest of all.
-pub(super) async fn register(store: &dyn Store, issuer: &str, own: Lifetimes) -> Result<Lifetimes, BuildError> {
+pub(super) async fn register(store: &dyn Store, issuer: &str, own: Lifetimes) -> Result<Registered, BuildError> {
     let unreadable = |error: serde_json::Error| BuildError::Shared(error.to_string());
     for _ in 0..ATTEMPTS {
         let record = store.record(RecordKind::SETTINGS, ID).await?;
@@ -44,22 +72,23 @@ pub(super) async fn register(store: &dyn Store, issuer: &str, own: Lifetimes) ->
                 "the issuer has changed: tokens of the one before are refused; nodes on one store need the same issuer"
             );
         }
-        let registered = present.as_ref().map_or((0, 0), |it| (it.max_access_lifetime, it.max_session_lifetime));
+        let before = present.as_ref().map_or((0, 0), |it| (it.max_access_lifetime, it.max_session_lifetime));
         let wanted = Shared {
             issuer: issuer.to_owned(),
-            max_access_lifetime: registered.0.max(own.access.as_secs()),
-            max_session_lifetime: registered.1.max(own.session.as_secs()),
+            max_access_lifetime: before.0.max(own.access.as_secs()),
+            max_session_lifetime: before.1.max(own.session.as_secs()),
         };
-        let largest = Lifetimes {
-            access: Duration::from_secs(wanted.max_access_lifetime),
-            session: Duration::from_secs(wanted.max_session_lifetime),
+        let largest = wanted.lifetimes();
+        let registered = match &present {
+            Some(present) if present.lifetimes() != largest => Registered::Larger(largest),
+            Some(_) | None => Registered::Known(largest),
         };
         if present.as_ref() == Some(&wanted) {
-            return Ok(largest);
+            return Ok(registered);
         }
         let body = serde_json::to_vec(&wanted).map_err(unreadable)?;
         if let Put::Written(_) = store.put_record(RecordKind::SETTINGS, ID, version, body, None).await? {
-            return Ok(largest);
+            return Ok(registered);
         }
     }
     Err(StoreError::new(StoreErrorKind::Unavailable, "put_record", "other nodes wrote the shared settings every time")

@@ -44,6 +44,10 @@ pub struct Stats {
     pub clock_steps: u64,
     /// Rounds of the feed that failed since the start.
     pub failed_rounds: u64,
+    /// Nodes on this store that live, this one among them.
+    pub nodes_live: usize,
+    /// Nodes on this store that fell silent and are not forgotten yet. An alarm where it is not 0.
+    pub nodes_silent: usize,
     /// What was counted since the start.
     pub counts: Counts,
 }
@@ -66,6 +70,7 @@ impl Rescind {
     pub fn stats(&self) -> Stats {
         let inner = &self.0;
         let health = inner.upkeep.health().ok();
+        let (nodes_live, nodes_silent) = inner.registry.live_and_silent();
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             applied: inner.progress.done().applied,
@@ -79,6 +84,8 @@ impl Rescind {
             appended_again: count(&inner.progress.appended_again),
             clock_steps: count(&inner.progress.steps),
             failed_rounds: count(&inner.progress.failed),
+            nodes_live,
+            nodes_silent,
             counts: inner.counters.read(),
         }
     }

@@ -62,7 +62,7 @@ impl Inner {
     pub(super) fn start_tasks(self: &Arc<Self>, follower: Follower) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.spawn(follower.run());
-        tasks.spawn(beat(Arc::downgrade(self)));
+        tasks.spawn(beat(Arc::downgrade(self), self.registry.phase() % SWEEP_BEATS));
     }
 
     async fn on_beat(&self, beat: u64) {
@@ -80,11 +80,14 @@ impl Inner {
         if !beat.is_multiple_of(RING_BEATS) || self.trust_store().await.is_err() {
             return;
         }
+        if self.store.is_shared() {
+            log_failure("the other nodes' lifetimes cannot be read", self.read_lifetimes().await);
+        }
         // Nothing is let go before the clock has been steady for as long as an access token may live: a wrong clock that
         // is put right within that time has then cost nothing.
         let now = Now::read(&*self.clock);
         let steps = self.progress.steps.load(Ordering::Relaxed);
-        if self.upkeep.steady_for(now.boot, steps) < self.retention {
+        if self.upkeep.steady_for(now.boot, steps) < self.lifetimes.kept.access() {
             log_failure("the key ring cannot be read", self.read_ring().await);
             return;
         }
@@ -92,7 +95,7 @@ impl Inner {
         if beat.is_multiple_of(SWEEP_BEATS) {
             // By the store's time: a node whose clock is ahead must not sweep what others still need.
             let oldest = self.registry.times.now(now.boot).min(now.wall);
-            log_failure("nothing can be swept", self.sweep(oldest.minus(self.retention)).await);
+            log_failure("nothing can be swept", self.sweep(oldest.minus(self.lifetimes.kept.access())).await);
         }
     }
 
@@ -120,10 +123,10 @@ impl Inner {
     }
 }
 
-async fn beat(inner: Weak<Inner>) {
+async fn beat(inner: Weak<Inner>, first: u64) {
     let mut beats = interval(BEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    for beat in 0_u64.. {
+    for beat in first.. {
         beats.tick().await;
         let Some(inner) = inner.upgrade() else { return };
         inner.on_beat(beat).await;

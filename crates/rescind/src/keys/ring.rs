@@ -256,6 +256,11 @@ impl KeyRing {
         self.by_kid.get(kid).and_then(|at| self.keys.get(*at))
     }
 
+    /// Whether a `kid` has the shape of those that rings make.
+    pub(crate) fn is_kid_of_ours(kid: &str) -> bool {
+        kid.len() == 16 && kid.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    }
+
     /// Every key, revoked ones included.
     pub fn keys(&self) -> &[RingKey] {
         &self.keys

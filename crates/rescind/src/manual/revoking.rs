@@ -59,6 +59,9 @@
 //! let refused = rescind.check(&pair.access_token).await;
 //! assert!(matches!(refused, Err(Error::Rejected(Rejection::Revoked(ScopeKind::Subject)))));
 //!
+//! // Where several nodes share the store: not before each of them refuses, too.
+//! rescind.everywhere(entry.seq).await;
+//!
 //! // A mistake: the cut-off at that position is lifted. Who, when and why of both stay in the log.
 //! rescind.lift(entry.seq, Text::new("wrong Alice")?, Text::new("hr")?).await?;
 //! assert!(rescind.check(&pair.access_token).await.is_ok());

@@ -13,6 +13,7 @@ use super::healing::Healing;
 use super::peers::Peers;
 use super::progress::Progress;
 use super::recover::Unsettled;
+use super::retention::Retention;
 use super::{CLOCK_MARGIN, Now, View};
 use crate::high_water::{HighWater, HighWaterError, HighWaterFile};
 use crate::log::{ChainTag, Entry, ScopeKind};
@@ -41,10 +42,10 @@ pub(crate) struct Follower {
     pub(crate) renew: Arc<dyn Renew>,
     pub(crate) peers: Arc<dyn Peers>,
     pub(crate) high_water: Option<HighWaterFile>,
-    /// Cut-offs older than this cannot matter to an access token.
+    /// For how long cut-offs matter, as any node on the store says.
+    pub(crate) kept: Arc<Retention>,
+    /// Cut-offs older than this cannot matter to an access token: the view is loaded by it.
     pub(crate) retention: Duration,
-    /// A cut-off on `all` is remembered for this long: no session that it covers lives longer.
-    pub(crate) session_retention: Duration,
     /// Without a nudge, a round begins this often.
     pub(crate) poll: Duration,
     pub(super) on_loss: OnLoss,
@@ -125,7 +126,7 @@ impl Follower {
         random: Arc<dyn Random>,
         (renew, peers): (Arc<dyn Renew>, Arc<dyn Peers>),
         high_water: Option<(HighWaterFile, Option<HighWater>)>,
-        (retention, session_retention): (Duration, Duration),
+        kept: Arc<Retention>,
         poll: Duration,
     ) -> Self {
         let (high_water, known) = high_water.map_or((None, None), |(file, known)| (Some(file), known));
@@ -142,8 +143,8 @@ impl Follower {
             renew,
             peers,
             high_water,
-            retention,
-            session_retention,
+            retention: kept.access(),
+            kept,
             poll,
             on_loss,
             known,
@@ -213,6 +214,7 @@ impl Follower {
         if self.view.mark().stepped(began) {
             self.note_step(began);
         }
+        self.keep_longer();
         let mut recoveries = 0;
         loop {
             self.settle().await?;
@@ -251,6 +253,16 @@ impl Follower {
         self.view.keep_for(self.retention.saturating_add(self.stepped.min(CLOCK_MARGIN)));
         self.view.mark().forget_at(now);
         self.reload = true;
+    }
+
+    /// Another node's tokens may live longer than was known: what could matter to them is loaded.
+    fn keep_longer(&mut self) {
+        let retention = self.kept.access();
+        if retention > self.retention {
+            self.retention = retention;
+            self.view.keep_for(retention.saturating_add(self.stepped.min(CLOCK_MARGIN)));
+            self.reload = true;
+        }
     }
 
     async fn take(&mut self, batch: Batch) -> Result<(), FollowError> {

@@ -74,6 +74,8 @@ impl Follower {
         let Some(Unsettled { incarnation, since }) = self.unsettled else { return Ok(()) };
         let absent = patient(self.patience(), "records", self.peers.absent(incarnation)).await?;
         if absent.is_empty() {
+            // They may have added keys, too, after this node had.
+            self.renew.take_over().await.map_err(HealError::Keys)?;
             // Everybody who may know more was heard: there is nothing to wait for after an outage, either.
             (self.unsettled, self.contact) = (None, Contact::Steady);
         } else if Now::read(&*self.clock).boot.since(since) > self.view.mark().bound() {
@@ -289,7 +291,7 @@ impl Follower {
     }
 
     fn widely(&self, now: Timestamp) -> Timestamp {
-        now.plus(self.session_retention.saturating_add(CLOCK_MARGIN))
+        now.plus(self.kept.session().saturating_add(CLOCK_MARGIN))
     }
 }
 

@@ -147,11 +147,11 @@ impl Node {
         self.link.clear();
     }
 
-    /// The connections are there again, but each has to be made anew.
+    /// The store is there again, but the connection has to be made anew.
     pub(crate) fn reconnect(&self) {
         self.link.clear();
-        for operation in Operation::EVERY {
-            self.link.inject(*operation, Which::Nth(1), Fault::Refuse(StoreErrorKind::Unavailable));
+        for operation in [Operation::After, Operation::Append] {
+            self.link.inject(operation, Which::Nth(1), Fault::Refuse(StoreErrorKind::Unavailable));
         }
     }
 }

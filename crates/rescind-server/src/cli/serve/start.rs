@@ -56,7 +56,11 @@ pub(super) async fn serve(config: Config) -> Result<(), BoxError> {
     let (address, admin_address) = (listener.local_addr()?, admin_listener.local_addr()?);
     let issuer = config.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
     let audience = config.audience.clone().unwrap_or_else(|| issuer.clone());
-    let rescind = Rescind::builder(issuer, audience)
+    let mut builder = Rescind::builder(issuer, audience).address(format!("http://{address}"));
+    if let Some(node) = &config.node {
+        builder = builder.node(node);
+    }
+    let rescind = builder
         .store(store)
         .root_secret(root)
         .algorithm(config.algorithm)

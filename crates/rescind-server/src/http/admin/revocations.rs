@@ -10,7 +10,7 @@ use http::header::LOCATION;
 use rescind::log::{Entry, Scope, ScopeKind};
 use rescind::position::Seq;
 use rescind::store::{Feed, Head, Store, StoreError};
-use rescind::{Error, Revoke};
+use rescind::{Error, Everywhere, Revoke};
 use serde::Deserialize;
 use tracing::info;
 
@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::http::body::StrictJson;
 use crate::http::error::{Answer, Failure};
 use crate::http::segment::Segment;
-use crate::wire::{EntryJson, LogJson, ScopeJson, object};
+use crate::wire::{EntryJson, LogJson, RevokedJson, ScopeJson, object};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,9 +38,9 @@ pub(super) async fn revoke(
     StrictJson(request): StrictJson<RevokeRequest>,
 ) -> Answer<Response> {
     let [wait] = query.only(["wait"])?;
-    let everywhere = match wait.as_deref() {
-        None => false,
-        Some("everywhere") => true,
+    let wait = match wait.as_deref() {
+        None => Wait::Here,
+        Some("everywhere") => Wait::Everywhere,
         Some(_) => return Err(Failure::invalid_request("wait is unknown; everywhere, or leave it out")),
     };
     let (reason, actor) = (reason(request.reason.as_deref())?, actor()?);
@@ -60,12 +60,27 @@ pub(super) async fn revoke(
         },
         _ => return Err(Failure::invalid_request("give scope or token, one of them")),
     };
-    if everywhere {
-        app.rescind.sync().await?;
-    }
     info!(seq = entry.seq.get(), kind = entry.scope.kind().as_str(), "revoked");
+    let reached = match wait {
+        Wait::Here => None,
+        Wait::Everywhere => Some(app.rescind.everywhere(entry.seq).await),
+    };
     let location = format!("/admin/v1/revocations/{}", entry.seq);
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(EntryJson::from(&entry))).into_response())
+    let revoked = RevokedJson {
+        entry: EntryJson::from(&entry),
+        applied_everywhere: reached.as_ref().map(|reached| reached.everywhere == Everywhere::Applied),
+        laggards: reached.map(|reached| reached.laggards),
+    };
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(revoked)).into_response())
+}
+
+/// When the answer is due.
+#[derive(Clone, Copy)]
+enum Wait {
+    /// When this node refuses the tokens.
+    Here,
+    /// When every node does.
+    Everywhere,
 }
 
 fn scope_of(scope: &ScopeJson) -> Result<Scope, Failure> {

@@ -29,8 +29,14 @@ fn counters(stats: &Stats) -> impl Iterator<Item = (&'static str, u64)> + use<> 
 }
 
 /// What is so at the moment.
-fn gauges(stats: &Stats) -> [(&'static str, usize); 3] {
-    [("view_entries", stats.view_entries), ("view_bytes", stats.view_bytes), ("cached_tokens", stats.cached_tokens)]
+fn gauges(stats: &Stats) -> [(&'static str, usize); 5] {
+    [
+        ("view_entries", stats.view_entries),
+        ("view_bytes", stats.view_bytes),
+        ("cached_tokens", stats.cached_tokens),
+        ("nodes_live", stats.nodes_live),
+        ("nodes_silent", stats.nodes_silent),
+    ]
 }
 
 /// The numbers as a flat JSON object.

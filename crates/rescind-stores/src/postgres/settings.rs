@@ -1,0 +1,219 @@
+//! A store's URL as libpq's users write it, and what of it the driver does not know. Owns the defaults; opens nothing.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+
+use super::fault::Fault;
+use super::tls::{Roots, Trust};
+
+/// How long a connection may take to be made, signing in included.
+pub(super) const CONNECT: Duration = Duration::from_secs(1);
+
+/// How many connections a node has for reads and writes, unless its URL says otherwise.
+const POOL: usize = 12;
+
+/// Where the tables are, unless the URL says otherwise.
+const SCHEMA: &str = "rescind";
+
+/// What a URL asks for.
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) config: Config,
+    pub(super) trust: Trust,
+    pub(super) roots: Roots,
+    pub(super) schema: String,
+    pub(super) pool: usize,
+    /// Hosts and database, for messages: no user, no password.
+    pub(super) server: String,
+}
+
+/// The parameters that the driver does not know, taken out of the URL.
+#[derive(Default)]
+struct Ours {
+    mode: Option<String>,
+    roots: Option<String>,
+    schema: Option<String>,
+    pool: Option<String>,
+}
+
+impl Settings {
+    /// Reads `postgres://user:password@host:port/database?parameter=value`.
+    pub(super) fn parse(url: &str) -> Result<Self, Fault> {
+        let (rest, ours) = split(url)?;
+        let mut config: Config = rest.parse().map_err(|_| {
+            // The driver's own message may quote what it could not read.
+            Fault::unavailable(
+                "the store's URL cannot be read; write postgres://user:password@host:5432/database, with the special \
+                 characters of user and password percent-encoded",
+            )
+        })?;
+        let here = config.get_hosts().iter().all(is_here);
+        let roots = match ours.roots.as_deref() {
+            None | Some("system") => Roots::System,
+            Some(path) => Roots::File(PathBuf::from(path)),
+        };
+        let trust = trust(ours.mode.as_deref(), ours.roots.is_some(), here)?;
+        config.ssl_mode(match trust {
+            Trust::NoTls => SslMode::Disable,
+            Trust::Prefer => SslMode::Prefer,
+            Trust::Anybody | Trust::Authority | Trust::Name => SslMode::Require,
+        });
+        let pool = match ours.pool {
+            None => POOL,
+            Some(text) => text.parse().ok().filter(|pool| (6..=1000).contains(pool)).ok_or_else(|| {
+                Fault::unavailable("pool in the store's URL must be from 6 to 1000: connections of this node")
+            })?,
+        };
+        let schema = ours.schema.unwrap_or_else(|| SCHEMA.to_owned());
+        if schema.is_empty() || schema.len() > 63 || schema.contains('\0') || schema.starts_with("pg_") {
+            return Err(Fault::unavailable("schema in the store's URL must be 1 to 63 bytes and not start with pg_"));
+        }
+        defaults(&mut config);
+        let server = server(&config, &schema);
+        Ok(Self { config, trust, roots, schema, pool, server })
+    }
+}
+
+/// What finds a dead link soon, and the primary among several servers.
+fn defaults(config: &mut Config) {
+    config.connect_timeout(CONNECT).keepalives(true);
+    config.keepalives_idle(Duration::from_secs(5)).keepalives_interval(Duration::from_secs(1)).keepalives_retries(3);
+    config.tcp_user_timeout(Duration::from_secs(5));
+    if config.get_application_name().is_none() {
+        config.application_name("rescind");
+    }
+    if config.get_hosts().len() > 1 && config.get_target_session_attrs() == TargetSessionAttrs::Any {
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
+}
+
+/// libpq's words. Without one, a server elsewhere must prove its name; one on this machine needs no TLS.
+fn trust(mode: Option<&str>, has_roots: bool, here: bool) -> Result<Trust, Fault> {
+    Ok(match mode {
+        None if here && !has_roots => Trust::Prefer,
+        None | Some("verify-full") => Trust::Name,
+        Some("disable") => Trust::NoTls,
+        Some("prefer" | "allow") => Trust::Prefer,
+        // As libpq: with a root certificate at hand, the chain is checked.
+        Some("require") if has_roots => Trust::Authority,
+        Some("require") => Trust::Anybody,
+        Some("verify-ca") => Trust::Authority,
+        Some(_) => {
+            return Err(Fault::unavailable(
+                "sslmode in the store's URL must be disable, prefer, require, verify-ca or verify-full",
+            ));
+        }
+    })
+}
+
+/// Takes our parameters out of the URL's query.
+fn split(url: &str) -> Result<(String, Ours), Fault> {
+    let mut ours = Ours::default();
+    let Some((base, query)) = url.split_once('?') else { return Ok((url.to_owned(), ours)) };
+    let mut rest = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let target = match key {
+            "sslmode" => &mut ours.mode,
+            "sslrootcert" => &mut ours.roots,
+            "schema" => &mut ours.schema,
+            "pool" => &mut ours.pool,
+            _ => {
+                rest.push(pair);
+                continue;
+            }
+        };
+        let value = decode(value).ok_or_else(|| Fault::unavailable(format!("{key} in the store's URL is no text")))?;
+        *target = Some(value);
+    }
+    let rest = if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
+    Ok((rest, ours))
+}
+
+/// Percent-decodes.
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes().iter();
+    while let Some(byte) = rest.next() {
+        if *byte == b'%' {
+            let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
+            let (high, low) = (digit(rest.next())?, digit(rest.next())?);
+            bytes.push(u8::try_from(high * 16 + low).ok()?);
+        } else {
+            bytes.push(*byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn is_here(host: &Host) -> bool {
+    match host {
+        Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    }
+}
+
+fn server(config: &Config, schema: &str) -> String {
+    let name = |host: &Host| match host {
+        Host::Tcp(name) => name.clone(),
+        #[cfg(unix)]
+        Host::Unix(path) => path.display().to_string(),
+    };
+    let ports = config.get_ports();
+    let port = |n: usize| ports.get(n).or(ports.first()).copied().unwrap_or(5432);
+    let hosts: Vec<_> =
+        config.get_hosts().iter().enumerate().map(|(n, host)| format!("{}:{}", name(host), port(n))).collect();
+    format!("postgres at {}/{} (schema {schema})", hosts.join(","), config.get_dbname().unwrap_or("postgres"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(url: &str) -> Settings {
+        Settings::parse(url).unwrap()
+    }
+
+    #[test]
+    fn a_server_elsewhere_must_prove_its_name_and_one_here_need_not() {
+        for (url, trust) in [
+            ("postgres://u@db.example/x", Trust::Name),
+            ("postgres://u@10.0.0.1/x?sslmode=require", Trust::Anybody),
+            ("postgres://u@db.example/x?sslmode=verify-ca", Trust::Authority),
+            ("postgres://u@db.example/x?sslmode=require&sslrootcert=/ca.pem", Trust::Authority),
+            ("postgres://u@db.example/x?sslmode=disable", Trust::NoTls),
+            ("postgres://u@127.0.0.1/x", Trust::Prefer),
+            ("postgres://u@localhost/x?sslrootcert=/ca.pem", Trust::Name),
+            ("postgres://u@localhost,db.example/x", Trust::Name),
+            ("postgres://u@%2Frun%2Fpostgresql/x", Trust::Prefer),
+            ("postgres:///x?host=/run/postgresql", Trust::Prefer),
+        ] {
+            assert_eq!(parse(url).trust, trust, "{url}");
+        }
+        assert!(Settings::parse("postgres://u@db.example/x?sslmode=verify").is_err());
+    }
+
+    #[test]
+    fn no_message_shows_the_password() {
+        let settings = parse("postgres://u:hunter2@db.example:5433/x?schema=two%20words&pool=9");
+        assert_eq!(settings.server, "postgres at db.example:5433/x (schema two words)");
+        assert_eq!((settings.schema.as_str(), settings.pool), ("two words", 9));
+        for wrong in ["postgres://u:hunter2@db.example:port/x", "postgres://u:hunter2@h/x?hunter2=hunter2"] {
+            let fault = Settings::parse(wrong).err().unwrap();
+            assert!(!fault.to_string().contains("hunter2"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn of_several_servers_the_one_that_can_write_is_used() {
+        let several = parse("postgres://u@a,b:6000/x");
+        assert_eq!(several.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        assert_eq!(several.server, "postgres at a:5432,b:6000/x (schema rescind)");
+        assert_eq!(parse("postgres://u@a/x").config.get_target_session_attrs(), TargetSessionAttrs::Any);
+    }
+}

@@ -1,0 +1,53 @@
+//! The findings that `rescind doctor` prints.
+
+use rescind::testing::{ManualClock, skip};
+use rescind::time::{Clock, SystemClock};
+use rescind_stores::postgres::{Finding, Verdict, diagnose};
+use rescind_test_kit::{PASSWORD, Postgres, or_skip};
+
+use crate::support::{open, server};
+
+async fn look(url: &str, clock: &dyn Clock) -> Vec<Finding> {
+    let findings = diagnose(url, clock).await.unwrap();
+    for finding in &findings {
+        println!("{finding:?}");
+        assert!(!format!("{finding:?}").contains(PASSWORD));
+    }
+    findings
+}
+
+fn of<'f>(findings: &'f [Finding], word: &str) -> &'f Finding {
+    findings.iter().find(|finding| finding.what.contains(word)).unwrap_or_else(|| panic!("nothing on {word}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_healthy_server_has_no_bad_finding_and_its_write_is_measured() {
+    let Some(server) = server() else { return };
+    drop(open(&server.url()).await.unwrap());
+    let Some(_replica) = or_skip(server.replica(), skip) else { return };
+    server.psql("grant pg_monitor to rescind").unwrap();
+    let findings = look(&server.url(), &SystemClock).await;
+    assert!(findings.iter().all(|finding| finding.verdict != Verdict::Bad));
+    for word in [
+        "version 1",
+        "fsync = on",
+        "synchronous_commit = on",
+        "standby",
+        "replica",
+        "clock",
+        "layout 1",
+        "durable write",
+    ] {
+        of(&findings, word);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setting_that_forgets_and_a_clock_that_is_off_are_bad() {
+    let Some(server) = or_skip(Postgres::options().setting("fsync", "off").start(), skip) else { return };
+    let findings = look(&server.url(), &ManualClock::default()).await;
+    assert_eq!(of(&findings, "Set fsync = on").verdict, Verdict::Bad);
+    assert_eq!(of(&findings, "clock").verdict, Verdict::Bad);
+    server.kill().unwrap();
+    assert_eq!(look(&server.url(), &SystemClock).await[0].verdict, Verdict::Bad);
+}

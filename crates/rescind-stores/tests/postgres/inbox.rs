@@ -1,0 +1,140 @@
+//! The inbox: `select rescind.revoke(…)` inside an application's own transaction.
+
+use std::sync::Arc;
+
+use rescind::id::{ClientId, Subject};
+use rescind::keys::RootSecret;
+use rescind::log::Text;
+use rescind::position::Seq;
+use rescind::{OpenSession, Rescind};
+use rescind_stores::postgres::PostgresStore;
+use rescind_test_kit::Postgres;
+
+use crate::support::{log_after, open, server, until};
+
+struct Node {
+    store: Arc<PostgresStore>,
+    rescind: Rescind,
+}
+
+async fn node(server: &Postgres) -> Node {
+    let store = open(&server.url()).await.unwrap();
+    let rescind = Rescind::builder("https://login.example", "https://api.example")
+        .store(Arc::clone(&store))
+        .root_secret(RootSecret::from_bytes([7; 32]))
+        .build()
+        .await
+        .unwrap();
+    Node { store, rescind }
+}
+
+impl Node {
+    fn serve(&self) -> tokio::task::JoinHandle<()> {
+        let (store, rescind) = (Arc::clone(&self.store), self.rescind.clone());
+        tokio::spawn(async move { store.serve_inbox(&rescind).await })
+    }
+
+    /// The access token of a new session of alice.
+    async fn token(&self) -> String {
+        let open = OpenSession::new(Subject::new("alice").unwrap(), ClientId::new("app").unwrap());
+        self.rescind.open_session(open).await.unwrap().access_token.clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_committed_request_revokes_once_and_a_rolled_back_one_never() {
+    let Some(server) = server() else { return };
+    let (one, other) = (node(&server).await, node(&server).await);
+    let token = one.token().await;
+    let servers = [one.serve(), other.serve()];
+    let rolled_back = "begin; select rescind.revoke('subject', 'alice', 'a thought'); rollback";
+    server.psql(rolled_back).unwrap();
+    assert!(one.rescind.check(&token).await.is_ok());
+    let request = server.psql("begin; select rescind.revoke('subject', 'alice', 'left', 'hr'); commit").unwrap();
+    let moved = format!("select rescind.revoked({request})");
+    until("it was moved", || async { server.psql(&moved).unwrap() == "t" }).await;
+    until("all nodes refuse", || async {
+        one.rescind.check(&token).await.is_err() && other.rescind.check(&token).await.is_err()
+    })
+    .await;
+    let entries = log_after(&one.store, Seq::ZERO).await.entries;
+    assert_eq!(entries.len(), 1, "once, though two nodes were called: {entries:?}");
+    assert_eq!(entries[0].reason, Text::new("left").unwrap());
+    assert_eq!(entries[0].actor, Text::new(format!("hr (inbox {request})")).unwrap());
+    assert!(one.rescind.check(&one.token().await).await.is_ok(), "who signs in again is in");
+    servers.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_whose_mover_died_after_the_move_is_not_moved_again() {
+    let Some(server) = server() else { return };
+    let node = node(&server).await;
+    let request = server.psql("select rescind.revoke('client', 'app')").unwrap();
+    // As a mover leaves it that dies between the two: the cut-off is there, and the request.
+    let mover = node.serve();
+    until("it was moved", || async { server.psql("select count(*) from rescind.inbox").unwrap() == "0" }).await;
+    mover.abort();
+    server
+        .psql(&format!(
+            "insert into rescind.inbox (id, kind, scope_id, reason, actor) overriding system value \
+             values ({request}, 3, 'app', 'revoked by the application', 'postgres')"
+        ))
+        .unwrap();
+    let mover = node.serve();
+    until("it is gone again", || async { server.psql("select count(*) from rescind.inbox").unwrap() == "0" }).await;
+    mover.abort();
+    assert_eq!(log_after(&node.store, Seq::ZERO).await.entries.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_fail_later_fails_in_the_applications_transaction() {
+    let Some(server) = server() else { return };
+    drop(open(&server.url()).await.unwrap());
+    for wrong in [
+        "'user', 'alice'",
+        "'subject', ''",
+        "'subject', null",
+        "'subject', repeat('x', 256)",
+        "'subject', E'a\\nb'",
+        "'subject', E'a\\u0085b'",
+        "'session', 'not an id'",
+        "'session', '0198C0DE-0000-7000-8000-00000000ABCD'",
+        "'token', 'https://idp.example '",
+        "'token', 'https://idp.example ' || repeat('x', 1010)",
+        "'all', 'x'",
+        "null, 'x'",
+        "'all', '', ''",
+        "'all', '', repeat('x', 201)",
+        "'all', '', null",
+        "'all', '', E'a\\tb'",
+        "'all', '', 'x', repeat('y', 161)",
+    ] {
+        assert!(server.psql(&format!("select rescind.revoke({wrong})")).is_err(), "{wrong}");
+    }
+    for right in [
+        "'token', 'https://idp.example some name'",
+        "'session', '0198c0de-0000-7000-8000-00000000abcd'",
+        "'subject', 'ß🦀'",
+        "'key', 'k1'",
+        "'all', ''",
+        "'all', null, repeat('🦀', 200)",
+    ] {
+        server.psql(&format!("select rescind.revoke({right})")).unwrap();
+    }
+    let kept = "select count(*) from rescind.inbox";
+    assert_eq!(server.psql(kept).unwrap(), "6");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_needs_the_function_alone() {
+    let Some(server) = server() else { return };
+    drop(open(&server.url()).await.unwrap());
+    server.psql("create role shop; grant usage on schema rescind to shop").unwrap();
+    let ask = "set role shop; select rescind.revoke('subject', 'alice')";
+    assert!(server.psql(ask).is_err(), "nobody may who was not named");
+    server.psql("grant execute on function rescind.revoke to shop").unwrap();
+    server.psql(ask).unwrap();
+    for closed in ["select * from rescind.inbox", "select * from rescind.sessions", "select rescind.revoked(1)"] {
+        assert!(server.psql(&format!("set role shop; {closed}")).is_err(), "{closed}");
+    }
+}

@@ -1,0 +1,15 @@
+//! The Postgres store from outside, on real servers: the whole contract, and faults made on purpose.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
+
+mod contract;
+mod crash;
+mod doctor;
+mod inbox;
+mod layout;
+mod links;
+mod pooler;
+mod refusals;
+mod rows;
+mod support;
+mod tls;
+mod waking;

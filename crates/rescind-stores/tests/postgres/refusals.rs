@@ -1,0 +1,116 @@
+//! Servers that must be refused at start, and faults that must keep their kind; no message shows the password.
+
+use rescind::log::Scope;
+use rescind::store::{Store, StoreError, StoreErrorKind};
+use rescind::testing::{cut_off, jti, new_session, sid, skip};
+use rescind_test_kit::{PASSWORD, Postgres, SmallDisk, or_skip};
+
+use crate::support::{append, open, server, until};
+
+fn assert_names(error: &StoreError, kind: StoreErrorKind, words: &str) {
+    assert_eq!(error.kind(), kind, "{error}");
+    assert!(error.to_string().contains(words), "{error} does not name {words}");
+    assert!(!error.to_string().contains(PASSWORD) && !format!("{error:?}").contains(PASSWORD), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_could_forget_is_refused_by_the_settings_name() {
+    for (setting, value) in [("fsync", "off"), ("full_page_writes", "off")] {
+        let Some(server) = or_skip(Postgres::options().setting(setting, value).start(), skip) else { return };
+        let error = open(&server.url()).await.unwrap_err();
+        assert_names(&error, StoreErrorKind::Unavailable, &format!("Set {setting} = on"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_session_would_not_wait_for_the_disk_the_stores_own_transactions_do() {
+    let server = Postgres::options().setting("synchronous_commit", "off").setting("wal_writer_delay", "10s").start();
+    let Some(server) = or_skip(server, skip) else { return };
+    let store = open(&server.url()).await.unwrap();
+    store.open(new_session(1, "alice")).await.unwrap();
+    let entry = append(&store, cut_off(Scope::token(jti(1)))).await.unwrap();
+    server.kill().unwrap();
+    server.start_again().unwrap();
+    until("the store answers again", || async { store.health().await.is_ok() }).await;
+    assert_eq!(store.health().await.unwrap().seq, entry.seq);
+    assert!(store.load(sid(1)).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_is_refused_and_named() {
+    let Some(server) = server() else { return };
+    let Some(replica) = or_skip(server.replica(), skip) else { return };
+    drop(open(&server.url()).await.unwrap());
+    let error = open(&replica.url()).await.unwrap_err();
+    assert_names(&error, StoreErrorKind::Unavailable, "target_session_attrs=read-write");
+    // Named together, the one that can write is found.
+    let both = format!("postgres://rescind:{PASSWORD}@{},{}/rescind", replica.address(), server.address());
+    open(&both).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_became_read_only_is_unavailable_and_says_so_in_its_health() {
+    let Some(server) = server() else { return };
+    let store = open(&server.url()).await.unwrap();
+    server.configure("default_transaction_read_only = on").unwrap();
+    until("it has heard", || async { append(&store, cut_off(Scope::token(jti(1)))).await.is_err() }).await;
+    let error = append(&store, cut_off(Scope::token(jti(1)))).await.unwrap_err();
+    assert_names(&error, StoreErrorKind::Unavailable, "read-only");
+    assert_names(&store.health().await.unwrap_err(), StoreErrorKind::Unavailable, "read-only");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_told_without_it() {
+    let Some(server) = server() else { return };
+    let wrong = server.url().replace(PASSWORD, "hunter2");
+    let error = open(&wrong).await.unwrap_err();
+    assert_names(&error, StoreErrorKind::Unavailable, "Check user and password");
+    assert!(!error.to_string().contains("hunter2"), "{error}");
+    assert_names(
+        &open("postgres://rescind:correct-horse@127.0.0.1:1/x").await.unwrap_err(),
+        StoreErrorKind::Unavailable,
+        "127.0.0.1:1",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_refuses_writes_and_nothing_else_until_there_is_room() {
+    let Some(disk) = or_skip(SmallDisk::mount(220), skip) else { return };
+    let Some(server) = or_skip(Postgres::options().on(disk).start(), skip) else { return };
+    let store = open(&server.url()).await.unwrap();
+    store.open(new_session(1, "alice")).await.unwrap();
+    server.disk().unwrap().fill().unwrap();
+    // What is free inside of the files is used up first.
+    let body = || vec![7; 1 << 20];
+    let mut n = 0;
+    let error = loop {
+        n += 1;
+        let kind = rescind::store::RecordKind::USERS;
+        match store.put_record(kind, &format!("user {n}"), 0, body(), None).await {
+            Ok(_) => assert!(n < 1_000, "the disk is never full"),
+            Err(error) => break error,
+        }
+    };
+    // No room for a table: nothing was written. No room for the write-ahead log: the server restarts.
+    assert!(matches!(error.kind(), StoreErrorKind::Full | StoreErrorKind::Unavailable), "{error}");
+    if error.kind() == StoreErrorKind::Full {
+        assert_names(&error, StoreErrorKind::Full, "Free space");
+        assert!(store.load(sid(1)).await.unwrap().is_some(), "reads go on");
+    }
+    server.disk().unwrap().free().unwrap();
+    if server.has_ended() {
+        server.start_again().unwrap();
+    }
+    until("writes go on by themselves", || async { append(&store, cut_off(Scope::token(jti(1)))).await.is_ok() }).await;
+    store.health().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_postgres_cannot_hold_fails_alone() {
+    let Some(server) = server() else { return };
+    let store = open(&server.url()).await.unwrap();
+    let nul = rescind::session::NewSession { device: Some("a\0b".to_owned()), ..new_session(1, "alice") };
+    let (wrong, right) = tokio::join!(store.open(nul), store.open(new_session(2, "alice")));
+    assert_names(&wrong.unwrap_err(), StoreErrorKind::Corrupt, "NUL");
+    right.unwrap();
+}

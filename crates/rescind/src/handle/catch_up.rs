@@ -1,0 +1,115 @@
+//! A token may be news: of a key that another node has made current, or of a lifetime that another node has registered,
+//! since this node last looked. Owns that the store is asked before such a token is refused, and how seldom.
+//!
+//! A 401 never comes from a fault of ours: where the store cannot be asked, nothing is said about the token. It stays
+//! cheap for whoever sends random keys' names: all who come at the same time share one reading, and between two lies
+//! [`COOL_DOWN`], whether they succeed or not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use super::Inner;
+use super::check::Known;
+use super::error::Error;
+use super::presented::Presented;
+use crate::access_token::Unverified;
+use crate::keys::KeyRing;
+use crate::rejection::Rejection;
+use crate::store::{StoreError, StoreErrorKind};
+use crate::time::BootTime;
+use crate::view::Now;
+
+/// Between two readings of the ring for tokens of unknown keys.
+const COOL_DOWN: Duration = Duration::from_millis(100);
+
+/// Readings of the ring for tokens of unknown keys.
+#[derive(Debug, Default)]
+pub(super) struct Looks {
+    begun: AtomicU64,
+    last: tokio::sync::Mutex<Look>,
+}
+
+/// The last reading that ended.
+#[derive(Debug, Default)]
+struct Look {
+    number: u64,
+    ended: Option<BootTime>,
+    failed: Option<String>,
+}
+
+impl Inner {
+    /// The verified token, after what this node might not have heard of yet was asked for.
+    pub(super) async fn known_by_now(&self, token: &str, now: Now) -> Result<Arc<Known>, Error> {
+        match self.known(token, now) {
+            Err(rejection) if self.is_news(token, rejection) => {
+                self.catch_up(rejection).await?;
+                Ok(self.known(token, now)?)
+            }
+            known => Ok(known?),
+        }
+    }
+
+    /// The presented token, after what this node might not have heard of yet was asked for.
+    pub(super) async fn presented_by_now(&self, token: &str) -> Result<Presented, Error> {
+        match self.presented(token) {
+            Err(rejection) if self.is_news(token, rejection) => {
+                self.catch_up(rejection).await?;
+                Ok(self.presented(token)?)
+            }
+            presented => Ok(presented?),
+        }
+    }
+
+    /// Whether another node's doing could be why the token does not pass.
+    fn is_news(&self, token: &str, rejection: Rejection) -> bool {
+        let could_be = match rejection {
+            Rejection::UnknownKey => {
+                let kid = Unverified::parse(token).ok().and_then(|token| token.named_kid());
+                kid.is_some_and(|kid| KeyRing::is_kid_of_ours(&kid))
+            }
+            // The signature is right, so one of us has issued it.
+            Rejection::LifetimeTooLong => true,
+            _ => false,
+        };
+        could_be && self.store.is_shared()
+    }
+
+    async fn catch_up(&self, rejection: Rejection) -> Result<(), Error> {
+        if rejection == Rejection::LifetimeTooLong { self.know_lifetimes().await } else { self.look_for_keys().await }
+    }
+
+    /// An older copy of the store may bring a key back that was revoked since.
+    async fn read_trusted_ring(&self) -> Result<(), Error> {
+        self.trust_store().await?;
+        self.read_ring().await
+    }
+
+    /// Reads the ring, at a moment after the call.
+    async fn look_for_keys(&self) -> Result<(), Error> {
+        let asked = self.looks.begun.load(Ordering::Acquire);
+        let mut last = self.looks.last.lock().await;
+        let since = last.ended.map(|ended| self.clock.boot().since(ended));
+        let is_recent = since.is_some_and(|since| since < COOL_DOWN);
+        if last.number <= asked && !(is_recent && last.failed.is_some()) {
+            if is_recent {
+                sleep(COOL_DOWN.saturating_sub(since.unwrap_or_default())).await;
+            }
+            last.number = self.looks.begun.fetch_add(1, Ordering::AcqRel) + 1;
+            last.failed = match timeout(self.settings.staleness_bound, self.read_trusted_ring()).await {
+                Ok(read) => read.err().map(|error| error.to_string()),
+                Err(late) => Some(late.to_string()),
+            };
+            last.ended = Some(self.clock.boot());
+        }
+        match &last.failed {
+            None => Ok(()),
+            Some(why) => {
+                let unknown = format!("the key ring cannot be read, so an unknown key may be one of ours: {why}");
+                Err(StoreError::new(StoreErrorKind::Unavailable, "record", unknown).into())
+            }
+        }
+    }
+}
