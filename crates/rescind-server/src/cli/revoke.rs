@@ -59,13 +59,20 @@ pub(crate) struct Args {
     #[arg(long)]
     dry_run: bool,
     /// Answer only when every live node of this store has applied it, or refuses by itself
-    #[arg(long, value_name = "WHERE", num_args = 0..=1, default_missing_value = "everywhere", value_parser = ["everywhere"])]
-    wait: Option<String>,
+    #[arg(long, value_name = "WHERE", num_args = 0..=1, default_missing_value = "everywhere")]
+    wait: Option<Where>,
     /// Really everyone; for `revoke all`
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
     connection: Connection,
+}
+
+/// Where a revocation has to be in force before the command returns.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Where {
+    /// At every live node of the store.
+    Everywhere,
 }
 
 /// How a revocation is to be sent.
@@ -98,7 +105,7 @@ impl Order {
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     rescind::log::Text::new(&args.reason).map_err(|error| Failure::Usage(format!("--reason {error}")))?;
     let kind = args.kind;
-    let wait = if args.wait.is_some() { Wait::Everywhere } else { Wait::Here };
+    let wait = args.wait.map_or(Wait::Here, |Where::Everywhere| Wait::Everywhere);
     let order = Order { reason: args.reason.clone(), wait };
     let mut out = args.connection.out();
     if let Some(file) = &args.from_file {

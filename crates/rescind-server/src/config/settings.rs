@@ -154,7 +154,7 @@ impl Settings {
             ($($name:ident)*) => { Self { $($name: self.$name.or(file.$name),)* clients: file.clients, providers: file.providers,
                 secrets: self.secrets } };
         }
-        first_set!(dev production issuer audience data store durability listen admin_listen algorithm access_lifetime leeway
+        first_set!(dev production issuer audience data store durability listen admin_listen node algorithm access_lifetime leeway
             session_idle session_absolute grace staleness_bound on_stale token_cache_mib max_connections max_connections_per_address head_timeout
             body_timeout write_timeout drain_timeout trusted_proxies sign_in_failures_per_user sign_in_failures_per_user_in_all
             sign_in_failures_per_address google_client_id google_client_secret_file google_allow oidc_name oidc_issuer oidc_client_id
