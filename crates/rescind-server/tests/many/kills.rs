@@ -80,13 +80,12 @@ fn a_killed_node_comes_back_on_its_data_and_says_nothing_old(kind: Kind) {
     let down = history.phase("down");
     load.is_served_by(&[0, 2], down);
     load.goes_on_for(30);
+    history.assert_undisturbed(&[0, 2], down);
     rig.nodes.start_again(1);
     let back = history.phase("back");
     load.is_served_by_every_node(back);
     load.goes_on_for(20);
-    let report = load.end(&rig.nodes);
-    report.assert_undisturbed("down");
-    report.assert_sound();
+    load.end(&rig.nodes).assert_sound();
 }
 
 fn a_node_that_stood_still_past_the_bound_refuses_with_its_first_answer(kind: Kind) {
@@ -98,6 +97,7 @@ fn a_node_that_stood_still_past_the_bound_refuses_with_its_first_answer(kind: Ki
     let still = history.phase("still");
     load.is_served_by(&[0, 2], still);
     load.goes_on_for(40);
+    history.assert_undisturbed(&[0, 2], still);
     let revoked = load.lately();
     load.goes_on_until(history.now() + BOUND + BOUND / 10);
     let first = thread::scope(|scope| {
@@ -111,9 +111,7 @@ fn a_node_that_stood_still_past_the_bound_refuses_with_its_first_answer(kind: Ki
     let back = history.phase("back");
     load.is_served_by_every_node(back);
     load.goes_on_for(20);
-    let report = load.end(&rig.nodes);
-    report.assert_undisturbed("still");
-    report.assert_sound();
+    load.end(&rig.nodes).assert_sound();
 }
 
 fn a_store_and_a_node_may_be_killed_at_once(kind: Kind) {

@@ -31,7 +31,7 @@ fn a_node_that_is_cut_off_refuses_past_the_bound_and_the_others_serve(kind: Kind
     assert!(history.checks(&[0], &Answer::Yes, alone..alone + BOUND) > 5, "within the bound it is served");
     assert_eq!(history.checks(&[0], &Answer::Yes, past..At::MAX), 0, "past the bound nothing is");
     assert!(history.checks(&[0], &Answer::Unavailable, past..At::MAX) > 5);
-    assert!(history.checks(&[1, 2], &Answer::Yes, past..At::MAX) > 50, "the others go on");
+    history.assert_undisturbed(&[1, 2], alone);
     assert_eq!(rig.nodes.all[0].readiness(), Some(503));
     is_served_again(&rig, load, |link| link.heal().unwrap());
 }
@@ -51,12 +51,12 @@ fn a_revocation_that_waits_for_everywhere_names_the_node_that_is_cut_off(kind: K
     assert_eq!((&answer["applied_everywhere"], &answer["laggards"]), (&json!(true), &json!([])), "after {took:?}");
     rig.links[0].half_open().unwrap();
     let (answer, took) = revoke("bob");
-    assert_eq!(
-        (&answer["applied_everywhere"], &answer["laggards"]),
-        (&json!(false), &json!([name(0)])),
-        "after {took:?}"
-    );
-    assert!(BOUND <= took && took < BOUND * 2, "{took:?}");
+    let lagged = answer["applied_everywhere"] == false && answer["laggards"] == json!([name(0)]);
+    // Or it was not seen for longer than its bound meanwhile, so that it is not among the living any more.
+    let silent = answer["applied_everywhere"] == true && rig.nodes.state(1, 0) == "silent";
+    assert!(lagged || silent, "{answer} after {took:?}");
+    assert!(took < BOUND * 2, "{took:?}");
+    assert!(silent || took >= BOUND, "{took:?}");
 }
 
 fn a_slow_link_makes_writes_slow_and_checks_not(kind: Kind) {
@@ -69,11 +69,9 @@ fn a_slow_link_makes_writes_slow_and_checks_not(kind: Kind) {
     load.goes_on_for(40);
     load.goes_on_until(slow + BOUND * 2);
     let span = slow..history.now();
-    let (check, revoke) = (history.median(What::Check, span.clone()), history.median(What::Revoke, span.clone()));
+    let (check, revoke) = (history.median(What::Check, span.clone()), history.median(What::Revoke, span));
     assert!(revoke >= one_way * 2 && check < one_way, "a check takes {check:?}, a revocation {revoke:?}");
-    let refused = history.checks(&ALL, &Answer::Unavailable, span.clone());
-    let served = history.checks(&ALL, &Answer::Yes, span);
-    assert!(served > 50 && refused * 20 < served, "{served} were served and {refused} refused");
+    history.assert_undisturbed(&ALL, slow);
     is_served_again(&rig, load, |link| link.heal().unwrap());
 }
 

@@ -1,7 +1,7 @@
 //! The store lost acknowledged history: an older copy of its data was put in its place, or all of it was thrown away. The
 //! nodes find that and heal it by themselves, loudly.
 
-use rescind_test_kit::{Copied, until};
+use rescind_test_kit::{Copied, Node, until};
 
 use crate::rig::{ALL, At, BOUND, Kind, Links, Load, Nodes, Rig, on_each_store};
 
@@ -114,15 +114,18 @@ pub(crate) fn assert_healed(nodes: &Nodes) {
     assert!(nodes.all.iter().any(|node| node.log().contains("ALARM")), "no alarm");
 }
 
-/// How many entries of the log bear this reason, as the first node that can read it says.
-fn reasons(nodes: &Nodes, reason: &str) -> usize {
+/// How many entries of the log bear this reason, as some node that can read it says.
+pub(crate) fn reasons(nodes: &Nodes, reason: &str) -> usize {
+    nodes.all.iter().map(|node| reasons_at(node, reason)).max().unwrap_or(0)
+}
+
+fn reasons_at(node: &Node, reason: &str) -> usize {
     let mut after = 0;
     let mut found = 0;
     loop {
         let path = format!("/admin/v1/revocations?after={after}");
-        let Some(reply) = nodes.all[0].send_admin("GET", &path, "").ok().filter(|reply| reply.status == 200) else {
-            return 0;
-        };
+        let reply = node.pid().is_ok().then(|| node.send_admin("GET", &path, "").ok()).flatten();
+        let Some(reply) = reply.filter(|reply| reply.status == 200) else { return 0 };
         let page = reply.json();
         found += page["revocations"].as_array().unwrap().iter().filter(|entry| entry["reason"] == reason).count();
         match page["next"].as_u64() {

@@ -178,6 +178,16 @@ impl History {
         checks.filter(|asked| nodes.contains(&asked.node) && asked.answer == *answer).count()
     }
 
+    /// Fails where these nodes were held up since a moment by what went on beside them. A machine that is busy may make a
+    /// view stale for an instant, not for longer.
+    pub(crate) fn assert_undisturbed(&self, nodes: &[usize], since: At) {
+        let span = since..At::MAX;
+        let served =
+            self.checks(nodes, &Answer::Yes, span.clone()) + self.checks(nodes, &Answer::Refused, span.clone());
+        let refused = self.checks(nodes, &Answer::Unavailable, span);
+        assert!(served > 100 && refused * 20 < served, "{served} were answered and {refused} not");
+    }
+
     /// How long half of the requests of this kind took, of those that were sent in this span and done.
     pub(crate) fn median(&self, what: What, span: Range<At>) -> Duration {
         let past = self.past();

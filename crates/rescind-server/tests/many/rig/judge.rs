@@ -19,7 +19,6 @@ pub(super) fn judge(past: &Past) -> Vec<String> {
         if let Some(scope) = &asked.scope {
             on.entry(scope).or_default().push(asked);
         }
-        wrong.extend(answered_otherwise(asked, &past.outages));
     }
     for (number, asked) in about {
         let credential = &past.credentials[number];
@@ -39,6 +38,7 @@ pub(super) fn judge(past: &Past) -> Vec<String> {
         wrong.extend(life.revived(&asked));
         wrong.extend(life.refused_without_cause(&asked));
     }
+    wrong.extend(past.asked.iter().filter_map(|asked| answered_otherwise(asked, &past.outages)));
     wrong
 }
 

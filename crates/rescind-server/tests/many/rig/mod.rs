@@ -94,6 +94,13 @@ impl Nodes {
         reply["nodes"].as_array().map_or(0, |nodes| nodes.iter().filter(|node| node["state"] == "live").count())
     }
 
+    /// What one node says of another one's state.
+    pub(crate) fn state(&self, says: usize, of: usize) -> String {
+        let reply = self.all[says].send_admin("GET", "/admin/v1/nodes", "").unwrap().json();
+        let listed = reply["nodes"].as_array().and_then(|nodes| nodes.iter().find(|node| node["id"] == name(of)));
+        listed.and_then(|node| node["state"].as_str()).unwrap_or("not listed").to_owned()
+    }
+
     /// SIGKILL, which is noted: no answer is right from now on.
     pub(crate) fn kill(&self, node: usize) {
         self.history.goes_down(node);
@@ -132,18 +139,21 @@ impl Nodes {
     }
 }
 
+/// What each request that is not served says once more.
+const NOISE: [&str; 3] = ["\"not served\"", "the view is stale", "a refresh token is ahead"];
+/// So many warnings of each node are shown.
+const WARNINGS: usize = 15;
+
 impl Drop for Nodes {
     fn drop(&mut self) {
         if std::thread::panicking() {
             for (number, node) in self.all.iter().enumerate() {
                 let log = node.log();
                 let loud =
-                    log.lines().filter(|line| ["WARN", "ERROR", "panicked"].iter().any(|level| line.contains(level)));
-                let lines: Vec<&str> = loud.collect();
-                eprintln!(
-                    "--- node {number}, its last warnings ---\n{}",
-                    lines[lines.len().saturating_sub(25)..].join("\n")
-                );
+                    log.lines().filter(|line| ["WARN", "ERROR", "panicked"].iter().any(|word| line.contains(word)));
+                let lines: Vec<&str> = loud.filter(|line| !NOISE.iter().any(|noise| line.contains(noise))).collect();
+                let last = &lines[lines.len().saturating_sub(WARNINGS)..];
+                eprintln!("--- node {number}, its last warnings ---\n{}", last.join("\n"));
             }
         }
     }
