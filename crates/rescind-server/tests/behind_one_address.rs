@@ -174,7 +174,7 @@ fn through_the_one_address(cluster: &Cluster) {
         let body = json!({ "grant_type": "refresh_token", "refresh_token": pair.refresh });
         cluster.send("POST", "/oauth/token", None, &body).1
     };
-    for round in 0..12 {
+    for round in 0..6 {
         let mut devices = [cluster.sign_in(), cluster.sign_in()];
         // Shifts the turn, so that another node does each step in another round.
         for _ in 0..round % 3 {
