@@ -21,6 +21,7 @@
 //! | a full disk | [`SmallDisk`], given to `options().on(disk)` |
 //! | a network that is slow, cut, half open, or leads elsewhere | [`Proxy`], and `proxy.through(&server.url())` |
 //! | a node of ours, its clock stepped | [`Node`] |
+//! | several nodes behind one address | [`Front`] |
 //! | a request, and bytes that are none | [`http`] |
 //!
 //! Everything here blocks and nothing needs an async runtime: in an async test, let the load run in tasks of a
@@ -33,6 +34,7 @@ mod clock;
 mod disk;
 mod error;
 mod files;
+mod front;
 pub mod http;
 mod node;
 mod port;
@@ -47,6 +49,7 @@ mod wait;
 
 pub use disk::SmallDisk;
 pub use error::{Error, Result, or_skip};
+pub use front::{ANSWERED_BY, Front};
 pub use node::{Node, NodeOptions};
 pub use postgres::{DATABASE, PASSWORD, PgBouncer, PoolMode, Postgres, PostgresOptions, USER};
 pub use process::Process;

@@ -20,10 +20,16 @@ pub(super) async fn check(link: &Link) -> Result<(), Fault> {
         return refuse("the server is older than Postgres 13. Upgrade it");
     }
     if cells.get::<&str>(1)? == "off" {
-        return refuse("fsync = off: the server forgets what it acknowledged when its machine stops. Set fsync = on");
+        return refuse(
+            "fsync = off: the server forgets what it acknowledged when its machine stops. \
+             Set fsync = on: ALTER SYSTEM SET fsync = on; SELECT pg_reload_conf()",
+        );
     }
     if cells.get::<&str>(2)? == "off" {
-        return refuse("full_page_writes = off: a page torn by a crash cannot be repaired. Set full_page_writes = on");
+        return refuse(
+            "full_page_writes = off: a page torn by a crash cannot be repaired. \
+             Set full_page_writes = on: ALTER SYSTEM SET full_page_writes = on; SELECT pg_reload_conf()",
+        );
     }
     if cells.get::<&str>(3)? != "UTF8" {
         return refuse(

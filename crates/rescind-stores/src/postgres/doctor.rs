@@ -16,8 +16,13 @@ use super::settings::Settings;
 
 /// The database's clock and the node's may differ by this much without meaning anything.
 const SLACK: Duration = Duration::from_secs(1);
+const CLOCKS: &str = "keep both with NTP (timedatectl set-ntp true): tokens are dated by the database's clock and checked by the \
+                      nodes'";
 /// A durable write that takes longer makes every sign-in slow.
 const SLOW: Duration = Duration::from_millis(50);
+/// A replica that is further behind does not keep up.
+/// **Units:** milliseconds.
+const LAG: i64 = 1_000;
 /// How many writes are measured; the median is told.
 const WRITES: usize = 9;
 
@@ -65,7 +70,8 @@ pub async fn diagnose(url: &str, clock: &dyn Clock) -> Result<Vec<Finding>, Stor
         vec![Finding::new(
             Verdict::Bad,
             format!("{}: {fault}", settings.server),
-            "the store cannot be used until this is mended",
+            "look whether the server runs and takes connections from here (listen_addresses, pg_hba.conf), and at host, \
+             port, user, password and sslmode of the setting store",
         )]
     }))
 }
@@ -73,13 +79,19 @@ pub async fn diagnose(url: &str, clock: &dyn Clock) -> Result<Vec<Finding>, Stor
 async fn look(link: &Link, settings: &Settings, clock: &dyn Clock) -> Result<Vec<Finding>, Fault> {
     let mut findings = vec![server(link, settings).await?];
     if let Err(fault) = conditions::check(link).await {
-        findings.push(Finding::new(Verdict::Bad, fault.to_string(), "the server does not start until this is mended"));
+        let text = fault.to_string();
+        // Each refusal is what is so, and then what to do.
+        let (what, remedy) = text.split_once(". ").unwrap_or((&text, "mend it, for Rescind does not start on this"));
+        findings.push(Finding::new(Verdict::Bad, what, remedy));
     }
     findings.extend(durability(link).await?);
     findings.extend(replicas(link).await?);
     findings.push(offset(link, clock).await?);
-    findings.push(layout(link).await?);
-    if findings.iter().all(|finding| finding.verdict != Verdict::Bad) {
+    let layout = layout(link).await?;
+    let is_made = layout.verdict == Verdict::Good;
+    findings.push(layout);
+    // A write is not measured where it would wait in vain, or where there is nothing to write to yet.
+    if is_made && findings.iter().all(|finding| finding.verdict != Verdict::Bad) {
         findings.push(writes(link).await?);
     }
     Ok(findings)
@@ -110,7 +122,16 @@ async fn server(link: &Link, settings: &Settings) -> Result<Finding, Fault> {
     );
     let room = usize::try_from(most - reserved).unwrap_or(0);
     Ok(if room < (settings.pool + 1) * 2 {
-        Finding::new(Verdict::Look, what, "raise max_connections: two nodes of this size do not fit beside each other")
+        let remedy = format!(
+            "two nodes of this size do not fit beside each other: ALTER SYSTEM SET max_connections = {} and restart, or \
+             put a smaller ?pool= into the setting store, or pgbouncer in front",
+            most + i32::try_from(settings.pool * 2 + 2).unwrap_or(0)
+        );
+        Finding::new(Verdict::Look, what, remedy)
+    } else if !tls && !settings.is_here() {
+        let remedy = "set ssl = on at the server, and sslmode=verify-full in the setting store: what is not encrypted can be \
+                      read and changed on its way";
+        Finding::new(Verdict::Look, what, remedy)
     } else {
         Finding::good(what)
     })
@@ -120,31 +141,26 @@ async fn durability(link: &Link) -> Result<Vec<Finding>, Fault> {
     let row = one(
         link,
         "SELECT current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'), \
-         current_setting('synchronous_standby_names'), current_setting('statement_timeout'), current_setting('lock_timeout')",
+         current_setting('statement_timeout'), current_setting('lock_timeout')",
     )
     .await?;
     let cells = Cells::new(&row, "pg_settings", 0);
     let (fsync, pages, commit): (&str, &str, &str) = (cells.get(0)?, cells.get(1)?, cells.get(2)?);
-    let (standbys, statement, lock): (&str, &str, &str) = (cells.get(3)?, cells.get(4)?, cells.get(5)?);
-    let mut findings = vec![Finding::good(format!("fsync = {fsync}, full_page_writes = {pages}"))];
+    let (statement, lock): (&str, &str) = (cells.get(3)?, cells.get(4)?);
+    let mut findings = Vec::new();
+    // Otherwise it is refused, and stands among the conditions.
+    if fsync == "on" && pages == "on" {
+        findings.push(Finding::good("fsync = on, full_page_writes = on"));
+    }
     findings.push(if matches!(commit, "off" | "local") {
         Finding::new(
             Verdict::Look,
             format!("synchronous_commit = {commit}; Rescind's own transactions are set to on"),
-            "set it to on or more where the applications' own requests for revocations must not be lost either",
+            "where the applications' own select rescind.revoke(…) must not be lost either: \
+             ALTER DATABASE … SET synchronous_commit = on",
         )
     } else {
         Finding::good(format!("synchronous_commit = {commit}"))
-    });
-    findings.push(if standbys.is_empty() {
-        Finding::new(
-            Verdict::Look,
-            "synchronous_standby_names is empty: a failover loses what the replica had not got",
-            "name a standby, so that an acknowledged revocation is on two machines; without one, the nodes find the loss and \
-             heal it by signing everybody in again",
-        )
-    } else {
-        Finding::good(format!("synchronous_standby_names = {standbys}"))
     });
     if statement != "0" {
         findings.push(Finding::new(
@@ -158,6 +174,8 @@ async fn durability(link: &Link) -> Result<Vec<Finding>, Fault> {
 }
 
 async fn replicas(link: &Link) -> Result<Vec<Finding>, Fault> {
+    let row = one(link, "SELECT current_setting('synchronous_standby_names')").await?;
+    let names: String = Cells::new(&row, "pg_settings", 0).get::<&str>(0)?.to_owned();
     let rows = link
         .query(
             "SELECT coalesce(application_name, ''), coalesce(state, ''), coalesce(sync_state, ''), \
@@ -165,21 +183,55 @@ async fn replicas(link: &Link) -> Result<Vec<Finding>, Fault> {
             &[],
         )
         .await?;
-    if rows.is_empty() {
-        return Ok(vec![Finding::good("no replica is connected")]);
+    let mut findings = Vec::with_capacity(rows.len() + 1);
+    let (mut waits_for_some, mut hidden) = (false, false);
+    for row in &rows {
+        let cells = Cells::new(row, "pg_stat_replication", 0);
+        let (name, state, sync): (&str, &str, &str) = (cells.get(0)?, cells.get(1)?, cells.get(2)?);
+        waits_for_some |= matches!(sync, "sync" | "quorum");
+        hidden |= state.is_empty();
+        findings.push(replica(name, state, sync, cells.get(3)?));
     }
-    rows.iter()
-        .map(|row| {
-            let cells = Cells::new(row, "pg_stat_replication", 0);
-            let (name, state, sync): (&str, &str, &str) = (cells.get(0)?, cells.get(1)?, cells.get(2)?);
-            if state.is_empty() {
-                let what = "a replica is connected, but this user may not see its state";
-                return Ok(Finding::new(Verdict::Look, what, "GRANT pg_monitor TO the store's user"));
-            }
-            let lag: i64 = cells.get(3)?;
-            Ok(Finding::good(format!("replica {name}: {state}, {sync}, {lag} ms behind")))
-        })
-        .collect()
+    findings.push(standbys(&names, rows.len(), waits_for_some || hidden));
+    Ok(findings)
+}
+
+fn replica(name: &str, state: &str, sync: &str, lag: i64) -> Finding {
+    if state.is_empty() {
+        let what = "a replica is connected, but this user may not see its state";
+        return Finding::new(Verdict::Look, what, "as superuser: GRANT pg_monitor TO the store's user");
+    }
+    let what = format!("replica {name}: {state}, {sync}, {lag} ms behind");
+    if state == "streaming" && lag <= LAG {
+        return Finding::good(what);
+    }
+    let remedy = "a failover to it now loses what it has not got: look at its log, its disk and the network between";
+    Finding::new(Verdict::Look, what, remedy)
+}
+
+/// Whether a write is on a second machine before it is acknowledged. `waits_for_some`: one of those named is there, as far
+/// as can be seen.
+fn standbys(names: &str, replicas: usize, waits_for_some: bool) -> Finding {
+    match (names, replicas) {
+        ("", 0) => Finding::new(
+            Verdict::Look,
+            "no replica is connected: what is on this machine is all there is",
+            "set up a standby by pg_basebackup -R, and name it in synchronous_standby_names",
+        ),
+        ("", _) => Finding::new(
+            Verdict::Look,
+            "synchronous_standby_names is empty: a failover loses what the replica had not got",
+            "ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (*)'; SELECT pg_reload_conf(). Without it the nodes find \
+             the loss and append it again from memory; what none that lives had read is lost, or everybody signs in again",
+        ),
+        (names, _) if !waits_for_some => Finding::new(
+            Verdict::Bad,
+            format!("synchronous_standby_names = {names}, and none of them is connected: every write waits for it"),
+            "start the standby, with application_name in its primary_conninfo as it is named there; or give it up: \
+             ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf()",
+        ),
+        (names, _) => Finding::good(format!("synchronous_standby_names = {names}")),
+    }
 }
 
 async fn offset(link: &Link, clock: &dyn Clock) -> Result<Finding, Fault> {
@@ -190,13 +242,12 @@ async fn offset(link: &Link, clock: &dyn Clock) -> Result<Finding, Fault> {
     // Whatever lies between asking and hearing is no difference.
     let ahead = there.since(after);
     let behind = before.since(there);
-    let what =
-        format!("the database's clock is {} ms ahead of this node's, {} behind", ahead.as_millis(), behind.as_millis());
-    Ok(if ahead.max(behind) > SLACK {
-        Finding::new(Verdict::Bad, what, "keep both with NTP: tokens are dated by the database and checked by the node")
+    let what = if behind > ahead {
+        format!("the database's clock is {} ms behind this machine's", behind.as_millis())
     } else {
-        Finding::good(what)
-    })
+        format!("the database's clock is {} ms ahead of this machine's", ahead.as_millis())
+    };
+    Ok(if ahead.max(behind) > SLACK { Finding::new(Verdict::Bad, what, CLOCKS) } else { Finding::good(what) })
 }
 
 async fn layout(link: &Link) -> Result<Finding, Fault> {
@@ -204,7 +255,7 @@ async fn layout(link: &Link) -> Result<Finding, Fault> {
     let rows = link.query("SELECT to_regclass($1) IS NOT NULL", &[(&table, Type::TEXT)]).await?;
     let there = rows.first().map(|row| Cells::new(row, "layout", 0).get::<bool>(0)).transpose()?;
     if there != Some(true) {
-        return Ok(Finding::new(Verdict::Look, "the schema is empty", "the server makes it at first start"));
+        return Ok(Finding::new(Verdict::Look, "the schema is not there yet", "the server makes it at first start"));
     }
     let row = one(link, "SELECT version, readable_by FROM {schema}.layout").await?;
     let cells = Cells::new(&row, "layout", 0);
@@ -218,13 +269,9 @@ async fn writes(link: &Link) -> Result<Finding, Fault> {
         let begun = stopwatch();
         match link.write(1, "SELECT {schema}.probe()", &[]).await {
             Ok(_) => took.push(begun.elapsed()),
-            // Not made yet.
             Err(fault) => {
-                return Ok(Finding::new(
-                    Verdict::Look,
-                    format!("no write was measured: {fault}"),
-                    "look at the server's log",
-                ));
+                let remedy = "sign-in, refresh and revoke fail as this did: look at Postgres' own log";
+                return Ok(Finding::new(Verdict::Bad, format!("a write failed: {fault}"), remedy));
             }
         }
     }
@@ -235,7 +282,7 @@ async fn writes(link: &Link) -> Result<Finding, Fault> {
         Finding::new(
             Verdict::Look,
             what,
-            "look at the network between, the disk of pg_wal, and the synchronous standby",
+            "look at the network between (ping), the disk of pg_wal (pg_test_fsync), and the synchronous standby",
         )
     } else {
         Finding::good(what)

@@ -78,6 +78,13 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Whether every host is this machine.
+    pub(super) fn is_here(&self) -> bool {
+        self.config.get_hosts().iter().all(is_here)
+    }
+}
+
 /// What finds a dead link soon, and the primary among several servers.
 fn defaults(config: &mut Config) {
     config.connect_timeout(CONNECT).keepalives(true);

@@ -13,6 +13,10 @@ use super::keys::Keys;
 use super::link::{Connection, Door};
 use super::reply::Reply;
 
+const UNREACHABLE: &str = "look whether it runs and takes connections from here (bind, protected-mode, its firewall: \
+    redis-cli -h HOST -p PORT PING), and at host, port, user, password and TLS of the setting store";
+/// A replica that was not heard of for so many seconds is not there.
+const SILENT: u64 = 10;
 /// Redis' clock and the node's may differ by this much without meaning anything.
 const SLACK: Duration = Duration::from_secs(1);
 /// A durable write that takes longer makes every sign-in slow.
@@ -64,7 +68,7 @@ pub async fn diagnose(url: &str, durability: Durability, clock: &dyn Clock) -> R
     let keys = Keys::new(&address.prefix).ok_or_else(|| wrong("the prefix is empty or has a brace".to_owned()))?;
     let found = look(&address, &keys, durability, clock).await;
     let unreachable =
-        |fault: Fault| vec![Finding::new(Verdict::Bad, format!("{}: {}", address.place, fault.text()), "")];
+        |fault: Fault| vec![Finding::new(Verdict::Bad, format!("{}: {}", address.place, fault.text()), UNREACHABLE)];
     Ok(found.unwrap_or_else(unreachable))
 }
 
@@ -79,6 +83,7 @@ async fn look(
     let mut findings: Vec<_> = found.nodes.iter().map(|node| instance(address, node)).collect();
     findings.extend(forgets(address, durability, &found));
     findings.extend(found.nodes.iter().filter_map(memory));
+    findings.extend(found.nodes.iter().filter_map(disk));
     findings.extend(found.nodes.iter().flat_map(|node| replication(address, node)));
     if address.kind == Kind::Cluster {
         findings.push(cluster(&mut connection).await?);
@@ -130,19 +135,42 @@ fn forgets(address: &Address, durability: Durability, found: &Findings) -> Vec<F
 
 /// Full memory refuses writes, so it should not be near.
 fn memory(node: &Node) -> Option<Finding> {
-    let most: u64 = node.said("maxmemory")?.parse().ok()?;
-    let used: u64 = node.said("used_memory")?.parse().ok()?;
-    (most > 0).then(|| {
-        let what = named(node, &format!("{} of {} MiB of maxmemory are used", used >> 20, most >> 20));
-        if used.saturating_mul(10) > most.saturating_mul(9) {
-            Finding::new(
-                Verdict::Look,
-                what,
-                "raise maxmemory: when it is full, sign-in, refresh and revoke answer 503",
-            )
+    let number = |name: &str| node.said(name)?.parse::<u64>().ok();
+    let used = number("used_memory")?;
+    let most = number("maxmemory").unwrap_or(0);
+    if most == 0 {
+        let all = number("total_system_memory").filter(|all| *all > 0)?;
+        let what = format!("maxmemory is 0, no limit; {} MiB are used of the machine's {} MiB", used >> 20, all >> 20);
+        let what = named(node, &what);
+        return Some(if used.saturating_mul(2) > all {
+            let remedy = "give the machine more memory: a rewrite of the append-only file may need as much again, and the \
+                          kernel ends what does not fit";
+            Finding::new(Verdict::Look, what, remedy)
         } else {
             Finding::good(what)
-        }
+        });
+    }
+    let what = named(node, &format!("{} of {} MiB of maxmemory are used", used >> 20, most >> 20));
+    Some(if used.saturating_mul(10) > most.saturating_mul(9) {
+        let remedy = "run CONFIG SET maxmemory with more, and set it in redis.conf: when it is full, sign-in, refresh and \
+                      revoke answer 503";
+        Finding::new(Verdict::Look, what, remedy)
+    } else {
+        Finding::good(what)
+    })
+}
+
+/// Whether the last flush and the last rewrite went well.
+fn disk(node: &Node) -> Option<Finding> {
+    let failed = ["aof_last_write_status", "aof_last_bgrewrite_status"].into_iter();
+    let failed: Vec<_> = failed.filter(|name| node.said(name).is_some_and(|status| status != "ok")).collect();
+    (!failed.is_empty()).then(|| {
+        let what = named(node, &format!("the append-only file cannot be written ({})", failed.join(", ")));
+        Finding::new(
+            Verdict::Bad,
+            what,
+            "look at the room on the disk of its directory (CONFIG GET dir), and at its log",
+        )
     })
 }
 
@@ -158,14 +186,26 @@ fn replication(address: &Address, node: &Node) -> Vec<Finding> {
         let behind = behind.map_or(0, |(here, there): (u64, u64)| here.saturating_sub(there));
         let place = format!("{}:{}", field("ip"), field("port"));
         let what = format!("replica {place} is {}, {behind} bytes and {} s behind", field("state"), field("lag"));
-        let verdict = if field("state") == "online" { Verdict::Good } else { Verdict::Look };
-        findings.push(Finding::new(verdict, named(node, &what), ""));
+        let hears = field("lag").parse::<u64>().is_ok_and(|lag| lag <= SILENT);
+        let (verdict, remedy) = if field("state") == "online" && hears {
+            (Verdict::Good, "")
+        } else {
+            (
+                Verdict::Look,
+                "a failover to it now loses what it has not got: look at its log, and run INFO replication there",
+            )
+        };
+        findings.push(Finding::new(verdict, named(node, &what), remedy));
     }
     // Where another instance may take over, it must have what was acknowledged.
     let fails_over = address.kind != Kind::Single;
     if fails_over && replicas == 0 {
         let what = named(node, "no replica is connected: when it dies, nobody takes over");
-        findings.push(Finding::new(Verdict::Look, what, "add a replica on another machine"));
+        findings.push(Finding::new(
+            Verdict::Look,
+            what,
+            "on another machine, run REPLICAOF with this one's host and port",
+        ));
     }
     if matches!(address.kind, Kind::Sentinel { .. }) && address.replicas == 0 {
         let what =
@@ -205,12 +245,12 @@ async fn offset(connection: &mut Connection, clock: &dyn Clock) -> Result<Findin
     let (seconds, micros) = (answer.number()?, answer.number()?);
     let there = Timestamp::from_millis(seconds.saturating_mul(1_000).saturating_add(micros / 1_000));
     let off = if there > after { there.since(after) } else { before.since(there) };
-    let what = format!("Redis' clock and this one's differ by {} ms", off.as_millis());
+    let what = format!("Redis' clock and this machine's differ by {} ms", off.as_millis());
     Ok(if off > SLACK {
         Finding::new(
-            Verdict::Look,
+            Verdict::Bad,
             what,
-            "keep both with NTP: tokens live by Redis' clock, and are checked by the nodes'",
+            "keep both with NTP (timedatectl set-ntp true): tokens are dated by Redis' clock and checked by the nodes'",
         )
     } else {
         Finding::good(what)
@@ -233,7 +273,8 @@ async fn latency(connection: &mut Connection, keys: &Keys) -> Result<Finding, Fa
         Finding::new(
             Verdict::Look,
             what,
-            "put Redis nearer or on a faster disk: each sign-in and refresh waits for one",
+            "look at the network between (redis-cli --latency) and the disk of its directory (CONFIG GET dir): each sign-in \
+             and refresh waits for one",
         )
     } else {
         Finding::good(what)

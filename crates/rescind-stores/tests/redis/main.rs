@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod contract;
+mod doctor;
 mod lost;
 mod nodes;
 mod outage;
