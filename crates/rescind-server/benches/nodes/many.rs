@@ -26,6 +26,9 @@ pub(crate) fn measure(runtime: &Runtime, kind: Kind) {
         let node = ground.node();
         node.wait_until_ready().expect("a node is ready");
         let ready = begun.elapsed().as_secs_f64();
+        let stats = node.send_admin("GET", "/admin/v1/stats", "").expect("its numbers").json();
+        let held = stats.get("view_entries").and_then(serde_json::Value::as_u64);
+        assert!(held >= Some(millions * MILLION), "the node holds {held:?}");
         let say = |what: &str, value, unit| figure(kind, &format!("{millions} M cut-offs, {what}"), value, unit);
         say("process to ready", ready, "s");
         say("node, resident", memory_mib(&node, "VmRSS"), "MiB");
