@@ -73,7 +73,7 @@ async fn naked(url: &str, load: Load) -> f64 {
     let (begun, mut writes) = (Instant::now(), 0_u32);
     while begun.elapsed() < TURN {
         let write = match load {
-            Load::Revoke => redis::cmd("XADD").arg("naked").arg("*").arg("scope").arg([7; 60].as_slice()).clone(),
+            Load::Revoke => redis::cmd("XADD").arg("naked").arg("*").arg("scope").arg([7_u8; 60].as_slice()).clone(),
             Load::Refresh => redis::cmd("HSET").arg("naked row").arg("generation").arg(writes).clone(),
         };
         write.query_async::<()>(&mut connection).await.expect("written");
