@@ -32,7 +32,8 @@ fn usage(what: &str) -> ExitCode {
     eprintln!(
         "{what}; the chores are:\n  \
          cargo xtask tidy             style of the house, as a test\n  \
-         cargo xtask bench [NAME …]   every benchmark, or the named ones, as docs/performance.md shows them"
+         cargo xtask bench [NAME …]   every benchmark, or the named ones, as docs/performance.md shows them\n  \
+         cargo xtask bench --nodes [NAME …]   the same of many nodes on one store"
     );
     ExitCode::from(2)
 }

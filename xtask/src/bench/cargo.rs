@@ -16,20 +16,20 @@ pub(super) enum Harness {
     Own,
 }
 
-/// Runs `cargo bench -p package --bench name`.
-pub(super) fn bench(root: &Path, package: &str, name: &str, harness: Harness) -> Result<Vec<Figure>, Failed> {
+/// Runs `cargo bench --bench name` with what selects the package and its features.
+pub(super) fn bench(root: &Path, selection: &[&str], name: &str, harness: Harness) -> Result<Vec<Figure>, Failed> {
     let mut cargo = Command::new("cargo");
-    cargo.current_dir(root).args(["bench", "--quiet", "--package", package, "--bench", name]);
+    cargo.current_dir(root).args(["bench", "--quiet"]).args(selection).args(["--bench", name]);
     if let Harness::Criterion = harness {
         cargo.args(["--", "--output-format", "bencher"]);
     }
     let output = cargo.stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
-        return Err(format!("`cargo bench -p {package} --bench {name}` failed").into());
+        return Err(format!("`cargo bench --bench {name}` failed").into());
     }
     let figures: Vec<Figure> = String::from_utf8(output.stdout)?.lines().filter_map(figure).collect();
     if figures.is_empty() {
-        return Err(format!("`cargo bench -p {package} --bench {name}` printed no figure").into());
+        return Err(format!("`cargo bench --bench {name}` printed no figure").into());
     }
     Ok(figures)
 }
@@ -37,7 +37,8 @@ pub(super) fn bench(root: &Path, package: &str, name: &str, harness: Harness) ->
 fn figure(line: &str) -> Option<Figure> {
     if let Some(own) = line.strip_prefix("figure ") {
         let (name, figure) = own.rsplit_once(" = ")?;
-        let (value, unit) = figure.split_once(' ')?;
+        // A count has no unit.
+        let (value, unit) = figure.split_once(' ').unwrap_or((figure, ""));
         return Some(Figure::new(name, value.parse().ok()?, unit));
     }
     // test check/repeated EdDSA ... bench:         279 ns/iter (+/- 12)
@@ -56,6 +57,8 @@ mod tests {
         assert_eq!(figure(line), Some(Figure::new("check/repeated EdDSA", 1279.0, "ns")));
         let line = "figure resident bytes per entry at 10M = 23.4 B";
         assert_eq!(figure(line), Some(Figure::new("resident bytes per entry at 10M", 23.4, "B")));
+        let line = "figure Redis: 1/s, samples = 40";
+        assert_eq!(figure(line), Some(Figure::new("Redis: 1/s, samples", 40.0, "")));
         assert_eq!(figure("Gnuplot not found"), None);
     }
 }

@@ -90,7 +90,39 @@ pub(super) fn held_against(report: &Report) -> Vec<Goal> {
     let start = value("start with 1,000,000 active cut-offs, process to ready").map(|nanos| nanos / 1e9);
     goal("start with 1 M active cut-offs", true, 2.0, start, "s");
     goal("idle server, resident", true, 30.0, value("idle server, resident"), "MiB");
+    for store in ["Postgres", "Redis"] {
+        of_nodes(report, store, &mut goal);
+    }
     goals
+}
+
+/// The loads beside which it is measured how soon the other nodes refuse.
+const REACHES: [&str; 4] = ["1/s", "1,000/s", "10,000/s asked for over HTTP", "10,000/s past HTTP"];
+
+/// Many nodes on one store.
+fn of_nodes(report: &Report, store: &str, goal: &mut impl FnMut(&str, bool, f64, Option<f64>, &'static str)) {
+    let value = |name: &str| report.value(&format!("{store}: {name}"));
+    for load in REACHES {
+        for (which, limit) in [("p99", 50.0), ("max", 250.0)] {
+            let what = format!("{load}, refused elsewhere after the acknowledgement, {which}");
+            goal(&format!("{store}: {what}"), true, limit, value(&what), "ms");
+        }
+    }
+    for what in ["revocations", "refreshes"] {
+        let naked = value(&format!("{what}, naked loop of one"));
+        for place in ["at the store", "over HTTP"] {
+            let many = value(&format!("{what} {place}, 64 writers"));
+            let times = many.zip(naked).map(|(many, naked)| many / naked);
+            goal(&format!("{store}: {what} {place}, 64 writers: of the naked loop of one"), false, 5.0, times, "×");
+        }
+    }
+    let ready = value("1 M cut-offs, process to ready");
+    goal(&format!("{store}: start with 1 M cut-offs, process to ready"), true, 5.0, ready, "s");
+    if store == "Postgres" {
+        goal("Postgres: a session, table and indices", true, 250.0, value("a session, table and indices"), "B");
+    }
+    let idle = value("idle node, of a core over 20 s, the worst of 3");
+    goal(&format!("{store}: idle node, of a core"), true, 1.0, idle, "%");
 }
 
 #[cfg(test)]

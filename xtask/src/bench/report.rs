@@ -1,7 +1,8 @@
-//! Figures and the page that shows them. Owns the shape of `docs/performance.md`.
+//! Figures and the page that shows them. Owns the shape of the tables in `docs/performance.md`.
 
 use std::fmt::Write;
 
+use super::page::{NODES, Part};
 use super::{goals, machine};
 
 /// One figure of a benchmark.
@@ -33,6 +34,7 @@ impl Figure {
             ("ns", value) if value >= 1e6 => scaled(value / 1e6, "ms"),
             ("ns", value) if value >= 1e4 => scaled(value / 1e3, "µs"),
             ("/s", value) => format!("{value:.0} /s"),
+            ("", value) => format!("{value:.0}"),
             (unit, value) => scaled(value, unit),
         }
     }
@@ -55,32 +57,36 @@ impl Report {
         figures.find(|figure| figure.name == name).map(|figure| figure.value)
     }
 
-    /// The page, in Markdown.
-    pub(super) fn text(&self) -> String {
-        let mut page = String::from("# Performance\n\n");
-        page.push_str("Printed by `cargo xtask bench`; every figure is of that one run. ");
-        page.push_str("Machines differ and are noisy: believe the ratios more than the figures.\n\n");
-        page.push_str(&machine::describe());
-        page.push_str("\n## Goals\n\n| goal | at most / at least | measured | |\n|---|---:|---:|---|\n");
+    /// The part of the page, in Markdown.
+    pub(super) fn text(&self, part: Part) -> String {
+        let (mut text, level) = match part {
+            Part::Main => {
+                let by = "Printed by `cargo xtask bench`; every figure is of that one run. ";
+                (format!("# Performance\n\n{by}"), "##")
+            }
+            Part::Nodes => {
+                let by = "Printed by `cargo xtask bench --nodes`: the nodes, the store and who measures share this machine. ";
+                (format!("{NODES}\n\n{by}"), "###")
+            }
+        };
+        text.push_str("Machines differ and are noisy: believe the ratios more than the figures.\n\n");
+        text.push_str(&machine::describe());
+        // Writing to a string does not fail.
+        let _ = write!(text, "\n{level} Goals");
+        text.push_str("\n\n| goal | at most / at least | measured | |\n|---|---:|---:|---|\n");
         for goal in goals::held_against(self) {
             let (sign, verdict) =
                 (if goal.at_most { "≤" } else { "≥" }, if goal.is_met() { "met" } else { "**missed**" });
-            // Writing to a string does not fail.
-            let _ = writeln!(
-                page,
-                "| {} | {sign} {} | {} | {verdict} |",
-                goal.what,
-                goal.limit_text(),
-                goal.measured_text()
-            );
+            let (limit, measured) = (goal.limit_text(), goal.measured_text());
+            let _ = writeln!(text, "| {} | {sign} {limit} | {measured} | {verdict} |", goal.what);
         }
         for (about, figures) in &self.sections {
-            let _ = write!(page, "\n## {about}\n\n| | |\n|---|---:|\n");
+            let _ = write!(text, "\n{level} {about}\n\n| | |\n|---|---:|\n");
             for figure in figures {
-                let _ = writeln!(page, "| {} | {} |", figure.name, figure.text());
+                let _ = writeln!(text, "| {} | {} |", figure.name, figure.text());
             }
         }
-        page
+        text
     }
 }
 

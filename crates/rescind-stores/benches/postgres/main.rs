@@ -2,7 +2,7 @@
 //! the same rows on one connection, in the same run; the bytes of a session and of a revocation; and how long a snapshot
 //! of a million cut-offs takes. Starts a server of its own.
 //!
-//! Arguments name the loads to run: `cargo bench -p rescind-stores --features postgres --bench postgres -- revoke`.
+//! Arguments name the figures: `cargo bench -p rescind-stores --features postgres --bench postgres -- revocations`.
 #![expect(clippy::expect_used, reason = "a bench that cannot run says so and stops")]
 #![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 
@@ -42,8 +42,8 @@ pub(crate) enum Load {
 impl Load {
     const fn name(self) -> &'static str {
         match self {
-            Self::Revoke => "revoke",
-            Self::Refresh => "refresh",
+            Self::Revoke => "revocations",
+            Self::Refresh => "refreshes",
         }
     }
 }
@@ -55,22 +55,29 @@ fn main() {
     let wanted = |name: &str| only.is_empty() || only.iter().any(|word| name.contains(word.as_str()));
     let store = Arc::new(runtime.block_on(PostgresStore::open(&server.url())).expect("a store"));
     runtime.block_on(furnish(&store));
+    if wanted("bytes") {
+        // Before they are refreshed: what a refresh leaves behind is vacuumed away, and belongs to no session.
+        let of_a_row = |table: &str| {
+            let sql = format!("select pg_total_relation_size('{table}') / (select count(*)::float from {table})");
+            server.psql(&sql).expect("a size")
+        };
+        println!("figure Postgres: a session, table and indices = {} B", of_a_row("rescind.sessions"));
+        runtime.block_on(write_off(&store));
+        println!("figure Postgres: a revocation, table and indices = {} B", of_a_row("rescind.log"));
+    }
     let naked = runtime.block_on(naked::Loop::open(&server.superuser_url_of("rescind")));
     for load in [Load::Revoke, Load::Refresh].into_iter().filter(|load| wanted(load.name())) {
+        let mut of_naked = Vec::new();
         for writers in [1, 64] {
-            let (mut of_store, mut of_naked) = (Vec::new(), Vec::new());
+            let mut of_store = Vec::new();
             for _ in 0..TURNS {
                 of_store.push(runtime.block_on(rate(&store, load, writers)));
                 of_naked.push(runtime.block_on(naked.rate(load)));
             }
-            let (store, naked) = (median(of_store), median(of_naked));
-            println!("figure {}, {writers} writers = {store:.0} /s", load.name());
-            println!("figure {}, naked loop of one = {naked:.0} /s", load.name());
+            let store = median(of_store);
+            println!("figure Postgres: {} at the store, {writers} writers = {store:.0} /s", load.name());
         }
-    }
-    if wanted("bytes") {
-        let sql = "select pg_total_relation_size('rescind.log') / (select count(*) from rescind.log)";
-        println!("figure bytes of a revocation = {}", server.psql(sql).expect("a size"));
+        println!("figure Postgres: {}, naked loop of one = {:.0} /s", load.name(), median(of_naked));
     }
     if wanted("snapshot") {
         runtime.block_on(million(&server));
@@ -88,6 +95,15 @@ async fn furnish(store: &Arc<PostgresStore>) {
         let open = |n| NewSession { id: sid(n), ..new_session(n, &format!("user {n}")) };
         together(store, 500, |store, n| async move { store.open(open(first + n)).await.map(drop).expect("opened") })
             .await;
+    }
+}
+
+/// Revokes as many tokens as there are sessions.
+async fn write_off(store: &PostgresStore) {
+    for _ in (0..SESSIONS).step_by(500) {
+        let jti = || Jti::generate(SystemClock.wall(), &SystemRandom).expect("randomness");
+        let appended = store.append((0..500).map(|_| cut_off(Scope::token(jti()))).collect()).await;
+        assert!(matches!(appended, Ok(Appended::Done(_))));
     }
 }
 
@@ -161,5 +177,5 @@ async fn million(server: &Postgres) {
     let begun = Instant::now();
     let snapshot = store.snapshot(Timestamp::EPOCH).await.expect("a snapshot");
     assert_eq!(snapshot.cut_offs.len() as u64, MILLION);
-    println!("figure snapshot of 1,000,000 active cut-offs = {} ns", begun.elapsed().as_nanos());
+    println!("figure Postgres: snapshot of 1,000,000 active cut-offs = {} ns", begun.elapsed().as_nanos());
 }

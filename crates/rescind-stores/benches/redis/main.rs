@@ -1,6 +1,6 @@
 //! What the Redis store does per second, beside a naked loop of single durable writes; how many bytes a session and a
 //! revocation take; how long a snapshot of a million cut-offs takes. Starts a server of its own. Prints a line a figure.
-//! Arguments name the figures to run: `cargo bench -p rescind-stores --features redis --bench redis -- revoke`.
+//! Arguments name the figures to run: `cargo bench -p rescind-stores --features redis --bench redis -- revocations`.
 #![expect(clippy::expect_used, reason = "a bench that cannot run says so and stops")]
 #![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 
@@ -34,7 +34,7 @@ enum Load {
 async fn main() {
     let only: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let wanted = |name: &str| only.is_empty() || only.iter().any(|word| name.contains(word.as_str()));
-    for (name, load) in [("revoke", Load::Revoke), ("refresh", Load::Refresh)] {
+    for (name, load) in [("revocations", Load::Revoke), ("refreshes", Load::Refresh)] {
         if wanted(name) {
             rates(name, load).await;
         }
@@ -49,18 +49,16 @@ async fn main() {
 
 async fn rates(name: &str, load: Load) {
     let server = Redis::start().expect("a server");
-    let naked = naked(&server.url()).await;
-    println!("figure {name}, naked loop of single durable writes = {naked:.0} /s");
+    let naked = naked(&server.url(), load).await;
+    println!("figure Redis: {name}, naked loop of one = {naked:.0} /s");
     for (nodes, writers) in [(1, 1), (1, 64), (3, 64)] {
         let mut stores = Vec::new();
         for _ in 0..nodes {
             stores.push(open(&server.url()).await);
         }
         let rate = rate(&stores, load, writers).await;
-        println!(
-            "figure {name}, {nodes} nodes, {writers} writers each = {rate:.0} /s, {:.2} of the loop",
-            rate / naked
-        );
+        let by = if nodes == 1 { String::new() } else { format!(" at each of {nodes} nodes") };
+        println!("figure Redis: {name} at the store, {writers} writers{by} = {rate:.0} /s");
     }
 }
 
@@ -69,13 +67,15 @@ async fn open(url: &str) -> Arc<RedisStore> {
 }
 
 /// One connection, one write after the other, each durable before the next.
-async fn naked(url: &str) -> f64 {
+async fn naked(url: &str, load: Load) -> f64 {
     let client = redis::Client::open(url).expect("a client");
     let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
     let (begun, mut writes) = (Instant::now(), 0_u32);
     while begun.elapsed() < TURN {
-        let mut write = redis::cmd("XADD");
-        write.arg("naked").arg("*").arg("scope").arg([7; 60].as_slice());
+        let write = match load {
+            Load::Revoke => redis::cmd("XADD").arg("naked").arg("*").arg("scope").arg([7_u8; 60].as_slice()).clone(),
+            Load::Refresh => redis::cmd("HSET").arg("naked row").arg("generation").arg(writes).clone(),
+        };
         write.query_async::<()>(&mut connection).await.expect("written");
         writes += 1;
     }
@@ -134,7 +134,7 @@ async fn bytes() {
         assert!(matches!(store.append(entries).await, Ok(Appended::Done(_))));
     }
     let after = used();
-    println!("figure bytes per revocation = {}", (after - before) / ROWS);
+    println!("figure Redis: a revocation = {} B", (after - before) / ROWS);
     let mut tasks = Vec::new();
     for writer in 0..64 {
         let store = Arc::clone(&store);
@@ -148,7 +148,7 @@ async fn bytes() {
     for task in tasks {
         task.await.expect("a writer");
     }
-    println!("figure bytes per session, each of another subject = {}", (used() - after) / (ROWS / 64 * 64));
+    println!("figure Redis: a session, each of another subject = {} B", (used() - after) / (ROWS / 64 * 64));
 }
 
 async fn snapshot() {
@@ -161,5 +161,5 @@ async fn snapshot() {
     let begun = Instant::now();
     let snapshot = store.snapshot(Timestamp::EPOCH).await.expect("a snapshot");
     assert_eq!(snapshot.cut_offs.len() as u64, MILLION);
-    println!("figure snapshot of 1,000,000 active cut-offs = {} ns", begun.elapsed().as_nanos());
+    println!("figure Redis: snapshot of 1,000,000 active cut-offs = {} ns", begun.elapsed().as_nanos());
 }
