@@ -84,6 +84,10 @@ impl Rescind {
     /// # Errors
     /// [`Error::Store`] where nothing is known to have ended.
     pub async fn end(&self, sid: SessionId, scope: LogoutScope, actor: Text) -> Result<LoggedOut, Error> {
+        if self.0.store.load(sid).await?.is_none() {
+            // Nobody has shown a token of it.
+            return Ok(LoggedOut::NOTHING);
+        }
         self.end_by(sid, None, scope, actor).await
     }
 
