@@ -110,6 +110,17 @@ uuid_id! {
     SessionId
 }
 
+impl SessionId {
+    /// When it was made, as it says itself; the epoch where it is no UUIDv7.
+    pub(crate) fn made_at(self) -> Timestamp {
+        let [a, b, c, d, e, f, version, ..] = *self.as_bytes();
+        if version >> 4 != 7 {
+            return Timestamp::EPOCH;
+        }
+        Timestamp::from_millis(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    }
+}
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -61,9 +61,10 @@ impl Process {
         let mut ended = None;
         let waited = until(format!("{} is ready", self.name), || {
             ended = self.ended();
-            ended.is_some() || ready()
+            ended.is_some() || !self.is_running() || ready()
         });
         match (ended, waited) {
+            (None, Ok(())) if !self.is_running() => Err(self.failed(format!("{} was killed at its start", self.name))),
             (None, Ok(())) => Ok(()),
             (Some(status), _) => Err(self.failed(format!("{} has ended ({status})", self.name))),
             (None, Err(error)) => Err(self.failed(error)),

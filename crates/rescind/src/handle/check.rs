@@ -265,14 +265,7 @@ impl Inner {
         }
         let verified = Unverified::parse(token)?.verify(&self.expectations.load(), &keys, now.wall)?;
         self.counters.cache_misses.one();
-        let scopes = Scopes {
-            token: Some(&TokenRef::Own(verified.jti())),
-            session: Some(&SessionRef::Own(verified.sid())),
-            subject: Some(verified.subject()),
-            client: Some(verified.client()),
-            key: verified.key_id(),
-        };
-        let known = Arc::new(Known { probe: self.view.probe(scopes, verified.seq()), verified });
+        let known = Arc::new(Known { probe: self.probe_whole(&verified), verified });
         self.cache.keep(token, &known);
         Ok(known)
     }
@@ -304,6 +297,18 @@ impl Inner {
             Some((kind, _)) => Err(Rejection::Revoked(kind).into()),
             None => Ok(staleness),
         }
+    }
+
+    /// What to ask the view for an access token: every scope that it stands under.
+    pub(super) fn probe_whole(&self, verified: &Verified) -> Probe {
+        let scopes = Scopes {
+            token: Some(&TokenRef::Own(verified.jti())),
+            session: Some(&SessionRef::Own(verified.sid())),
+            subject: Some(verified.subject()),
+            client: Some(verified.client()),
+            key: verified.key_id(),
+        };
+        self.view.probe(scopes, verified.seq())
     }
 
     /// What to ask the view for an access token that verifies.

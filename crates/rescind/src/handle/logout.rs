@@ -3,7 +3,8 @@
 use super::error::Error;
 use super::presented::Presented;
 use super::{Inner, Rescind};
-use crate::id::SessionId;
+use crate::access_token::Verified;
+use crate::id::{SessionId, Subject};
 use crate::log::{Act, NewEntry, Scope, Text};
 use crate::position::Seq;
 use crate::rejection::Rejection;
@@ -48,6 +49,10 @@ pub struct LoggedOut {
     pub seq: Option<Seq>,
 }
 
+impl LoggedOut {
+    const NOTHING: Self = Self { ended: Vec::new(), seq: None };
+}
+
 /// Sessions are read and cut off in parts of this size.
 const PART: usize = 1000;
 
@@ -60,18 +65,18 @@ impl Rescind {
     /// [`Error::Rejected`] where the token is not authentic, or was revoked by its own name and the scope is wider than
     /// its session; [`Error::Store`] or [`Error::Stale`] where nothing is known to have ended.
     pub async fn logout(&self, presented: &str, scope: LogoutScope, actor: Text) -> Result<LoggedOut, Error> {
-        let sid = match self.0.presented_by_now(presented).await? {
-            Presented::Refresh(sid) => sid,
+        let (sid, token) = match self.0.presented_by_now(presented).await? {
+            Presented::Refresh(sid) => (sid, None),
             Presented::Own(token) => {
                 if scope != LogoutScope::Session {
                     self.0.refuse_cut_off(&token).await?;
                 }
-                token.sid()
+                (token.sid(), Some(token))
             }
             // Its session is the foreign issuer's.
             Presented::Foreign(_) => return Err(Rejection::UnknownKey.into()),
         };
-        self.end(sid, scope, actor).await
+        self.end_by(sid, token, scope, actor).await
     }
 
     /// Ends sessions at the word of a session whose owner the caller has checked.
@@ -79,14 +84,28 @@ impl Rescind {
     /// # Errors
     /// [`Error::Store`] where nothing is known to have ended.
     pub async fn end(&self, sid: SessionId, scope: LogoutScope, actor: Text) -> Result<LoggedOut, Error> {
+        self.end_by(sid, None, scope, actor).await
+    }
+
+    /// Ends sessions at the word of a session, by an access token of it where that was presented.
+    async fn end_by(
+        &self,
+        sid: SessionId,
+        token: Option<Verified>,
+        scope: LogoutScope,
+        actor: Text,
+    ) -> Result<LoggedOut, Error> {
         self.to_the_end(move |inner| async move {
-            let nothing = LoggedOut { ended: Vec::new(), seq: None };
+            let Some(loaded) = inner.store.load(sid).await? else {
+                return inner.end_lost(sid, token.as_ref(), scope, actor).await;
+            };
             // A dead session has no say over the others.
-            let loaded = inner.store.load(sid).await?.filter(|loaded| inner.may_act(loaded));
-            let Some(loaded) = loaded else { return Ok(nothing) };
+            if !inner.may_act(&loaded) {
+                return Ok(LoggedOut::NOTHING);
+            }
             match scope {
                 LogoutScope::Session => inner.end_one(&loaded, actor).await,
-                LogoutScope::Others => inner.end_others(&loaded.session, actor).await,
+                LogoutScope::Others => inner.end_others(&loaded.session.subject, sid, actor).await,
                 LogoutScope::All => inner.end_all(&loaded, actor).await,
             }
         })
@@ -117,12 +136,12 @@ impl Inner {
 
     /// Reads all of the subject's sessions that are not swept, dead ones too: where it stopped early, one that lives
     /// would be left.
-    async fn end_others(&self, this: &Session, actor: Text) -> Result<LoggedOut, Error> {
+    async fn end_others(&self, subject: &Subject, this: SessionId, actor: Text) -> Result<LoggedOut, Error> {
         let (mut ended, mut seq) = (Vec::new(), None);
         let mut after = None;
         loop {
-            let page = self.store.sessions_of(&this.subject, Page { after, limit: PART }).await?;
-            let others = page.sessions.iter().filter(|loaded| self.may_act(loaded) && loaded.session.id != this.id);
+            let page = self.store.sessions_of(subject, Page { after, limit: PART }).await?;
+            let others = page.sessions.iter().filter(|loaded| self.may_act(loaded) && loaded.session.id != this);
             let entries: Vec<_> =
                 others.clone().map(|it| self.end_entry(&it.session, it.now, "logout_others", actor.clone())).collect();
             if !entries.is_empty() {
@@ -140,18 +159,50 @@ impl Inner {
     async fn end_all(&self, loaded: &Loaded, actor: Text) -> Result<LoggedOut, Error> {
         let subject = &loaded.session.subject;
         let page = self.store.sessions_of(subject, Page { after: None, limit: PART }).await?;
-        let entry = self
-            .append_one(NewEntry {
-                scope: Scope::Subject(subject.clone()),
-                act: Act::CutOff,
-                reason: Text::known("logout_everywhere"),
-                actor,
-                remember_until: self.remember_widely(loaded.now),
-            })
-            .await?;
+        let entry = self.append_one(self.end_all_entry(subject, loaded.now, actor)).await?;
         let ended =
             page.sessions.iter().filter(|loaded| self.may_act(loaded)).map(|loaded| loaded.session.id).collect();
         Ok(LoggedOut { ended, seq: Some(entry.seq) })
+    }
+
+    /// Ends a session that is not in the store. An older copy of the store, or a replica that lagged, may lack its row,
+    /// while its access tokens are as good as before. Only such a token says whose others there are.
+    async fn end_lost(
+        &self,
+        sid: SessionId,
+        token: Option<&Verified>,
+        scope: LogoutScope,
+        actor: Text,
+    ) -> Result<LoggedOut, Error> {
+        if !self.may_pass_though_lost(sid, token).await? {
+            return Ok(LoggedOut::NOTHING);
+        }
+        let now = self.store.health().await?.now;
+        let entry = match (scope, token.map(Verified::subject)) {
+            (LogoutScope::Others, Some(subject)) => return self.end_others(subject, sid, actor).await,
+            (LogoutScope::Others, None) => return Ok(LoggedOut::NOTHING),
+            (LogoutScope::All, Some(subject)) => self.end_all_entry(subject, now, actor),
+            (LogoutScope::Session, _) | (LogoutScope::All, None) => NewEntry {
+                scope: Scope::session(sid),
+                act: Act::CutOff,
+                reason: Text::known("logout"),
+                actor,
+                remember_until: self.remember_widely(now),
+            },
+        };
+        let entry = self.append_one(entry).await?;
+        Ok(LoggedOut { ended: vec![sid], seq: Some(entry.seq) })
+    }
+
+    /// A cut-off on every session of a subject.
+    fn end_all_entry(&self, subject: &Subject, now: Timestamp, actor: Text) -> NewEntry {
+        NewEntry {
+            scope: Scope::Subject(subject.clone()),
+            act: Act::CutOff,
+            reason: Text::known("logout_everywhere"),
+            actor,
+            remember_until: self.remember_widely(now),
+        }
     }
 
     /// A cut-off on a session.

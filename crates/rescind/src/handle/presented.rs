@@ -7,7 +7,7 @@ use super::error::Error;
 use super::settings::OnStale;
 use crate::access_token::{ForeignVerified, Verified};
 use crate::id::{KeyId, SessionId};
-use crate::log::{Scope, ScopeKind, TokenRef};
+use crate::log::{Scope, ScopeKind, SessionRef, TokenRef};
 use crate::position::Seq;
 use crate::refresh_token::looks_like_refresh_token;
 use crate::rejection::{Claim, Rejection};
@@ -54,8 +54,10 @@ impl Inner {
         match token {
             Presented::Refresh(sid) => {
                 let own = |loaded: &Loaded| loaded.cut_off.as_ref().is_some_and(|it| it.scope == Scope::session(*sid));
-                let loaded = self.store.load(*sid).await?;
-                Ok(loaded.is_none_or(|loaded| own(&loaded) || self.passes_no_more(&loaded)))
+                match self.store.load(*sid).await? {
+                    Some(loaded) => Ok(own(&loaded) || self.passes_no_more(&loaded)),
+                    None => Ok(!self.may_pass_though_lost(*sid, None).await?),
+                }
             }
             Presented::Own(verified) => {
                 let now = self.store.health().await?.now;
@@ -75,6 +77,30 @@ impl Inner {
         let probe = self.probe_of(&TokenRef::Own(verified.jti()), verified.key_id());
         let covering = |view: &View| view.covering_by_name(&probe);
         self.ask_log(covering, Policy::Bounded(OnStale::Refuse), Now::read(&*self.clock)).await.map(drop)
+    }
+
+    /// Whether a session that is not in the store may have tokens that pass: its row may be lost. Of a token that was
+    /// presented for it every scope counts, else the session's own.
+    pub(super) async fn may_pass_though_lost(&self, sid: SessionId, token: Option<&Verified>) -> Result<bool, Error> {
+        if !self.may_be_lost(sid, self.store.health().await?.now) {
+            return Ok(false);
+        }
+        let probe = match token {
+            Some(token) => self.probe_whole(token),
+            None => {
+                let ring = self.ring()?.load();
+                let (session, key) = (SessionRef::Own(sid), ring.keys.current().id());
+                let scopes = Scopes { token: None, session: Some(&session), subject: None, client: None, key };
+                self.view.probe(scopes, Seq::ZERO)
+            }
+        };
+        let covering =
+            |view: &View| if token.is_some() { view.covering(&probe) } else { view.covering_by_name(&probe) };
+        match self.ask_log(covering, Policy::Strict, Now::read(&*self.clock)).await {
+            Ok(_) => Ok(true),
+            Err(Error::Rejected(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn is_cut_off(&self, token: &TokenRef, key: &KeyId) -> Result<bool, Error> {

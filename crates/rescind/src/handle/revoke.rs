@@ -9,7 +9,7 @@ use super::error::{Error, NotFound};
 use super::event::Event;
 use super::presented::Presented;
 use super::{Inner, Rescind};
-use crate::id::ClientId;
+use crate::id::{ClientId, SessionId};
 use crate::log::{Act, Entry, NewEntry, Scope, SessionRef, Text};
 use crate::position::Seq;
 use crate::session::Session;
@@ -34,7 +34,8 @@ impl Rescind {
     /// When this returns, the cut-off is on stable storage and this node accepts nothing that it covers.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where a session or key is unknown; [`Error::Store`] where it is not known to be durable.
+    /// [`Error::NotFound`] where a key is unknown, or a session that is so old that no token of it can live: a younger one
+    /// may be lost from the store, and its access tokens are good. [`Error::Store`] where it is not known to be durable.
     pub async fn revoke(&self, revoke: Revoke) -> Result<Entry, Error> {
         let entry = self.revoke_all(vec![revoke]).await?.into_iter().next();
         entry.ok_or_else(|| Error::Internal("the store returned no entry for an append of one".into()))
@@ -184,10 +185,11 @@ impl Inner {
     async fn cut_off(&self, revoke: Revoke, now: Timestamp) -> Result<NewEntry, Error> {
         let Revoke { scope, reason, actor } = revoke;
         let remember_until = match &scope {
-            Scope::Session(SessionRef::Own(sid)) => {
-                let loaded = self.store.load(*sid).await?.ok_or(NotFound::Session(*sid))?;
-                self.remember_session(&loaded.session, loaded.now)
-            }
+            Scope::Session(SessionRef::Own(sid)) => match self.store.load(*sid).await? {
+                Some(loaded) => self.remember_session(&loaded.session, loaded.now),
+                None if self.may_be_lost(*sid, now) => self.remember_widely(now),
+                None => return Err(NotFound::Session(*sid).into()),
+            },
             Scope::Token(_) | Scope::Session(SessionRef::Foreign(_)) => {
                 now.plus(self.lifetimes.kept.access().saturating_add(CLOCK_MARGIN))
             }
@@ -204,6 +206,13 @@ impl Inner {
     /// Until when a cut-off on a wide scope matters: no session that it covers, and no token of one, lives longer.
     pub(super) fn remember_widely(&self, now: Timestamp) -> Timestamp {
         now.plus(self.lifetimes.kept.session().saturating_add(CLOCK_MARGIN))
+    }
+
+    /// Whether a session that is not in the store may have been opened, and its row be lost: in an older copy of the store,
+    /// or by a replica that lagged. Its access tokens are as good as before, so it must be possible to end it.
+    pub(super) fn may_be_lost(&self, sid: SessionId, now: Timestamp) -> bool {
+        let opened = sid.made_at();
+        opened <= now.plus(CLOCK_MARGIN) && self.remember_widely(opened) > now
     }
 
     /// The entry at a position, if the log still has it.

@@ -1,0 +1,47 @@
+//! Clocks that step by an hour: a node's, there and back.
+
+use std::time::Duration;
+
+use rescind_test_kit::{or_skip, until};
+
+use crate::rig::{Answer, Kind, Load, NODES, Nodes, Store, What, on_each_store};
+
+on_each_store! {
+    a_node_whose_clock_steps_by_an_hour_revives_nothing_and_says_so
+}
+
+const HOUR: i64 = 3600;
+
+fn a_node_whose_clock_steps_by_an_hour_revives_nothing_and_says_so(kind: Kind) {
+    let Some(store) = or_skip(Store::start(kind), rescind::testing::skip) else { return };
+    let urls = vec![store.url(); NODES];
+    // Tokens that an hour does not expire.
+    let Some(nodes) = or_skip(
+        Nodes::try_start(&urls, |node| node.arg("--access-lifetime", "3h").stepped_clock()),
+        rescind::testing::skip,
+    ) else {
+        return;
+    };
+    let history = &nodes.history;
+    let load = Load::begin(&nodes);
+    load.goes_on_for(20);
+    for (phase, seconds) in [("an hour on", HOUR), ("an hour back", -HOUR), ("right again", 0)] {
+        let steps = nodes.stat(0, "clock_steps");
+        if seconds < 0 {
+            history.falls_behind(0);
+        }
+        nodes.all[0].set_clock(seconds).unwrap();
+        let begin = history.phase(phase);
+        if seconds == 0 {
+            history.catches_up(0);
+        }
+        until("the step is seen", || nodes.stat(0, "clock_steps") > steps).unwrap();
+        load.is_served_by(&[1, 2], begin);
+        until("it revokes", || history.first(What::Revoke, &Answer::Yes, 0, begin).is_some()).unwrap();
+        load.goes_on_for(20);
+        load.goes_on_until(begin + Duration::from_secs(2));
+    }
+    assert!(nodes.all[0].log().contains("the wall clock stepped"), "it says so");
+    load.is_served_by(&[0, 1, 2], history.now());
+    load.end(&nodes).assert_sound();
+}

@@ -1,0 +1,198 @@
+//! The load: workers that open sessions, refresh, revoke and check, until they are told to stop. Each asks one node, so
+//! that a node that hangs stops nobody else's; what they ask about they share. Bounded: some hundred requests in a second.
+//! What comes back is noted, not judged.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rescind_test_kit::until;
+
+use super::client::Client;
+use super::history::{Answer, At, Scope, What};
+use super::moment::rest;
+use super::pool::{Pool, Token};
+use super::{ALL, Nodes, Report};
+
+/// The load opens sessions until so many can be used.
+const SESSIONS: usize = 80;
+/// And one more at one turn in so many.
+const OPENS: usize = 8;
+/// One subject in so many gets a second session.
+const SECOND_SESSIONS: usize = 3;
+/// One revocation in so many is lifted.
+const LIFTS: usize = 12;
+
+/// A running load.
+pub(crate) struct Load {
+    pub(super) client: Client,
+    pub(super) pool: Arc<Mutex<Pool>>,
+    stop: Arc<AtomicBool>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+/// One of its workers.
+struct Worker {
+    client: Client,
+    pool: Arc<Mutex<Pool>>,
+    stop: Arc<AtomicBool>,
+    node: usize,
+    luck: u64,
+    opened: usize,
+}
+
+impl Load {
+    /// Begins; returns when every kind of request was answered well.
+    pub(crate) fn begin(nodes: &Nodes) -> Self {
+        let client = Client::of(&nodes.all, &nodes.history);
+        let (pool, stop) = (Arc::default(), Arc::new(AtomicBool::new(false)));
+        let mut load = Self { client, pool, stop, workers: Vec::new() };
+        for node in 0..nodes.all.len() {
+            load.spawn(node, Worker::hold_sessions, 30);
+            load.spawn(node, Worker::revoke, 60);
+            load.spawn(node, Worker::check, 8);
+        }
+        load.goes_on_for(10);
+        load
+    }
+
+    fn spawn(&mut self, node: usize, work: fn(&mut Worker), pace_ms: u64) {
+        let luck = (self.workers.len() as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let (client, pool, stop) = (self.client.clone(), Arc::clone(&self.pool), Arc::clone(&self.stop));
+        let mut worker = Worker { client, pool, stop, node, luck, opened: 0 };
+        self.workers.push(thread::spawn(move || {
+            while !worker.stop.load(Ordering::Relaxed) {
+                work(&mut worker);
+                rest(Duration::from_millis(pace_ms));
+            }
+        }));
+    }
+
+    /// Waits until so many more revocations were acknowledged, and each other kind of request was done.
+    pub(crate) fn goes_on_for(&self, revocations: usize) {
+        let (history, since) = (&self.client.history, self.client.history.now());
+        let done = |what, least| history.count(what, &Answer::Yes, since) >= least;
+        until(format!("{revocations} more revocations and everything else were done"), || {
+            done(What::Revoke, revocations) && done(What::Refresh, 3) && done(What::Check, 20) && done(What::Open, 1)
+        })
+        .unwrap();
+    }
+
+    /// Waits until every node has answered each kind of request well that was sent at or after `since`; gives when the
+    /// last one of them had.
+    pub(crate) fn is_served_by_every_node(&self, since: At) -> At {
+        self.is_served_by(&(0..self.client.nodes()).collect::<Vec<_>>(), since)
+    }
+
+    /// The same of some nodes.
+    pub(crate) fn is_served_by(&self, nodes: &[usize], since: At) -> At {
+        let history = &self.client.history;
+        let mut last = At::ZERO;
+        until(format!("nodes {nodes:?} serve again"), || {
+            let kinds = [What::Check, What::Refresh, What::Open, What::Revoke];
+            let all = nodes.iter().flat_map(|node| kinds.map(|what| history.first(what, &Answer::Yes, *node, since)));
+            let all: Option<Vec<At>> = all.collect();
+            last = all.iter().flatten().copied().max().unwrap_or_default();
+            all.is_some()
+        })
+        .unwrap();
+        last
+    }
+
+    /// Waits until the history has come to a moment.
+    pub(crate) fn goes_on_until(&self, moment: At) {
+        let history = &self.client.history;
+        until("the moment has come", || history.now() >= moment).unwrap();
+    }
+
+    /// What was lately revoked.
+    pub(crate) fn lately(&self) -> Vec<Token> {
+        self.pool.lock().unwrap().lately()
+    }
+
+    /// Asks a node, beside the workers, who may be stuck.
+    pub(crate) fn ask(&self, node: usize, tokens: &[Token]) -> Vec<Answer> {
+        tokens.iter().map(|token| self.client.check(node, &token.text, token.credential)).collect()
+    }
+
+    /// Stops, asks every node about everything that is known, and judges.
+    pub(crate) fn end(self, nodes: &Nodes) -> Report {
+        self.end_at(nodes, &ALL)
+    }
+
+    /// The same, where only some nodes are left.
+    pub(crate) fn end_at(self, nodes: &Nodes, left: &[usize]) -> Report {
+        let (client, pool) = self.stop();
+        super::audit::audit(&client, &pool, left);
+        Report::of(&nodes.history)
+    }
+
+    fn stop(self) -> (Client, Pool) {
+        self.stop.store(true, Ordering::Relaxed);
+        for worker in self.workers {
+            worker.join().unwrap();
+        }
+        (self.client, Arc::try_unwrap(self.pool).unwrap().into_inner().unwrap())
+    }
+}
+
+impl Worker {
+    fn hold_sessions(&mut self) {
+        let live = self.pool().live();
+        if live < SESSIONS || self.draw().is_multiple_of(OPENS) {
+            self.open();
+        }
+        let Some((number, token, credential)) = ({
+            let luck = self.draw();
+            self.pool().to_refresh(luck)
+        }) else {
+            return;
+        };
+        let answer = self.client.refresh(self.node, &token, credential);
+        self.pool().refreshed(number, answer, &self.client.history);
+    }
+
+    /// All sessions of a subject are there before anybody can begin to revoke it.
+    fn open(&mut self) {
+        self.opened += 1;
+        let subject = format!("user-{}-{}", self.node, self.opened);
+        let sessions = if self.opened.is_multiple_of(SECOND_SESSIONS) { 2 } else { 1 };
+        let pairs: Vec<_> = (0..sessions).filter_map(|_| self.client.open(self.node, &subject).1).collect();
+        for pair in pairs {
+            self.pool().add(&subject, pair, &self.client.history);
+        }
+    }
+
+    fn revoke(&mut self) {
+        let luck = self.draw();
+        let Some(scope) = ({ self.pool().to_revoke(luck) }) else { return };
+        match self.client.revoke(self.node, &scope) {
+            (Answer::Yes, Some(seq)) if self.draw().is_multiple_of(LIFTS) => self.lift(&scope, seq),
+            (Answer::Yes, _) => {}
+            _ => self.pool().again.push(scope),
+        }
+    }
+
+    fn lift(&mut self, scope: &Scope, seq: u64) {
+        self.client.lift(self.node, scope, seq);
+    }
+
+    fn check(&mut self) {
+        let luck = self.draw();
+        let Some(Token { text, credential, .. }) = ({ self.pool().to_check(luck) }) else { return };
+        self.client.check(self.node, &text, credential);
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap()
+    }
+
+    /// xorshift: the same at each run.
+    fn draw(&mut self) -> usize {
+        self.luck ^= self.luck << 13;
+        self.luck ^= self.luck >> 7;
+        self.luck ^= self.luck << 17;
+        usize::try_from(self.luck >> 24).unwrap()
+    }
+}

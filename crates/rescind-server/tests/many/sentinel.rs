@@ -1,0 +1,116 @@
+//! Redis under Sentinel: a replica that lags takes the place of its primary, and an old primary goes on as if nothing were.
+
+use rescind_test_kit::{Proxy, Redis, SentinelSet, or_skip, until};
+
+use crate::lost::reasons;
+use crate::rig::{ALL, Answer, At, BOUND, Load, Nodes, What};
+
+/// The URL by which nodes ask the Sentinels who is primary.
+fn url(set: &SentinelSet) -> String {
+    let sentinels: Vec<String> = set.sentinels().iter().map(ToString::to_string).collect();
+    format!("redis+sentinel://{}/{}", sentinels.join(","), SentinelSet::NAME)
+}
+
+/// From now on nothing reaches the replicas.
+fn detach_replicas(primary: &Redis) {
+    primary.cli(&["ACL", "SETUSER", "default", "-psync", "-sync", "-replconf"]).unwrap();
+    primary.cli(&["CLIENT", "KILL", "TYPE", "replica"]).unwrap();
+    until("the replicas are off", || primary.info("connected_slaves").is_ok_and(|count| count == "0")).unwrap();
+}
+
+#[test]
+fn a_replica_that_lags_is_promoted_and_healed_from_the_views() {
+    let Some(set) = or_skip(SentinelSet::start(1), rescind::testing::skip) else { return };
+    let nodes = Nodes::start(&[url(&set), url(&set), url(&set)], |options| options);
+    let history = &nodes.history;
+    let load = Load::begin(&nodes);
+    load.goes_on_for(20);
+    let primary = set.primary().unwrap();
+    detach_replicas(primary);
+    let detached = history.phase("lagging");
+    load.goes_on_for(40);
+    primary.kill().unwrap();
+    history.sessions_are_lost_since(detached);
+    history.phase("failover");
+    let promoted = set.wait_for_failover(primary).unwrap();
+    let back = history.phase("promoted");
+    let served = load.is_served_by_every_node(back).saturating_sub(back);
+    eprintln!("healed and served {served:.2?} after the promotion of {}", promoted.address());
+    load.goes_on_for(40);
+    let healed: u64 = ALL.iter().map(|node| nodes.stat(*node, "history_healed")).sum();
+    let again: u64 = ALL.iter().map(|node| nodes.stat(*node, "history_appended_again")).sum();
+    assert!(healed > 0 && again > 0, "healed {healed} times, {again} entries");
+    assert!(nodes.all.iter().any(|node| node.log().contains("ALARM")), "no alarm");
+    load.end(&nodes).assert_sound();
+}
+
+#[test]
+fn a_failover_to_a_replica_that_has_everything_goes_on_without_healing() {
+    let Some(set) = or_skip(SentinelSet::start(2), rescind::testing::skip) else { return };
+    let url = format!("{}?replicas=1", url(&set));
+    let nodes = Nodes::start(&[url.clone(), url.clone(), url], |options| options);
+    let history = &nodes.history;
+    let load = Load::begin(&nodes);
+    load.goes_on_for(30);
+    let primary = set.primary().unwrap();
+    primary.kill().unwrap();
+    history.phase("failover");
+    set.wait_for_failover(primary).unwrap();
+    let back = history.phase("promoted");
+    let served = load.is_served_by_every_node(back).saturating_sub(back);
+    eprintln!("served {served:.2?} after the promotion");
+    load.goes_on_for(30);
+    load.end(&nodes).assert_sound();
+}
+
+#[test]
+fn a_node_that_still_talks_to_the_old_primary_refuses_past_the_bound() {
+    let Some(old) = or_skip(Redis::options().setting("min-replicas-max-lag", "1").start(), rescind::testing::skip)
+    else {
+        return;
+    };
+    let (new, third) = (old.replica().unwrap(), old.replica().unwrap());
+    let link = Proxy::start(old.address()).unwrap();
+    let direct = format!("{}?replicas=1", old.url());
+    let urls = [
+        direct,
+        link.through(&format!("{}?replicas=1", old.url())),
+        link.through(&format!("{}?replicas=1", old.url())),
+    ];
+    let nodes = Nodes::start(&urls, |options| options);
+    let history = &nodes.history;
+    let load = Load::begin(&nodes);
+    load.goes_on_for(20);
+    // An operator fails over; one node is not told, and the old primary lives on, alone.
+    new.promote().unwrap();
+    let port = new.address().port().to_string();
+    third.cli(&["REPLICAOF", "127.0.0.1", &port]).unwrap();
+    link.lead_to(new.address());
+    link.cut().unwrap();
+    link.heal().unwrap();
+    let split = history.phase("split");
+    load.is_served_by(&[1, 2], split);
+    load.goes_on_until(split + BOUND + BOUND / 2);
+    if reasons(&nodes, "history_lost") > 0 {
+        // The others had read what was not replicated yet, so they healed, and the one that is away may know more.
+        history.everyone_is_out();
+    }
+    let past = history.now();
+    load.goes_on_for(30);
+    load.goes_on_until(past + BOUND);
+    assert_eq!(history.checks(&[0], &Answer::Yes, past..At::MAX), 0, "what the old primary says is not believed");
+    assert!(history.checks(&[0], &Answer::Unavailable, past..At::MAX) > 10);
+    assert_eq!(history.first(What::Revoke, &Answer::Yes, 0, split), None, "and nothing is acknowledged on it");
+    // The operator ends the split: the old one becomes a replica, and the node is led to the new one.
+    nodes.kill(0);
+    old.cli(&["REPLICAOF", "127.0.0.1", &port]).unwrap();
+    history.phase("one again");
+    report_without(&nodes, load);
+}
+
+/// The node that was led astray stays away: its setting names another server.
+fn report_without(nodes: &Nodes, load: Load) {
+    load.is_served_by(&[1, 2], nodes.history.now());
+    load.goes_on_for(20);
+    load.end_at(nodes, &[1, 2]).assert_sound();
+}
