@@ -1,12 +1,11 @@
-//! Another Postgres takes the place of the primary: a replica that lags, one that has everything, and one whose old
-//! primary goes on as if nothing were.
+//! Another Postgres takes the place of the primary: a replica that lags, and one that has everything.
 
 use std::net::SocketAddr;
 
-use rescind_test_kit::{DATABASE, PASSWORD, Postgres, Proxy, USER, or_skip};
+use rescind_test_kit::{DATABASE, PASSWORD, Postgres, USER, or_skip};
 
 use crate::lost::assert_healed;
-use crate::rig::{ALL, Answer, At, BOUND, Load, NODES, Nodes, What};
+use crate::rig::{ALL, BOUND, Load, NODES, Nodes};
 
 /// A primary and its replica.
 fn pair() -> Option<(Postgres, Postgres)> {
@@ -81,37 +80,4 @@ fn a_replica_that_does_not_show_what_it_has_is_promoted_and_nothing_is_lost() {
     load.goes_on_for(30);
     assert_eq!(healed(&nodes), 0, "there was nothing to heal");
     load.end(&nodes).assert_sound();
-}
-
-#[test]
-fn a_node_that_still_talks_to_the_old_primary_refuses_past_the_bound() {
-    let Some((old, new)) = pair() else { return };
-    wait_for_standby(&old);
-    let link = Proxy::start(old.address()).unwrap();
-    let led = link.through(&old.url());
-    let nodes = Nodes::start(&[old.url(), led.clone(), led], |options| options);
-    let history = &nodes.history;
-    let load = Load::begin(&nodes);
-    load.goes_on_for(20);
-    // An operator fails over; one node is not told, and the old primary lives on, alone.
-    new.promote().unwrap();
-    link.lead_to(new.address());
-    link.cut().unwrap();
-    link.heal().unwrap();
-    let split = history.phase("split");
-    load.is_served_by(&[1, 2], split);
-    load.goes_on_until(split + BOUND + BOUND / 2);
-    let past = history.now();
-    load.goes_on_for(30);
-    load.goes_on_until(past + BOUND);
-    assert_eq!(history.checks(&[0], &Answer::Yes, past..At::MAX), 0, "what the old primary says is not believed");
-    assert!(history.checks(&[0], &Answer::Unavailable, past..At::MAX) > 10);
-    assert_eq!(history.first(What::Revoke, &Answer::Yes, 0, split), None, "and nothing is acknowledged on it");
-    // The operator ends the split. The node that was led astray stays away: its setting names another server.
-    nodes.kill(0);
-    old.kill().unwrap();
-    let one = history.phase("one again");
-    load.is_served_by(&[1, 2], one);
-    load.goes_on_for(20);
-    load.end_at(&nodes, &[1, 2]).assert_sound();
 }
