@@ -8,6 +8,8 @@ mod disk;
 mod kills;
 mod links;
 mod lost;
+mod postgres;
+mod promoted;
 mod redis;
 mod rig;
 mod sentinel;

@@ -29,6 +29,11 @@ impl Fault {
         Self::new(StoreErrorKind::Corrupt, text)
     }
 
+    /// No connection was made, so nothing was asked and nothing written.
+    pub(super) fn unconnected(error: tokio_postgres::Error) -> Self {
+        if error.as_db_error().is_some() { Self::from(error) } else { Self::unavailable(chain(&error)) }
+    }
+
     /// The server refused what it was sent: another try with less in it may pass.
     pub(super) const fn is_by_input(&self) -> bool {
         self.by_input

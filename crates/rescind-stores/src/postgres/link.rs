@@ -140,7 +140,7 @@ impl Link {
     /// A connection of the pool, to be given back only after its last reply.
     pub(super) async fn lease(&self) -> Result<Object, Fault> {
         self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => Fault::from(error),
+            PoolError::Backend(error) => Fault::unconnected(error),
             PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => Fault::unavailable(format!(
                 "all {} connections are busy; raise pool in the store's URL",
                 self.pool.status().max_size

@@ -132,12 +132,13 @@ impl Registry {
 
     async fn everywhere(&self, seq: Seq) -> Reached {
         let acknowledged = self.clock.boot();
+        let mut lagged = Vec::new();
         loop {
             // Each look comes a little after the one before, and all who wait share it.
             let looked = timeout(self.me.bound, self.listing()).await.ok().and_then(Result::ok);
             let is_known = looked.is_some();
             let listing = looked.or_else(|| self.last_listing()).unwrap_or_default();
-            let laggards = self.laggards(&listing, seq);
+            let laggards = self.laggards(&listing, seq, &lagged);
             if is_known && laggards.is_empty() {
                 return Reached::default();
             }
@@ -146,18 +147,28 @@ impl Registry {
                 let laggards = laggards.into_iter().map(|(id, _)| id.clone()).collect();
                 return Reached { laggards, everywhere: Everywhere::Bounded };
             }
+            lagged = laggards.iter().map(|(id, _)| id.clone()).collect();
             if !is_known {
                 sleep(RETRY).await;
             }
         }
     }
 
-    /// The live nodes beside this one that are not known to have applied the entry.
-    fn laggards<'a>(&self, nodes: &'a [(String, NodeRecord)], seq: Seq) -> Vec<&'a (String, NodeRecord)> {
+    /// The live nodes beside this one that are not known to have applied the entry. Who `lagged` before and fell silent
+    /// since is still one: it refuses, and has not applied it.
+    fn laggards<'a>(
+        &self,
+        nodes: &'a [(String, NodeRecord)],
+        seq: Seq,
+        lagged: &[String],
+    ) -> Vec<&'a (String, NodeRecord)> {
         let me = self.id();
-        let lags = |(id, record): &&(String, NodeRecord)| {
-            *id != me && record.applied < seq && self.state_of(record) == NodeState::Live
+        let counts = |id: &String, record: &NodeRecord| match self.state_of(record) {
+            NodeState::Live => true,
+            NodeState::Silent => lagged.contains(id),
+            NodeState::Left => false,
         };
+        let lags = |(id, record): &&(String, NodeRecord)| *id != me && record.applied < seq && counts(id, record);
         nodes.iter().filter(lags).collect()
     }
 }

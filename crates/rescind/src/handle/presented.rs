@@ -85,13 +85,15 @@ impl Inner {
         if !self.may_be_lost(sid, self.store.health().await?.now) {
             return Ok(false);
         }
-        let own = || {
-            let ring = self.ring.load();
-            let (session, key) = (SessionRef::Own(sid), ring.keys.current().id());
-            let scopes = Scopes { token: None, session: Some(&session), subject: None, client: None, key };
-            self.view.probe(scopes, Seq::ZERO)
+        let probe = match token {
+            Some(token) => self.probe_whole(token),
+            None => {
+                let ring = self.ring()?.load();
+                let (session, key) = (SessionRef::Own(sid), ring.keys.current().id());
+                let scopes = Scopes { token: None, session: Some(&session), subject: None, client: None, key };
+                self.view.probe(scopes, Seq::ZERO)
+            }
         };
-        let probe = token.map_or_else(own, |token| self.probe_whole(token));
         let covering =
             |view: &View| if token.is_some() { view.covering(&probe) } else { view.covering_by_name(&probe) };
         match self.ask_log(covering, Policy::Strict, Now::read(&*self.clock)).await {

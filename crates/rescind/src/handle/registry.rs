@@ -190,7 +190,7 @@ impl Registry {
         // Read before the store's time is: whoever sees that time knows how old our view can be at most.
         let began = self.clock.boot();
         let head = self.store.health().await?;
-        self.times.note(head.now, self.clock.boot());
+        self.times.note(began, head.now, self.clock.boot());
         for _ in 0..ATTEMPTS {
             let (id, version) = {
                 let own = self.own();

@@ -42,6 +42,8 @@ pub struct Stats {
     pub appended_again: u64,
     /// How often the wall clock stepped since the start. An alarm where it is not 0.
     pub clock_steps: u64,
+    /// How often the store's clock stepped since the start. An alarm where it is not 0.
+    pub store_clock_steps: u64,
     /// Rounds of the feed that failed since the start.
     pub failed_rounds: u64,
     /// Nodes on this store that live, this one among them.
@@ -83,6 +85,7 @@ impl Rescind {
             healed: count(&inner.progress.healed),
             appended_again: count(&inner.progress.appended_again),
             clock_steps: count(&inner.progress.steps),
+            store_clock_steps: inner.registry.times.steps(),
             failed_rounds: count(&inner.progress.failed),
             nodes_live,
             nodes_silent,

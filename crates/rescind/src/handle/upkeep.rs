@@ -69,9 +69,10 @@ impl Inner {
     async fn on_beat(&self, beat: u64) {
         if !self.store.is_shared() {
             // Where it is, the node's record is written as often, and tells more.
+            let began = self.clock.boot();
             let health = self.store.health().await;
             if let Ok(head) = &health {
-                self.registry.times.note(head.now, self.clock.boot());
+                self.registry.times.note(began, head.now, self.clock.boot());
             }
             self.upkeep.health.note(health.as_ref().copied());
         }

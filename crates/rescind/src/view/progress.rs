@@ -1,7 +1,7 @@
 //! How far following the log has come, for those who wait for it: a revocation for its entry, a strict check for a
 //! round, an operator for numbers. Owns waiting and waking; reads no log.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ pub(crate) struct Progress {
     pub(crate) appended_again: AtomicU64,
     /// How often a lost or forked history was healed.
     pub(crate) healed: AtomicU64,
+    /// The loss that this node is in was told of.
+    alarmed: AtomicBool,
     /// How often the wall clock stepped.
     pub(crate) steps: AtomicU64,
     /// Rounds that failed.
@@ -65,6 +67,7 @@ impl Progress {
             tail: Mutex::new(Tail::empty()),
             appended_again: AtomicU64::new(0),
             healed: AtomicU64::new(0),
+            alarmed: AtomicBool::new(false),
             steps: AtomicU64::new(0),
             failed: AtomicU64::new(0),
         }
@@ -165,6 +168,12 @@ impl Progress {
     pub(super) fn complete(&self, applied: Seq) {
         let round = self.begun.load(Ordering::Acquire);
         self.done.send_replace(Done { round, ended: round, applied });
+        self.alarmed.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether nobody has been told yet of the loss that this node is in; from now on somebody has.
+    pub(super) fn is_news(&self) -> bool {
+        !self.alarmed.swap(true, Ordering::Relaxed)
     }
 
     /// The round failed.

@@ -280,8 +280,8 @@ impl Follower {
     }
 
     fn alarm(&self, known: HighWater, present: Head, remedy: &str) {
-        // Once, not at every round that tries again.
-        if self.progress.in_touch() {
+        // Once, not at every round that tries again; also where the rounds before failed, as they do in a failover.
+        if self.progress.is_news() {
             tracing::error!(
                 known.seq = %known.seq, known.incarnation = %known.incarnation,
                 seq = %present.seq, incarnation = %present.incarnation,

@@ -16,11 +16,12 @@ use rustix::process::Signal;
 
 pub use self::options::PostgresOptions;
 pub use self::pgbouncer::{PgBouncer, PoolMode};
+use crate::clock::Clock;
 use crate::disk::SmallDisk;
 use crate::error::{Error, Result};
 use crate::port::Port;
 use crate::process::Process;
-use crate::programs::{client, command, of_postgres, run, user_of_servers};
+use crate::programs::{client, command, find, of_postgres, run, user_of_servers};
 use crate::scratch::{Copied, Scratch};
 use crate::{files, wait};
 
@@ -42,6 +43,7 @@ pub struct Postgres {
     port: Port,
     data: PathBuf,
     disk: Option<SmallDisk>,
+    clock: Option<Clock>,
     scratch: Scratch,
 }
 
@@ -174,11 +176,20 @@ impl Postgres {
     /// # Errors
     /// [`Error::Failed`] with the end of its log, or where it runs.
     pub fn start_again(&self) -> Result<()> {
-        let mut server = command(&of_postgres("postgres")?, user_of_servers())?;
+        let mut server = self.program()?;
         server.arg("-D").arg(&self.data).arg("-p").arg(self.port.number.to_string());
         server.arg("-k").arg(self.scratch.path());
         self.process.spawn(server)?;
         self.process.wait_until_ready(|| self.says_ready())
+    }
+
+    /// Sets its wall clock so many seconds off the real one.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] where it was started without [`stepped_clock`](PostgresOptions::stepped_clock).
+    pub fn set_clock(&self, seconds: i64) -> Result<()> {
+        let clock = self.clock.as_ref().ok_or_else(|| Error::failed("Postgres has the machine's clock"))?;
+        clock.set(seconds)
     }
 
     /// Where its data lies.
@@ -229,6 +240,15 @@ impl Postgres {
         own && lines.nth(6).is_some_and(|state| state.trim() == "ready")
     }
 
+    fn program(&self) -> Result<Command> {
+        let postgres = of_postgres("postgres")?;
+        let Some(clock) = &self.clock else { return command(&postgres, user_of_servers()) };
+        // As its user already: what libfaketime shares between processes belongs to whom it first ran as.
+        let mut env = command(&find("env", "coreutils")?, user_of_servers())?;
+        env.args(clock.environment().map(|(name, value)| format!("{name}={}", value.display()))).arg(postgres);
+        Ok(env)
+    }
+
     fn must_be_stopped(&self) -> Result<()> {
         if self.process.is_running() {
             return Err(Error::failed("Postgres runs, so its data changes; stop it first"));
@@ -237,11 +257,11 @@ impl Postgres {
     }
 
     /// What `start` and `replica` share: data lies in `data`, and the rest is made.
-    fn on(scratch: Scratch, port: Port, data: PathBuf, disk: Option<SmallDisk>) -> Result<Self> {
+    fn on(scratch: Scratch, port: Port, data: PathBuf, disk: Option<SmallDisk>, clock: Option<Clock>) -> Result<Self> {
         let user = user_of_servers();
         // The socket lies here.
         files::give(scratch.path(), user)?;
-        let server = Self { process: Process::new("Postgres", scratch.join("log")), port, data, disk, scratch };
+        let server = Self { process: Process::new("Postgres", scratch.join("log")), port, data, disk, clock, scratch };
         server.start_again()?;
         Ok(server)
     }

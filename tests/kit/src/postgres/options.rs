@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{Postgres, template, tls};
+use crate::clock::Clock;
 use crate::disk::SmallDisk;
 use crate::error::Result;
 use crate::files;
@@ -17,6 +18,16 @@ pub struct PostgresOptions {
     settings: String,
     tls: bool,
     disk: Option<SmallDisk>,
+    clock: Pace,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// The machine's.
+    #[default]
+    Real,
+    /// One that a test can step.
+    Stepped,
 }
 
 impl PostgresOptions {
@@ -39,11 +50,17 @@ impl PostgresOptions {
         self.setting("max_wal_size", "48MB").setting("min_wal_size", "32MB")
     }
 
+    /// Gives it a wall clock that [`Postgres::set_clock`] can step while it runs.
+    pub fn stepped_clock(mut self) -> Self {
+        self.clock = Pace::Stepped;
+        self
+    }
+
     /// Starts it; returns when it takes connections.
     ///
     /// # Errors
-    /// [`Error::Missing`](crate::Error::Missing) where Postgres is not installed;
-    /// [`Error::Failed`](crate::Error::Failed) with the end of its log.
+    /// [`Error::Missing`](crate::Error::Missing) where Postgres is not installed, or its clock is to be stepped and
+    /// libfaketime is not; [`Error::Failed`](crate::Error::Failed) with the end of its log.
     pub fn start(self) -> Result<Postgres> {
         let scratch = Scratch::new("pg")?;
         let data = self.disk.as_ref().map_or_else(|| scratch.join("data"), |disk| disk.path().join("data"));
@@ -56,6 +73,7 @@ impl PostgresOptions {
         let user = user_of_servers();
         files::write(&data.join("postgresql.conf"), &settings, user)?;
         files::write(&data.join("pg_hba.conf"), &template::access(self.tls), user)?;
-        Postgres::on(scratch, Port::free()?, data, self.disk)
+        let clock = if self.clock == Pace::Stepped { Some(Clock::new(scratch.join("clock"))?) } else { None };
+        Postgres::on(scratch, Port::free()?, data, self.disk, clock)
     }
 }

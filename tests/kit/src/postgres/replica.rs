@@ -21,7 +21,7 @@ impl Postgres {
             .args(["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync", "-D"])
             .arg(&data);
         run(backup.args(["-h", "127.0.0.1", "-U", SUPERUSER, "-p", &self.port.number.to_string()]))?;
-        let replica = Self::on(scratch, Port::free()?, data, None)?;
+        let replica = Self::on(scratch, Port::free()?, data, None, None)?;
         replica.wait_for("select status from pg_stat_wal_receiver", "streaming")?;
         Ok(replica)
     }

@@ -87,6 +87,11 @@ fn alarms(stats: &Value) -> impl Iterator<Item = Finding> {
             "look at the disk: it may not keep what it has flushed",
         ),
         ("clock_steps", "the clock stepped", "keep it with NTP, slewing; no revocation was lost by it"),
+        (
+            "store_clock_steps",
+            "the store's clock stepped",
+            "keep the clock of the store's machine with NTP, slewing; no revocation was lost by it",
+        ),
     ];
     alarms.into_iter().filter_map(|(name, what, remedy)| {
         let times = stats.get(name).and_then(Value::as_u64).filter(|times| *times > 0)?;

@@ -24,6 +24,7 @@ fn counters(stats: &Stats) -> impl Iterator<Item = (&'static str, u64)> + use<> 
         ("history_healed", stats.healed),
         ("history_appended_again", stats.appended_again),
         ("clock_steps", stats.clock_steps),
+        ("store_clock_steps", stats.store_clock_steps),
         ("feed_rounds_failed", stats.failed_rounds),
     ])
 }

@@ -169,6 +169,11 @@ macro_rules! on_each_store {
     ($($name:ident)*) => { $(
         mod $name {
             #[test]
+            fn postgres() {
+                super::$name(crate::rig::Kind::Postgres);
+            }
+
+            #[test]
             fn redis() {
                 super::$name(crate::rig::Kind::Redis);
             }

@@ -4,17 +4,19 @@
 use std::net::SocketAddr;
 use std::thread;
 
-use rescind_test_kit::{Copied, Redis, Result, SmallDisk, until};
+use rescind_test_kit::{Copied, Postgres, Redis, Result, SmallDisk, until};
 
 /// Which store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    Postgres,
     Redis,
 }
 
 /// A running store.
 #[derive(Debug)]
 pub(crate) enum Store {
+    Postgres(Postgres),
     Redis(Redis),
 }
 
@@ -22,6 +24,7 @@ pub(crate) enum Store {
 macro_rules! each {
     ($store:expr, $server:ident => $call:expr) => {
         match $store {
+            Store::Postgres($server) => $call,
             Store::Redis($server) => $call,
         }
     };
@@ -31,6 +34,7 @@ impl Store {
     /// Starts one with settings under which it forgets nothing.
     pub(crate) fn start(kind: Kind) -> Result<Self> {
         match kind {
+            Kind::Postgres => Postgres::start().map(Self::Postgres),
             Kind::Redis => Redis::start().map(Self::Redis),
         }
     }
@@ -38,6 +42,7 @@ impl Store {
     /// The same with its data on this disk.
     pub(crate) fn start_on(kind: Kind, disk: SmallDisk) -> Result<Self> {
         match kind {
+            Kind::Postgres => Postgres::options().on(disk).start().map(Self::Postgres),
             Kind::Redis => Redis::options().on(disk).start().map(Self::Redis),
         }
     }
@@ -45,6 +50,7 @@ impl Store {
     /// A disk on which a load of some seconds has room, in MiB.
     pub(crate) const fn least_disk(kind: Kind) -> u32 {
         match kind {
+            Kind::Postgres => 220,
             Kind::Redis => 24,
         }
     }
@@ -103,9 +109,18 @@ impl Store {
     }
 
     /// Where the test is of this store alone.
+    pub(crate) fn postgres(&self) -> &Postgres {
+        match self {
+            Self::Postgres(postgres) => postgres,
+            Self::Redis(_) => panic!("it is Redis"),
+        }
+    }
+
+    /// Where the test is of this store alone.
     pub(crate) fn redis(&self) -> &Redis {
         match self {
             Self::Redis(redis) => redis,
+            Self::Postgres(_) => panic!("it is Postgres"),
         }
     }
 
