@@ -312,8 +312,10 @@ async fn a_copy_of_a_store_waits_until_that_is_healed_and_forgets_nothing_that_i
     a.revoke(Scope::session(dead.session_id)).await;
     pass(ms(500)).await;
     assert_eq!(check(&dead).await, Answer::Refused);
-    copy.replace(Arc::new(FailingStore::new(Arc::clone(&replica))));
+    let above = Arc::new(FailingStore::new(Arc::clone(&replica)));
+    copy.replace(Arc::clone(&above));
     pass(secs(1)).await;
+    assert_eq!(above.calls(Operation::Snapshot), 0, "it is not fetched before it can help");
     assert_eq!((check(&live).await, check(&dead).await), (Answer::Nothing, Answer::Nothing));
     assert_eq!(replica.health().await.unwrap().seq.get(), 0, "nothing is written to it");
     // Healed without anybody who knew of the revocation.
