@@ -136,6 +136,26 @@ async fn what_only_a_dead_node_may_have_known_cuts_everything_off_behind_the_bou
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_that_was_started_a_moment_ago_waits_for_those_that_it_found() {
+    let cluster = Cluster::new();
+    let c = cluster.node(3).await;
+    let dead = c.login("bob").await;
+    pass(LONG).await;
+    let a = cluster.node(1).await;
+    pass(ms(500)).await;
+    let replica = cluster.lagging();
+    c.revoke_subject("somebody").await;
+    pass(ms(200)).await;
+    a.cut();
+    c.revoke(Scope::session(dead.session_id)).await;
+    drop(c);
+    cluster.promote(replica);
+    a.mend();
+    pass(secs(1)).await;
+    assert_eq!(answers(&[&a], &dead).await, [Answer::Nothing]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_left_in_order_is_not_waited_for() {
     let cluster = Cluster::new();
     let (a, b) = (cluster.node(1).await, cluster.node(2).await);
