@@ -69,9 +69,13 @@ async fn a_cut_off_made_between_the_loss_and_its_healing_covers_tokens_of_the_lo
     // To b the store fits: it knows nothing of the five. Its cut-off stands below the position of the token.
     let entry = b.revoke_subject("alice").await;
     assert!(entry.seq.get() <= 5);
+    // b would append it again by itself; that it has gone leaves it to whoever heals.
+    b.rescind.shutdown().await;
+    drop(b);
     a.mend();
     pass(secs(1)).await;
-    assert_eq!(answers(&[&a, &b], &late).await, [Answer::Refused; 2]);
+    assert_eq!(a.healed(), 1);
+    assert_eq!(answers(&[&a], &late).await, [Answer::Refused]);
     assert!(!cluster.everything_is_cut_off().await);
 }
 
@@ -129,6 +133,26 @@ async fn what_only_a_dead_node_may_have_known_cuts_everything_off_behind_the_bou
     let c = cluster.node(3).await;
     assert_eq!(answers(&[&a, &b, &c], &new).await, [Answer::Valid; 3]);
     assert_eq!(c.healed(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_was_started_a_moment_ago_waits_for_those_that_it_found() {
+    let cluster = Cluster::new();
+    let c = cluster.node(3).await;
+    let dead = c.login("bob").await;
+    pass(LONG).await;
+    let a = cluster.node(1).await;
+    pass(ms(500)).await;
+    let replica = cluster.lagging();
+    c.revoke_subject("somebody").await;
+    pass(ms(200)).await;
+    a.cut();
+    c.revoke(Scope::session(dead.session_id)).await;
+    drop(c);
+    cluster.promote(replica);
+    a.mend();
+    pass(secs(1)).await;
+    assert_eq!(answers(&[&a], &dead).await, [Answer::Nothing]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -257,30 +281,6 @@ async fn losses_after_each_other_are_followed_through_their_records() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_made_or_revoked_in_the_lost_time_stay_so() {
-    let cluster = Cluster::new();
-    let (a, b) = (cluster.node(1).await, cluster.node(2).await);
-    let by_stolen = a.login("alice").await;
-    pass(LONG).await;
-    let replica = cluster.lagging();
-    let stolen = a.rescind.keys().iter().find(|key| key.state == rescind::keys::KeyState::Current).unwrap().kid.clone();
-    a.revoke(Scope::Key(stolen.clone())).await;
-    a.rescind.rotate_keys().await.unwrap();
-    let by_new = a.login("bob").await;
-    pass(secs(6)).await;
-    assert_eq!(answers(&[&a, &b], &by_new).await, [Answer::Valid; 2]);
-    cluster.promote(replica);
-    pass(secs(1)).await;
-    assert_eq!(answers(&[&a, &b], &by_new).await, [Answer::Valid; 2]);
-    assert_eq!(answers(&[&a, &b], &by_stolen).await, [Answer::Refused; 2]);
-    for node in [&a, &b] {
-        assert!(!node.rescind.jwks().contains(stolen.as_str()));
-        let new = node.login("carol").await;
-        assert_eq!(answers(&[&a, &b], &new).await, [Answer::Valid; 2]);
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_reason_and_an_actor_come_back_with_their_cut_off() {
     let cluster = Cluster::new();
     let a = cluster.node(1).await;
@@ -332,8 +332,10 @@ async fn a_copy_of_a_store_waits_until_that_is_healed_and_forgets_nothing_that_i
     a.revoke(Scope::session(dead.session_id)).await;
     pass(ms(500)).await;
     assert_eq!(check(&dead).await, Answer::Refused);
-    copy.replace(Arc::new(FailingStore::new(Arc::clone(&replica))));
+    let above = Arc::new(FailingStore::new(Arc::clone(&replica)));
+    copy.replace(Arc::clone(&above));
     pass(secs(1)).await;
+    assert_eq!(above.calls(Operation::Snapshot), 0, "it is not fetched before it can help");
     assert_eq!((check(&live).await, check(&dead).await), (Answer::Nothing, Answer::Nothing));
     assert_eq!(replica.health().await.unwrap().seq.get(), 0, "nothing is written to it");
     // Healed without anybody who knew of the revocation.
@@ -349,7 +351,8 @@ async fn a_copy_of_a_store_waits_until_that_is_healed_and_forgets_nothing_that_i
 async fn a_revocation_whose_place_another_entry_took_is_not_acknowledged() {
     let cluster = Cluster::new();
     let (a, b) = (cluster.node(1).await, cluster.node(2).await);
-    pass(LONG).await;
+    // Between two rounds: one that failed before it is asked would have it refuse for that.
+    pass(LONG + ms(30)).await;
     let replica = cluster.lagging();
     // The store takes the entry and is gone before a reads it; in its place, the replica gets another one from b.
     a.cut_reads();
@@ -369,23 +372,6 @@ async fn a_revocation_whose_place_another_entry_took_is_not_acknowledged() {
     replica.append(vec![new]).await.unwrap();
     a.mend();
     let answer = revoking.await.unwrap();
-    assert!(matches!(answer, Err(rescind::Error::Store(_))), "{answer:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn keys_read_from_the_older_copy_before_the_loss_was_found_do_not_replace_the_newer_ones() {
-    for offset in 0..26 {
-        let cluster = Cluster::new();
-        let a = cluster.node(1).await;
-        pass(LONG).await;
-        let replica = cluster.lagging();
-        a.rescind.rotate_keys().await.unwrap();
-        let by_new = a.login("bob").await;
-        a.revoke_subject("somebody").await;
-        // The ring is read again every five seconds, the log every tenth of one: the loss may fall between the two.
-        pass(ms(900 + 7 * offset)).await;
-        cluster.promote(replica);
-        pass(secs(1)).await;
-        assert_eq!(answers(&[&a], &by_new).await, [Answer::Valid], "{offset}");
-    }
+    let refused = format!("{:?}", answer.unwrap_err());
+    assert!(refused.contains("lost the cut-off as soon as it was made"), "{refused}");
 }

@@ -1,6 +1,7 @@
 //! The key ring as it stands in the store: sealed, changed by compare-and-set, and held here for signing and checking.
 //! What a rotation does is the ring's own matter.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
@@ -105,9 +106,13 @@ impl KeptRing {
             let record = self.store.record(RecordKind::KEYS, ID).await?;
             let version = record.as_ref().map_or(0, |record| record.version);
             let present = self.read(record)?;
-            let Some(keys) = change(&present.keys, self.clock.wall())? else {
-                self.hold(present);
-                return Ok(());
+            let keys = match (change(&present.keys, self.clock.wall())?, &present) {
+                (Some(keys), _) => keys,
+                (None, Present::Stored(ring)) => {
+                    self.hold(Arc::clone(ring));
+                    return Ok(());
+                }
+                (None, Present::Lost(ring)) => ring.keys.clone(),
             };
             let document = keys.to_document(&self.root, &*self.random).map_err(internal)?;
             if let Put::Written(_) =
@@ -126,17 +131,44 @@ impl KeptRing {
         }
     }
 
-    /// The ring of a record; where the store lost it, the one that is held, to be written again.
+    /// The ring of a record, or what stands in its place where the store lost a newer one: before the loss is found in the
+    /// log, or where nothing else was lost with it.
     ///
     /// Documents are compared, never versions: a store that was put back may give a version a second time.
-    fn read(&self, record: Option<Record>) -> Result<Arc<Ring>, Error> {
+    fn read(&self, record: Option<Record>) -> Result<Present, Error> {
         let held = self.held.load_full();
-        match record {
-            Some(record) if record.body != held.document => {
-                let keys = KeyRing::from_document(&record.body, &self.root).map_err(internal)?;
-                Ok(Arc::new(Ring::new(keys, record.body)))
+        let Some(record) = record else { return Ok(Present::Lost(held)) };
+        if record.body == held.document {
+            return Ok(Present::Stored(held));
+        }
+        let stored = KeyRing::from_document(&record.body, &self.root).map_err(internal)?;
+        let stands = held.keys.in_place_of(&stored, self.clock.wall(), &*self.random).map_err(internal)?;
+        Ok(match stands {
+            None => Present::Stored(Arc::new(Ring::new(stored, record.body))),
+            Some(keys) => {
+                tracing::error!(
+                    "ALARM: the store has an older key ring than this node; the newer one is written again"
+                );
+                Present::Lost(Arc::new(Ring::new(keys, Vec::new())))
             }
-            Some(_) | None => Ok(held),
+        })
+    }
+}
+
+/// The ring as it should be now.
+enum Present {
+    /// The store has it.
+    Stored(Arc<Ring>),
+    /// The store has it no more: it is to be written again.
+    Lost(Arc<Ring>),
+}
+
+impl Deref for Present {
+    type Target = Ring;
+
+    fn deref(&self) -> &Ring {
+        match self {
+            Self::Stored(ring) | Self::Lost(ring) => ring,
         }
     }
 }

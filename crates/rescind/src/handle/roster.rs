@@ -17,6 +17,9 @@ use crate::view::Peers;
 
 /// How often the records are listed where nobody asks: for what healing has to know, and for metrics.
 const LOOK: Duration = Duration::from_secs(1);
+/// A node that has just started lists them this often, at most [`FIRST_LOOKS`] times, until a listing counts.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+const FIRST_LOOKS: u32 = 20;
 /// Between two readings lies at least this much, however many ask.
 const GAP: Duration = Duration::from_millis(20);
 /// Records read at once.
@@ -68,13 +71,15 @@ struct Sight {
 impl Registry {
     /// Lists the nodes in a rhythm, until the runtime ends.
     pub(super) async fn look_around(self: Arc<Self>) {
+        let mut first = FIRST_LOOKS;
         loop {
             let joined = *self.progress.joined().borrow();
             match self.listing().await {
                 Ok(listing) => self.count(&listing, joined),
                 Err(error) => tracing::debug!(%error, "the nodes cannot be listed"),
             }
-            sleep(LOOK).await;
+            first = if lock(&self.sightings.counted).present.is_none() { first.saturating_sub(1) } else { 0 };
+            sleep(if first == 0 { LOOK } else { FIRST_LOOK }).await;
         }
     }
 

@@ -1,5 +1,5 @@
-//! Two copies of one key ring put together: what a node holds and what a store that lost history has. Owns the rule;
-//! reads and writes no store.
+//! Two copies of one key ring: what a node holds and what a store has, which may have lost history. Owns which of the two
+//! stands, and how they are put together; reads and writes no store.
 
 use std::collections::BTreeMap;
 
@@ -46,6 +46,38 @@ impl KeyRing {
             keys = one_of_each(keys, algorithm, now, random)?;
         }
         Self::build(algorithms, keys)
+    }
+
+    /// What stands in the place of `stored`, which a store has now, where this ring was read from it or written to it
+    /// before; `None` where that is `stored` itself.
+    ///
+    /// A ring that this one has come from is an older copy: this one stands, since tokens of its newer keys are nobody's
+    /// fault. Over any other ring, what is revoked here stays revoked, and nothing else comes back: whoever renews every key
+    /// after a loss means those that he does not know, too.
+    ///
+    /// # Errors
+    /// [`KeyError`] where no key could be made for a place that became free.
+    pub(crate) fn in_place_of(
+        &self,
+        stored: &Self,
+        now: Timestamp,
+        random: &dyn Random,
+    ) -> Result<Option<Self>, KeyError> {
+        let is_behind = |key: &&RingKey| {
+            stored.find(key.id().as_str()).is_some_and(|theirs| rank(theirs.state()) < rank(key.state()))
+        };
+        let is_known = |theirs: &RingKey| {
+            self.find(theirs.id().as_str()).is_some_and(|key| rank(key.state()) >= rank(theirs.state()))
+        };
+        let mut moved_on = self.keys().iter().filter(is_behind).peekable();
+        if moved_on.peek().is_some() && stored.keys().iter().all(is_known) {
+            return Ok(Some(self.clone()));
+        }
+        let mut ring = None;
+        for key in moved_on.filter(|key| matches!(key.state(), KeyState::Revoked { .. })) {
+            ring = Some(ring.as_ref().unwrap_or(stored).revoke(key.id(), now, random)?);
+        }
+        Ok(ring)
     }
 
     /// When a key of it retired or was revoked last, as far as it remembers.
@@ -205,5 +237,39 @@ mod tests {
             assert_eq!(united.algorithms(), [Algorithm::EdDSA, Algorithm::Es256]);
             assert_eq!(united.keys().len(), 4);
         }
+    }
+
+    fn in_place_of(held: &KeyRing, stored: &KeyRing) -> Option<KeyRing> {
+        held.in_place_of(stored, NOW, &SeededRandom::new(9)).unwrap()
+    }
+
+    #[test]
+    fn a_ring_stands_over_the_one_it_has_come_from_and_gives_way_to_one_that_has_come_from_it() {
+        let random = SeededRandom::new(5);
+        let old = ring(&random);
+        let rotated = old.rotate(Algorithm::EdDSA, at(5), &random).unwrap();
+        let revoked = rotated.revoke(old.current().id(), at(6), &random).unwrap();
+        for (held, stored) in [(&rotated, &old), (&revoked, &old), (&revoked, &rotated)] {
+            assert!(in_place_of(held, stored).unwrap().same_as(held));
+            assert!(in_place_of(stored, held).is_none());
+        }
+        assert!(in_place_of(&old, &old).is_none());
+        let let_go = rotated.expire(at(5000), std::time::Duration::ZERO);
+        assert!(in_place_of(&rotated, &let_go).is_none(), "what another node let go does not come back");
+    }
+
+    #[test]
+    fn over_a_ring_that_went_another_way_only_what_is_revoked_stays_so() {
+        let random = SeededRandom::new(6);
+        let old = ring(&random);
+        let first = old.current().id().clone();
+        let held = old.revoke(&first, at(5), &random).unwrap().rotate(Algorithm::EdDSA, at(6), &random).unwrap();
+        let stored = old.with_algorithms(&[Algorithm::Es256], at(50), &random).unwrap();
+        let stands = in_place_of(&held, &stored).unwrap();
+        assert_eq!(state_of(&stands, &first), KeyState::Revoked { at: NOW });
+        assert_eq!(stands.algorithms(), [Algorithm::Es256]);
+        assert!(stands.find(held.current().id().as_str()).is_none(), "a key that was renewed away stays away");
+        let renewed = stored.revoke(&first, at(60), &random).unwrap();
+        assert!(in_place_of(&held, &renewed).is_none());
     }
 }

@@ -8,7 +8,7 @@ use super::again::{Again, Gap, Healed, known_here, once_each, told_after_the_los
 use super::contact::{Contact, patient};
 use super::follow::{FollowError, Follower, HEALINGS, OnLoss};
 use super::freshness::{CLOCK_MARGIN, Now};
-use super::heal::{Fit, HealError, ahead_of, cut_off_everything, heal_with_all, is_healed, stands_for_all};
+use super::heal::{Fit, HealError, ahead_of, cut_off_everything, fit, heal_with_all, is_healed, stands_for_all};
 use super::healing::Healing;
 use crate::high_water::HighWater;
 use crate::id::KeyId;
@@ -40,11 +40,11 @@ impl Follower {
     /// The store has not the history that this node knows. Heal it, unless somebody else has done so, and add what only
     /// this node knew. Afterwards the log is followed again; what `unsettled` says is still to be waited for.
     pub(super) async fn recover(&mut self, known: HighWater) -> Result<(), FollowError> {
+        if self.on_loss == OnLoss::Waits {
+            return self.follow_upstream(known).await;
+        }
         for _ in 0..HEALINGS {
             let whole = self.snapshot(Timestamp::EPOCH).await?;
-            if self.on_loss == OnLoss::Waits {
-                return self.follow_upstream(known, &whole).await;
-            }
             let head = whole.head;
             if head.incarnation != known.incarnation {
                 if self.join(known, &whole).await? {
@@ -265,14 +265,22 @@ impl Follower {
     }
 
     /// Nothing can be written here. Once the store above is healed, its cut-offs are taken in beside those known.
-    async fn follow_upstream(&mut self, known: HighWater, whole: &Snapshot) -> Result<(), FollowError> {
-        let Head { incarnation, seq, tag, now } = whole.head;
-        self.alarm(known, whole.head, "nothing is answered until the store above is healed");
-        if incarnation == known.incarnation {
-            return match self.fit_of(known).await? {
+    ///
+    /// **Cost:** a small read until then, for it is asked again and again; after it, the whole snapshot once.
+    async fn follow_upstream(&mut self, known: HighWater) -> Result<(), FollowError> {
+        let feed = self.read(known.seq, 1).await?;
+        let (Feed::Batch(Batch { head, .. }) | Feed::Gone(head)) = &feed;
+        self.alarm(known, *head, "nothing is answered until the store above is healed");
+        if head.incarnation == known.incarnation {
+            return match fit(known, self.highest(), &feed) {
                 Fit::Lost => Err(HealError::Upstream.into()),
                 Fit::Fits | Fit::Swept => Ok(()),
             };
+        }
+        let whole = self.snapshot(Timestamp::EPOCH).await?;
+        let Head { incarnation, seq, tag, now } = whole.head;
+        if incarnation == known.incarnation {
+            return Err(moved().into());
         }
         self.view.unite(&whole.cut_offs, (now, seq), self.clock.boot());
         self.progress.tail().reset(seq, tag);
