@@ -41,7 +41,7 @@ use rescind::store::{
 };
 use rescind::time::{Clock, Timestamp};
 
-pub use self::doctor::{Finding, Verdict, diagnose};
+pub use self::doctor::diagnose;
 use self::fault::Fault;
 use self::lane::Lane;
 use self::link::{Link, to_the_end};
