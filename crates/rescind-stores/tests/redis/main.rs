@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod contract;
+mod demoted;
 mod lost;
 mod nodes;
 mod outage;
