@@ -52,14 +52,26 @@
 //!   The statements stand in `sessions.rs`, `log.rs`, `records.rs` and `sweep.rs`; wake-ups in `wake.rs`; what applications
 //!   ask for in their own transactions in `inbox.rs`; how a server is reached and refused in `settings.rs`, `tls.rs`,
 //!   `conditions.rs` and `schema.rs`.
+//! * `redis`: one server, a Sentinel group or a Cluster, any number of nodes. `RedisStore` gives every call as a script
+//!   (`script.rs`, `scripts/`) to the one connection that all share (`link.rs`); appends that wait together are computed here
+//!   and written as one batch (`append.rs`), and an answer waits until Redis has flushed (`flush.rs`). The scripts' calls
+//!   stand in `sessions.rs`, `log.rs` and `records.rs`; which keys share a slot in `keys.rs`; wake-ups in `wake.rs`; how
+//!   servers are found and refused in `address.rs` and `durability.rs`.
+//!
+//! Where `postgres` or `redis` is there, each of them has a `diagnose`, whose findings an operator reads.
 //!
 //! # A revocation's way to the disk
 //! `SqliteStore::append` → `Owner::call` (queue) → `Batches::write` (one `BEGIN … COMMIT` for all that wait) →
 //! `log::append` (position, time, tag, row) → flush → answer.
 
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod finding;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub use self::finding::{Finding, Verdict};

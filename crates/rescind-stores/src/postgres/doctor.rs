@@ -8,6 +8,8 @@ use rescind::time::{Clock, Timestamp};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
+use crate::finding::{Finding, Verdict};
+
 use super::cells::Cells;
 use super::conditions;
 use super::fault::Fault;
@@ -25,38 +27,6 @@ const SLOW: Duration = Duration::from_millis(50);
 const LAG: i64 = 1_000;
 /// How many writes are measured; the median is told.
 const WRITES: usize = 9;
-
-/// How a finding is to be taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// As it should be.
-    Good,
-    /// Works, but is worth a look.
-    Look,
-    /// Does not work, or is not safe.
-    Bad,
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// How to take it.
-    pub verdict: Verdict,
-    /// What is so.
-    pub what: String,
-    /// What to do about it; empty where nothing is to be done.
-    pub remedy: String,
-}
-
-impl Finding {
-    fn new(verdict: Verdict, what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { verdict, what: what.into(), remedy: remedy.into() }
-    }
-
-    fn good(what: impl Into<String>) -> Self {
-        Self::new(Verdict::Good, what, "")
-    }
-}
 
 /// Looks at the server that a store's URL names, in so far as it can be reached. `clock` is the node's.
 ///

@@ -81,8 +81,12 @@ fn meaning(code: &SqlState) -> (StoreErrorKind, &'static str) {
         "3D000" => (Unavailable, ". Create the database, or name another in the store's URL"),
         "42501" => (Unavailable, ". Grant it: the store's user must own its schema, or be allowed to make it"),
         "55P03" => (Unavailable, ". Another session holds the log's head: look for it in pg_stat_activity"),
-        // What a layout of ours always has: somebody has changed it.
-        "42P01" | "42883" | "42703" => (Corrupt, ". The store's schema was changed; restore it from a backup"),
+        // What a layout of ours always has. While a backup is being restored it is away, and then there again: no damage
+        // after which nothing more is read.
+        "3F000" | "42P01" | "42883" | "42703" => (
+            Unavailable,
+            ". The store's schema is not whole: wait where it is being restored, or restore it from a backup",
+        ),
         code if code.starts_with("22") || code.starts_with("23") => (Corrupt, ""),
         _ => (Unavailable, ""),
     }

@@ -58,6 +58,7 @@ impl PostgresStore {
     async fn move_requests(&self, rescind: &Rescind) -> Result<usize, String> {
         let requests = claim(&self.link).await.map_err(|fault| fault.to_string())?;
         let mut moved = Vec::with_capacity(requests.len());
+        let mut failed = None;
         for request in &requests {
             if !request.is_moved {
                 let Request { scope, reason, actor, .. } = request;
@@ -68,7 +69,12 @@ impl PostgresStore {
                     Err(Error::NotFound(_)) => {
                         tracing::info!(request = request.id, %scope, "nothing to revoke: it is unknown, or forgotten");
                     }
-                    Err(error) => return Err(error.to_string()),
+                    // What was moved before it is taken out all the same: who signs in again meanwhile is not to be
+                    // revoked by another claimer.
+                    Err(error) => {
+                        failed = Some(error.to_string());
+                        break;
+                    }
                 }
             }
             moved.push(request.id);
@@ -80,7 +86,7 @@ impl PostgresStore {
                 .await
                 .map_err(|fault| fault.to_string())?;
         }
-        Ok(requests.len())
+        failed.map_or(Ok(requests.len()), Err)
     }
 }
 

@@ -18,6 +18,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{NoTls, Row};
 
 use super::cells::{millis, storable};
+use super::dial::Dial;
 use super::fault::Fault;
 use super::settings::{CONNECT, Settings};
 use super::tls::{self, Trust};
@@ -47,10 +48,13 @@ impl Link {
     /// Prepares connections; makes none yet. Without a clock the store's time is the database's.
     pub(super) fn new(settings: &Settings, clock: Option<Arc<dyn Clock>>) -> Result<Self, Fault> {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let config = settings.config.clone();
+        let (config, servers) = (settings.config.clone(), settings.servers());
         let manager = match settings.trust {
-            Trust::NoTls => Manager::from_config(config, NoTls, recycling),
-            trust => Manager::from_config(config, tls::connector(trust, &settings.roots)?, recycling),
+            Trust::NoTls => Manager::from_connect(config, Dial { servers, tls: NoTls }, recycling),
+            trust => {
+                let tls = tls::connector(trust, &settings.roots)?;
+                Manager::from_connect(config, Dial { servers, tls }, recycling)
+            }
         };
         let pool = Pool::builder(manager)
             .max_size(settings.pool)

@@ -93,7 +93,7 @@ async fn append(link: &Link, entries: &[&NewEntry]) -> Result<Row, Fault> {
 pub(super) async fn after(link: &Link, after: Seq, rows: usize) -> Result<Feed, Fault> {
     // A position that no row can have is above every head.
     let from = stored(after.get()).unwrap_or(i64::MAX);
-    let text = "SELECT h.incarnation, h.seq, h.tag, {schema}.now_ms($1), h.base_seq, h.base_tag, p.tag, \
+    let text = "SELECT h.incarnation, h.seq, h.tag, (SELECT {schema}.now_ms($1)), h.base_seq, h.base_tag, p.tag, \
                 l.seq, l.at, l.kind, l.id, l.lift_of, l.remember_until, l.reason, l.actor, l.tag \
                 FROM {schema}.head h \
                 LEFT JOIN {schema}.log p ON p.seq = $2 \

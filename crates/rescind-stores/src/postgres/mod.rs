@@ -12,6 +12,7 @@
 
 mod cells;
 mod conditions;
+mod dial;
 mod doctor;
 mod fault;
 mod inbox;
@@ -41,7 +42,7 @@ use rescind::store::{
 };
 use rescind::time::{Clock, Timestamp};
 
-pub use self::doctor::{Finding, Verdict, diagnose};
+pub use self::doctor::diagnose;
 use self::fault::Fault;
 use self::lane::Lane;
 use self::link::{Link, to_the_end};
@@ -52,7 +53,7 @@ use self::wake::{Calls, Listener};
 ///
 /// # The URL
 /// `postgres://user:password@host:5432/database?parameter=value&…`, as libpq takes it: several hosts with commas between
-/// (the one that can write is used), a socket's directory as `host=/run/postgresql`, `connect_timeout`, `application_name`.
+/// (all are tried at once, and the first that can write is used), a socket's directory as `host=/run/postgresql`, `connect_timeout`, `application_name`.
 /// Besides:
 /// * `sslmode`: `disable`, `prefer`, `require`, `verify-ca`, `verify-full`. Where it is not given, a server on this machine
 ///   (loopback, socket) is asked for TLS and not held to it, and any other must prove its name: `verify-full`.

@@ -75,10 +75,11 @@ async fn layout(client: &Client, name: &str) -> Result<Option<i32>, Fault> {
     Ok(Some(version))
 }
 
-/// Migrates in one transaction a step, under a lock that one node has at a time.
+/// Migrates in one transaction a step, under a lock that one node has at a time. The search path keeps functions of others
+/// out of what is made: where others may create in `public`, one of theirs could fit a call better than the one meant.
 async fn under_lock(client: &Client, name: &str, incarnation: Incarnation) -> Result<(), Fault> {
     for step in MIGRATIONS.iter().zip(1_i32..) {
-        client.batch_execute(&format!("BEGIN; {}", lock(name))).await?;
+        client.batch_execute(&format!("BEGIN; SET LOCAL search_path = pg_catalog, pg_temp; {}", lock(name))).await?;
         // Another node may have been quicker.
         let version = layout(client, name).await?.unwrap_or(0);
         let (sql, to) = step;
@@ -92,7 +93,7 @@ async fn under_lock(client: &Client, name: &str, incarnation: Incarnation) -> Re
 
 /// Released at the end of the transaction. Nodes of other schemas do not wait for it.
 fn lock(name: &str) -> String {
-    format!("SELECT pg_advisory_xact_lock(hashtextextended({}, 1919251315))", literal(name))
+    format!("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended({}, 1919251315))", literal(name))
 }
 
 fn script(name: &str, sql: &str, to: i32, incarnation: Incarnation) -> String {

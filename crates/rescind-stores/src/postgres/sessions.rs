@@ -20,7 +20,7 @@ use super::log::scope;
 
 const COLUMNS: &str = "l.sid, l.generation, l.rotated_at, l.position, l.opened_at, l.auth_time, l.idle, l.expires_at, \
                        l.subject, l.client, l.class, l.device, l.scope, l.claims, l.cut_seq, l.cut_at, l.cut_kind, \
-                       l.cut_id, {schema}.now_ms($1)";
+                       l.cut_id, (SELECT {schema}.now_ms($1))";
 
 /// Opening sessions.
 pub(super) struct Open;

@@ -41,6 +41,42 @@ struct Ours {
 }
 
 impl Settings {
+    /// One configuration for each server that the URL names, so that all can be tried at once.
+    pub(super) fn servers(&self) -> Vec<Config> {
+        let config = &self.config;
+        let (hosts, addresses, ports) = (config.get_hosts(), config.get_hostaddrs(), config.get_ports());
+        let count = hosts.len().max(addresses.len());
+        let is_whole = |length: usize| length < 2 || length == count;
+        // Lists that do not fit each other are the driver's to refuse.
+        if count < 2
+            || !is_whole(ports.len())
+            || !addresses.is_empty() && !hosts.is_empty() && hosts.len() != addresses.len()
+        {
+            return vec![config.clone()];
+        }
+        let server = |n: usize| {
+            let mut server = without_hosts(config);
+            match hosts.get(n) {
+                Some(Host::Tcp(name)) => {
+                    server.host(name);
+                }
+                #[cfg(unix)]
+                Some(Host::Unix(path)) => {
+                    server.host_path(path);
+                }
+                None => {}
+            }
+            if let Some(address) = addresses.get(n) {
+                server.hostaddr(*address);
+            }
+            if let Some(port) = ports.get(n).or(ports.first()) {
+                server.port(*port);
+            }
+            server
+        };
+        (0..count).map(server).collect()
+    }
+
     /// Reads `postgres://user:password@host:port/database?parameter=value`.
     pub(super) fn parse(url: &str) -> Result<Self, Fault> {
         let (rest, ours) = split(url)?;
@@ -83,6 +119,28 @@ impl Settings {
     pub(super) fn is_here(&self) -> bool {
         self.config.get_hosts().iter().all(is_here)
     }
+}
+
+/// Everything else that was asked for. The driver's type has no way to take hosts out.
+fn without_hosts(config: &Config) -> Config {
+    let mut rest = Config::new();
+    config.get_user().map(|user| rest.user(user));
+    config.get_password().map(|password| rest.password(password));
+    config.get_dbname().map(|name| rest.dbname(name));
+    config.get_options().map(|options| rest.options(options));
+    config.get_application_name().map(|name| rest.application_name(name));
+    config.get_connect_timeout().map(|limit| rest.connect_timeout(*limit));
+    config.get_tcp_user_timeout().map(|limit| rest.tcp_user_timeout(*limit));
+    config.get_keepalives_interval().map(|interval| rest.keepalives_interval(interval));
+    config.get_keepalives_retries().map(|retries| rest.keepalives_retries(retries));
+    rest.keepalives(config.get_keepalives())
+        .keepalives_idle(config.get_keepalives_idle())
+        .ssl_mode(config.get_ssl_mode())
+        .ssl_negotiation(config.get_ssl_negotiation())
+        .target_session_attrs(config.get_target_session_attrs())
+        .channel_binding(config.get_channel_binding())
+        .load_balance_hosts(config.get_load_balance_hosts());
+    rest
 }
 
 /// What finds a dead link soon, and the primary among several servers.
@@ -221,6 +279,12 @@ mod tests {
         let several = parse("postgres://u@a,b:6000/x");
         assert_eq!(several.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
         assert_eq!(several.server, "postgres at a:5432,b:6000/x (schema rescind)");
+        let each = several.servers();
+        assert_eq!(each.len(), 2);
+        assert_eq!((each[1].get_hosts(), each[1].get_ports()), (&several.config.get_hosts()[1..], &[6000][..]));
+        assert_eq!((each[1].get_user(), each[1].get_dbname()), (Some("u"), Some("x")));
+        assert_eq!(each[1].get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        assert_eq!(parse("postgres://u@a,b/x").servers()[1].get_ports(), parse("postgres://u@a/x").config.get_ports());
         assert_eq!(parse("postgres://u@a/x").config.get_target_session_attrs(), TargetSessionAttrs::Any);
     }
 }

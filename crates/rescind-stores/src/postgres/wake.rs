@@ -12,6 +12,7 @@ use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::types::Type;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Socket};
 
+use super::dial::first;
 use super::fault::Fault;
 use super::link::Link;
 use super::schema::literal;
@@ -104,8 +105,8 @@ struct Ear {
 impl Ear {
     async fn open(settings: &Settings) -> Result<Self, Fault> {
         match settings.trust {
-            Trust::NoTls => dial(&settings.config, NoTls).await,
-            trust => dial(&settings.config, tls::connector(trust, &settings.roots)?).await,
+            Trust::NoTls => dial(&settings.servers(), NoTls).await,
+            trust => dial(&settings.servers(), tls::connector(trust, &settings.roots)?).await,
         }
     }
 
@@ -138,14 +139,14 @@ impl Ear {
 }
 
 /// Connects, and passes on what is said on the connection until it ends.
-async fn dial<T>(config: &Config, tls: T) -> Result<Ear, Fault>
+async fn dial<T>(servers: &[Config], tls: T) -> Result<Ear, Fault>
 where
-    T: MakeTlsConnect<Socket> + Send,
+    T: MakeTlsConnect<Socket> + Clone + Send,
     T::Stream: Send + Unpin + 'static,
     T::TlsConnect: Send,
     <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
 {
-    let Ok(connected) = timeout(CONNECT, config.connect(tls)).await else {
+    let Ok(connected) = timeout(CONNECT, first(servers, &tls)).await else {
         return Err(Fault::unavailable("no connection in time"));
     };
     let (client, mut connection) = connected?;

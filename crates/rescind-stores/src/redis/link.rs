@@ -252,8 +252,9 @@ impl Link {
                     tokio::time::sleep(REDIRECT_WAIT).await;
                 }
                 Err(error) => {
-                    // A cluster's connection mends itself, and its other nodes go on.
-                    if ends_connection(&error) && !self.is_cluster() {
+                    // A cluster's connection mends itself, and its other nodes go on; but from a node that says nothing it
+                    // does not learn that another has taken over.
+                    if ends_connection(&error) && (!self.is_cluster() || error.is_timeout()) {
                         self.give_up(number).await;
                     }
                     return Err(error.into());

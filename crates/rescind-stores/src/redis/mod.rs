@@ -48,7 +48,7 @@ use rescind::time::{Clock, Timestamp};
 use self::address::{Address, Kind};
 use self::append::Appender;
 use self::core::Core;
-pub use self::doctor::{Finding, Verdict, diagnose};
+pub use self::doctor::diagnose;
 pub use self::durability::Durability;
 use self::durability::Watch;
 use self::fault::Fault;

@@ -1,4 +1,5 @@
-//! The scripts, each one file beside this one. Those of the log's slot begin with `head.lua`.
+//! The scripts, each one file beside this one. Those of the log's slot begin with `head.lua`; those that only read prove
+//! with `master.lua` that what they read is not a replica's.
 
 use redis::Cmd;
 
@@ -55,17 +56,17 @@ macro_rules! scripts {
 }
 
 scripts!(
-    head: ["head", "read_head"],
+    head: ["head", "master", "read_head"],
     append: ["head", "append"],
-    newest: ["head", "newest"],
-    after: ["head", "after"],
+    newest: ["head", "master", "newest"],
+    after: ["head", "master", "after"],
     reincarnate: ["head", "reincarnate"],
     forget: ["head", "forget"],
-    record: ["head", "record"],
+    record: ["head", "master", "record"],
     put_record: ["head", "put_record"],
-    records: ["head", "records"],
-    cover: ["head", "cover"],
-    rows: ["head", "rows"],
+    records: ["head", "master", "records"],
+    cover: ["head", "master", "cover"],
+    rows: ["head", "master", "rows"],
     open: ["head", "insert", "open"],
     open_far: ["insert", "open_far"],
     advance: ["advance"],

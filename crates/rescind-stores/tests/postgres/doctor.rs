@@ -2,7 +2,8 @@
 
 use rescind::testing::{ManualClock, skip};
 use rescind::time::{Clock, SystemClock};
-use rescind_stores::postgres::{Finding, Verdict, diagnose};
+use rescind_stores::postgres::diagnose;
+use rescind_stores::{Finding, Verdict};
 use rescind_test_kit::{PASSWORD, Postgres, or_skip};
 
 use crate::support::{open, server, until};

@@ -4,6 +4,7 @@
 mod contract;
 mod crash;
 mod doctor;
+mod failover;
 mod inbox;
 mod layout;
 mod links;

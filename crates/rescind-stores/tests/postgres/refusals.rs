@@ -116,3 +116,54 @@ async fn a_text_that_postgres_cannot_hold_fails_alone() {
     assert_names(&wrong.unwrap_err(), StoreErrorKind::Corrupt, "NUL");
     right.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_somebody_else_put_in_public_is_not_called() {
+    let Some(server) = server() else { return };
+    // Each fits the arguments better than the one that is meant, and would run with the rights of the store.
+    for (name, of, gives) in [
+        ("hashtextextended", "text, smallint", "bigint"),
+        ("hashtextextended", "text, integer", "bigint"),
+        ("int8send", "integer", "bytea"),
+    ] {
+        let body = "begin raise exception 'somebody else''s function runs'; end";
+        server
+            .psql(&format!("create function public.{name}({of}) returns {gives} language plpgsql as $f$ {body} $f$"))
+            .unwrap();
+    }
+    let store = open(&server.url()).await.unwrap();
+    store.open(new_session(1, "alice")).await.unwrap();
+    append(&store, cut_off(Scope::session(sid(1)))).await.unwrap();
+    assert!(store.load(sid(1)).await.unwrap().unwrap().cut_off.is_some());
+    store.sweep(rescind::time::Timestamp::from_millis(1), 10).await.unwrap();
+    let nul = store.records(rescind::store::RecordKind::USERS, Some("a\0b"), 10).await;
+    assert_eq!(nul.unwrap(), [], "a place between ids, though no id can be there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_made_to_forget_while_it_runs_takes_no_writes_until_it_is_put_right() {
+    let Some(server) = server() else { return };
+    let store = open(&server.url()).await.unwrap();
+    store.open(new_session(1, "alice")).await.unwrap();
+    for setting in ["fsync", "full_page_writes"] {
+        server.configure(&format!("{setting} = off")).unwrap();
+        until("it has heard", || async { append(&store, cut_off(Scope::token(jti(1)))).await.is_err() }).await;
+        let error = store.advance(sid(1), rescind::position::Generation::FIRST, rescind::position::Generation::new(1));
+        assert_names(&error.await.unwrap_err(), StoreErrorKind::Unavailable, "Set fsync = on");
+        assert!(store.load(sid(1)).await.unwrap().is_some(), "reads go on");
+        server.configure(&format!("{setting} = on")).unwrap();
+        until("it has heard", || async { append(&store, cut_off(Scope::token(jti(1)))).await.is_ok() }).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_that_is_away_while_it_is_restored_is_no_damage() {
+    let Some(server) = server() else { return };
+    let store = open(&server.url()).await.unwrap();
+    store.health().await.unwrap();
+    server.psql("alter schema rescind rename to away").unwrap();
+    // After damage a node reads nothing more until it is started again.
+    assert_names(&store.health().await.unwrap_err(), StoreErrorKind::Unavailable, "is being restored");
+    server.psql("alter schema away rename to rescind").unwrap();
+    store.health().await.unwrap();
+}

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod contract;
+mod demoted;
 mod doctor;
 mod lost;
 mod nodes;

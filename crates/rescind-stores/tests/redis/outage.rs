@@ -151,3 +151,21 @@ async fn a_cluster_fails_over_and_the_log_goes_on() {
     until("it is taken over", async || store.append(vec![cut_off(Scope::All)]).await.ok()).await;
     acknowledged.assert_revoked(&store).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_of_a_cluster_that_says_nothing_is_left_soon_after_the_failover() {
+    let Some(cluster) = or_skip(Cluster::start(1), skip) else { return };
+    let store = open(&cluster_url(&cluster)).await;
+    store.append(vec![cut_off(Scope::All)]).await.unwrap();
+    let head = "{rescind}:head";
+    let owner = cluster.owner_of(head).unwrap();
+    // Its connections stay, as when the machine lost power.
+    owner.pause().unwrap();
+    cluster.wait_for_failover(head, owner).unwrap();
+    let begun = SystemClock.boot();
+    until("the new master is found", async || store.health().await.ok()).await;
+    let took = SystemClock.boot().since(begun);
+    owner.resume().unwrap();
+    println!("found after {took:?}");
+    assert!(took < Duration::from_secs(4), "found only by the look at the settings, after {took:?}");
+}

@@ -11,6 +11,7 @@ mod server;
 
 use std::path::PathBuf;
 
+use rescind_stores::Verdict;
 use serde::Serialize;
 
 use super::client::Connection;
@@ -52,6 +53,15 @@ struct Finding {
 }
 
 impl Finding {
+    /// What a store found out about its servers.
+    fn of(part: &'static str, found: rescind_stores::Finding) -> Self {
+        match found.verdict {
+            Verdict::Good => Self::ok(part, found.what),
+            Verdict::Look => Self::warn(part, found.what, found.remedy),
+            Verdict::Bad => Self::fail(part, found.what, found.remedy),
+        }
+    }
+
     fn ok(part: &'static str, what: impl Into<String>) -> Self {
         Self { level: Level::Ok, part, what: what.into(), remedy: None }
     }

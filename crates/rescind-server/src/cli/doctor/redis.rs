@@ -1,7 +1,7 @@
 //! The doctor's look at Redis: what the store finds, as findings.
 
 use rescind::time::SystemClock;
-use rescind_stores::redis::{Durability, Verdict, diagnose};
+use rescind_stores::redis::{Durability, diagnose};
 
 use super::Finding;
 use crate::config::ServerUrl;
@@ -11,14 +11,7 @@ const PART: &str = "redis";
 /// Asks the instances that the store's URL names.
 pub(super) async fn look(url: &ServerUrl, durability: Durability) -> Vec<Finding> {
     match diagnose(url.expose(), durability, &SystemClock).await {
-        Ok(found) => found
-            .into_iter()
-            .map(|found| match found.verdict {
-                Verdict::Good => Finding::ok(PART, found.what),
-                Verdict::Look => Finding::warn(PART, found.what, found.remedy),
-                Verdict::Bad => Finding::fail(PART, found.what, found.remedy),
-            })
-            .collect(),
+        Ok(found) => found.into_iter().map(|found| Finding::of(PART, found)).collect(),
         Err(error) => vec![Finding::fail(PART, error.to_string(), "correct the setting store")],
     }
 }

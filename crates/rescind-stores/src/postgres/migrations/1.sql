@@ -1,5 +1,7 @@
 -- The first layout. `{schema}` is the store's schema. Times are milliseconds since 1970-01-01T00:00:00Z; the views below
 -- show them as dates. Kinds of scopes: 0 token, 1 session, 2 subject, 3 client, 4 key, 5 all.
+-- Every function names its search_path: in a schema where others may create, theirs could fit a call better than the
+-- one that is meant, and would run with the rights of the store.
 
 -- One row: where the log stands. Whoever appends holds its lock until the commit, so positions have no gap and no
 -- reader sees one before its predecessors. A sequence would leave gaps and show them in any order.
@@ -70,15 +72,32 @@ CREATE TABLE {schema}.records (
 );
 CREATE INDEX records_due ON {schema}.records (ends) WHERE ends IS NOT NULL;
 
+-- A replica shows what was: a session that it has not heard of would be unknown, and its cut-offs too. Every read begins
+-- with this: after a failover another server may answer at the same address, behind a pooler on the same connection.
+CREATE FUNCTION {schema}.from_primary() RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF pg_is_in_recovery() THEN
+        RAISE EXCEPTION 'what a replica shows is not the log' USING ERRCODE = 'read_only_sql_transaction';
+    END IF;
+END $$;
+
 -- The time: the one that is given, or the database's at the start of the transaction, which is before what it reads.
-CREATE FUNCTION {schema}.now_ms(given bigint) RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT coalesce(given, floor(extract(epoch FROM now()) * 1000)::bigint)
-$$;
+CREATE FUNCTION {schema}.now_ms(given bigint) RETURNS bigint LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM {schema}.from_primary();
+    RETURN coalesce(given, floor(extract(epoch FROM now()) * 1000)::bigint);
+END $$;
 
 -- What every writing function begins with. The settings hold until the transaction ends; behind a pooler those of a
 -- session would not be ours.
-CREATE FUNCTION {schema}.durably() RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION {schema}.durably() RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    -- Looked at with every write: an operator may change them while it runs, and after a failover another server answers.
+    IF current_setting('fsync') = 'off' OR current_setting('full_page_writes') = 'off' THEN
+        RAISE EXCEPTION 'the server would forget what it acknowledges. Set fsync = on and full_page_writes = on'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
     IF current_setting('synchronous_commit') IN ('off', 'local') THEN
         PERFORM set_config('synchronous_commit', 'on', true);
     END IF;
@@ -91,7 +110,7 @@ CREATE FUNCTION {schema}.append(
     given bigint, kinds smallint[], ids text[], lifts bigint[], untils bigint[], reasons text[], actors text[],
     OUT first bigint, OUT entry_at bigint, OUT kept bigint[],
     OUT misfit boolean, OUT newest_seq bigint
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     h record;
     e record;
@@ -172,7 +191,7 @@ CREATE FUNCTION {schema}.open(
     given bigint, sids uuid[], subjects text[], clients text[], classes text[], auth_times bigint[], idles bigint[],
     absolutes bigint[], devices text[], scopes text[], claimses text[],
     OUT at bigint, OUT head bigint, OUT opened boolean[]
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     e record;
     p integer;
@@ -206,7 +225,7 @@ END $$;
 CREATE FUNCTION {schema}.advance(
     given bigint, sids uuid[], froms bigint[], tos bigint[],
     OUT at bigint, OUT moved boolean[]
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     e record;
 BEGIN
@@ -224,8 +243,9 @@ CREATE FUNCTION {schema}.load(wanted uuid) RETURNS TABLE (
     sid uuid, generation bigint, rotated_at bigint, "position" bigint, opened_at bigint, auth_time bigint, idle bigint,
     expires_at bigint, subject text, client text, class text, device text, scope text, claims text,
     cut_seq bigint, cut_at bigint, cut_kind smallint, cut_id text
-) LANGUAGE plpgsql STABLE AS $$
+) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM {schema}.from_primary();
     RETURN QUERY
     SELECT s.sid, s.generation, s.rotated_at, s.position, s.opened_at,
         coalesce(nullif(s.auth_time, '')::bigint, s.opened_at), p.idle, s.expires_at, s.subject,
@@ -247,8 +267,9 @@ END $$;
 
 -- The ids of a subject's sessions from the newest, so that a page is read along the index.
 CREATE FUNCTION {schema}.sessions_of(name text, behind uuid, most bigint) RETURNS TABLE (n bigint, found uuid)
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM {schema}.from_primary();
     RETURN QUERY
     SELECT row_number() OVER (), f.sid FROM (
         SELECT s.sid FROM {schema}.sessions s
@@ -261,7 +282,7 @@ END $$;
 -- Writes records in order where each still has the version that was expected; 0 stands for "there is none".
 CREATE FUNCTION {schema}.put(kinds text[], ids text[], expecteds bigint[], bodies bytea[], ends_at bigint[],
     OUT written boolean[]
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     e record;
 BEGIN
@@ -283,7 +304,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION {schema}.reincarnate(lost uuid, new uuid, new_tag uuid, ahead bigint) RETURNS boolean
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM {schema}.durably();
     UPDATE {schema}.head SET incarnation = new, seq = ahead, tag = new_tag, base_seq = ahead, base_tag = new_tag
@@ -298,7 +319,7 @@ END $$;
 -- touched under the head's lock and from its front only: a hole would look like lost history.
 CREATE FUNCTION {schema}.sweep(before bigint, most bigint,
     OUT sessions bigint, OUT records bigint, OUT scopes bigint, OUT entries bigint
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     h record;
     e record;
@@ -354,7 +375,7 @@ BEGIN
 END $$;
 
 -- Writes a little, durably, to find out whether there is room.
-CREATE FUNCTION {schema}.probe() RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION {schema}.probe() RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM {schema}.durably();
     UPDATE {schema}.head SET probes = probes + 1;
@@ -372,7 +393,7 @@ FROM {schema}.log;
 CREATE VIEW {schema}.sessions_readable AS
 SELECT s.sid, s.subject, p.client, p.class, nullif(substr(s.device, 2), '') AS device, s.generation,
     to_timestamp(s.opened_at / 1000.0) AS opened_at, to_timestamp(s.rotated_at / 1000.0) AS rotated_at,
-    to_timestamp(least(s.expires_at, s.rotated_at + p.idle, 253402300800000) / 1000.0) AS ends_at,
+    to_timestamp(least(s.expires_at, s.rotated_at + least(p.idle, 253402300800000), 253402300800000) / 1000.0) AS ends_at,
     s.position, nullif(substr(s.scope, 2), '') AS scope, nullif(substr(s.claims, 2), '') AS claims
 FROM {schema}.sessions s JOIN {schema}.profiles p ON p.id = s.profile;
 
@@ -446,7 +467,7 @@ REVOKE ALL ON FUNCTION {schema}.revoke(text, text, text, text), {schema}.revoked
 -- request's number, by which a claimer that died between move and removal is found out.
 CREATE FUNCTION {schema}.inbox_claim(most bigint) RETURNS TABLE (
     id bigint, kind smallint, scope_id text, reason text, actor text, moved boolean
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM {schema}.durably();
     IF NOT EXISTS (SELECT 1 FROM {schema}.inbox i WHERE i.claimed_until < clock_timestamp()) THEN
@@ -467,7 +488,7 @@ BEGIN
     FROM claimed c ORDER BY c.id;
 END $$;
 
-CREATE FUNCTION {schema}.inbox_done(ids bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION {schema}.inbox_done(ids bigint[]) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM {schema}.durably();
     DELETE FROM {schema}.inbox WHERE id = ANY (ids);

@@ -1,0 +1,61 @@
+//! After a failover: another server answers at the address, or the first of several says nothing. What a copy shows is
+//! never taken for the log, and the server that can write is found.
+
+use rescind::log::Scope;
+use rescind::position::Seq;
+use rescind::store::{RecordKind, Store, StoreErrorKind};
+use rescind::testing::{cut_off, jti, new_session, sid, skip, subject};
+use rescind::time::Timestamp;
+use rescind_test_kit::{PASSWORD, Proxy, or_skip};
+
+use crate::support::{append, open, server, timed, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_replica_shows_is_not_taken_for_the_log() {
+    let Some(server) = server() else { return };
+    let Some(proxy) = or_skip(Proxy::start(server.address()), skip) else { return };
+    let store = open(&proxy.through(&server.url())).await.unwrap();
+    store.put_record(RecordKind::USERS, "alice", 0, b"active".to_vec(), None).await.unwrap();
+    let replica = server.replica().unwrap();
+    server.wait_for_replica(&replica).unwrap();
+    replica.pause_replay().unwrap();
+    // Both are acknowledged, and the replica does not know of them.
+    store.open(new_session(1, "alice")).await.unwrap();
+    append(&store, cut_off(Scope::token(jti(1)))).await.unwrap();
+
+    proxy.lead_to(replica.address());
+    proxy.cut().unwrap();
+    proxy.heal().unwrap();
+    // The first calls may meet the connections that were cut.
+    until("the replica answers", || async {
+        store.health().await.is_err_and(|error| error.to_string().contains("target_session_attrs"))
+    })
+    .await;
+    let alice = subject("alice");
+    let page = rescind::store::Page { after: None, limit: 10 };
+    let answers = [
+        ("after", store.after(Seq::ZERO, 10).await.err()),
+        ("snapshot", store.snapshot(Timestamp::EPOCH).await.err()),
+        ("load", store.load(sid(1)).await.err()),
+        ("sessions_of", store.sessions_of(&alice, page).await.err()),
+        ("record", store.record(RecordKind::USERS, "alice").await.err()),
+        ("no record", store.record(RecordKind::USERS, "bob").await.err()),
+        ("records", store.records(RecordKind::USERS, None, 10).await.err()),
+    ];
+    for (what, error) in answers {
+        let error = error.unwrap_or_else(|| panic!("{what} answers what is not known to be true any more"));
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{what}: {error}");
+        assert!(error.to_string().contains("target_session_attrs=read-write"), "{what}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_servers_one_that_says_nothing_keeps_nobody_from_the_others() {
+    let Some(server) = server() else { return };
+    let Some(proxy) = or_skip(Proxy::start(server.address()), skip) else { return };
+    proxy.half_open().unwrap();
+    let both = format!("postgres://rescind:{PASSWORD}@{},{}/rescind", proxy.address(), server.address());
+    let (opened, took) = timed(open(&both)).await;
+    opened.unwrap();
+    assert!(took < std::time::Duration::from_secs(2), "took {took:?}");
+}
