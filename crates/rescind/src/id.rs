@@ -113,11 +113,12 @@ uuid_id! {
 impl SessionId {
     /// When it was made, as it says itself; the epoch where it is no UUIDv7.
     pub(crate) fn made_at(self) -> Timestamp {
-        let [a, b, c, d, e, f, version, ..] = *self.as_bytes();
-        if version >> 4 != 7 {
+        let id = u128::from_be_bytes(*self.as_bytes());
+        // RFC 9562 §5.7: 48 bits of milliseconds, then 4 bits of version.
+        if (id >> 76) & 0xf != 7 {
             return Timestamp::EPOCH;
         }
-        Timestamp::from_millis(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+        Timestamp::from_millis(u64::try_from(id >> 80).unwrap_or_default())
     }
 }
 

@@ -45,9 +45,9 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let named: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let kinds: Vec<_> = Kind::EVERY.iter().map(|kind| kind.name()).collect();
-    let names = |all: &[&str]| all.iter().any(|name| named.iter().any(|one| one == name));
-    let stores_are_named = names(&kinds);
-    let parts_are_named = names(&Part::EVERY.map(Part::name));
+    let asks_for = |all: &[&str]| all.iter().any(|name| named.iter().any(|one| one == name));
+    let stores_are_named = asks_for(&kinds);
+    let parts_are_named = asks_for(&Part::EVERY.map(Part::name));
     let wanted = |name: &str, some: bool| !some || named.iter().any(|one| one == name);
     for kind in Kind::EVERY.into_iter().filter(|kind| wanted(kind.name(), stores_are_named)) {
         let parts: Vec<_> = Part::EVERY.into_iter().filter(|part| wanted(part.name(), parts_are_named)).collect();

@@ -85,14 +85,13 @@ impl Inner {
         if !self.may_be_lost(sid, self.store.health().await?.now) {
             return Ok(false);
         }
-        let probe = match token {
-            Some(token) => self.probe_whole(token),
-            None => {
-                let ring = self.ring()?.load();
-                let (session, key) = (SessionRef::Own(sid), ring.keys.current().id());
-                let scopes = Scopes { token: None, session: Some(&session), subject: None, client: None, key };
-                self.view.probe(scopes, Seq::ZERO)
-            }
+        let probe = if let Some(token) = token {
+            self.probe_whole(token)
+        } else {
+            let ring = self.ring()?.load();
+            let (session, key) = (SessionRef::Own(sid), ring.keys.current().id());
+            let scopes = Scopes { token: None, session: Some(&session), subject: None, client: None, key };
+            self.view.probe(scopes, Seq::ZERO)
         };
         let covering =
             |view: &View| if token.is_some() { view.covering(&probe) } else { view.covering_by_name(&probe) };
