@@ -1,6 +1,5 @@
 //! What one node does and another has not heard of yet: new keys, longer lifetimes. No token is refused for that, and
 //! nobody who sends nonsense makes the store work for it.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 mod support;
 
