@@ -274,6 +274,10 @@ impl Follower {
                 Fit::Fits | Fit::Swept => Ok(()),
             };
         }
+        if seq < known.seq {
+            // A healed history goes on far above whatever was known: this one is another, and lacks what this node forgot.
+            return Err(HealError::Upstream.into());
+        }
         self.view.unite(&whole.cut_offs, (now, seq), self.clock.boot());
         self.progress.tail().reset(seq, tag);
         self.remember(HighWater { incarnation, seq, tag })

@@ -267,7 +267,7 @@ mod tests {
             let counted = Arc::clone(&counted);
             Arc::new(move || Arc::clone(&counted) as Arc<dyn Store>)
         };
-        let tail = Tail::new(log, clock, Duration::from_secs(60));
+        let tail = Tail::new(log, clock, Duration::from_mins(1));
         let part = |next| match next {
             Next::Batch(part) => part,
             Next::Gone { .. } => panic!("it is all there"),
