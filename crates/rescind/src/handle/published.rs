@@ -92,8 +92,8 @@ impl PublishedKeys {
         let text = source.fetch().await.map_err(BuildError::PublishedKeys)?;
         let published = Published::read(text).map_err(|error| BuildError::PublishedKeys(said(error).into()))?;
         let last = Mutex::new(Fetch { number: 1, began, outcome: Outcome::Fetched });
-        let (begun, flight) = (AtomicU64::new(1), tokio::sync::Mutex::new(()));
-        Ok(Self { source, clock, held: ArcSwap::from_pointee(published), begun, last, flight })
+        let (held, flight) = (ArcSwap::from_pointee(published), tokio::sync::Mutex::new(()));
+        Ok(Self { source, clock, held, begun: AtomicU64::new(1), last, flight })
     }
 
     /// The keys that are held.
