@@ -66,9 +66,9 @@ pub mod view;
 
 pub use handle::{
     AlsoCheck, Bearer, BoxError, BuildError, Builder, Checks, Counts, Error, Event, Everywhere, FetchKeys, Inspection,
-    Introspection, Invalid, InvalidSetting, KeyStatus, Kind, Live, LiveForeign, LoggedOut, LogoutScope, MOST_LEEWAY,
-    Minted, NoClaims, NodeState, NodeStatus, NotFound, OnEvent, OnStale, OpenSession, Policy, Reached, ReadClaims,
-    Readiness, Refresh, Refreshed, Rescind, Revoke, Settings, Stats, TokenPair, Verdict, Welcome,
+    Introspection, Invalid, InvalidSetting, KeyStatus, Kind, KnownLog, Live, LiveForeign, LoggedOut, LogoutScope,
+    MOST_LEEWAY, Minted, NoClaims, NodeState, NodeStatus, NotFound, OnEvent, OnStale, OpenSession, Policy, Reached,
+    ReadClaims, Readiness, Refresh, Refreshed, Rescind, Revoke, Settings, Stats, TokenPair, Verdict, Welcome,
 };
 pub use high_water::{HighWater, HighWaterError};
 pub use rejection::Rejection;

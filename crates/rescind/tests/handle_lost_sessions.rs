@@ -1,6 +1,5 @@
 //! Sessions that the store has lost, as a replica does that lagged: their access tokens are as good as before, so it must
 //! be possible to take them back.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 mod support;
 

@@ -99,6 +99,10 @@ impl Store for FeedStore {
         Duration::from_millis(self.behind.load(Ordering::Acquire))
     }
 
+    fn longest_life(&self) -> Duration {
+        self.upstream.longest_life()
+    }
+
     async fn open(&self, _: NewSession) -> Result<Session, StoreError> {
         no_store("open")
     }

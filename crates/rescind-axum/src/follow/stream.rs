@@ -11,8 +11,8 @@ use super::lines::Lines;
 use super::upstream::{NoAnswer, Upstream};
 
 /// After a connection was lost it is tried again after this time, doubling up to the longest.
-const FIRST_WAIT: Duration = Duration::from_millis(50);
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+pub(super) const FIRST_WAIT: Duration = Duration::from_millis(50);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Listens until the handle is gone.
 pub(super) async fn listen(upstream: Weak<Upstream>) {

@@ -1,9 +1,8 @@
 //! Asking the node that is followed, over HTTP. Owns the limits: no redirect, no proxy of the environment, a bound on
 //! time and bytes. Knows the routes and the shapes, and nothing of views.
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -15,14 +14,20 @@ use rescind::position::Seq;
 use rescind::store::{Batch, Feed, Head, Snapshot};
 use rescind::time::{BootTime, Clock, Timestamp};
 use tokio::sync::Notify;
+use tokio::time::sleep;
 use url::Url;
 
 use super::lines::Lines;
+use super::stream::{FIRST_WAIT, LONGEST_WAIT};
 use super::wire;
 
 /// Longest answer of the feed: a server cuts its batches far below.
 const BATCH_MAX: usize = 8 << 20;
+/// For so long it is waited for a turn to load a snapshot.
+const TURN: Duration = Duration::from_secs(30);
 const CONNECT: Duration = Duration::from_secs(1);
+/// A peer that does not even acknowledge is given up after two of these, however long its answer may take.
+const KEEPALIVE: Duration = Duration::from_secs(1);
 /// An idle connection is held for longer than the time between two polls, and for less than servers hold it.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -35,6 +40,8 @@ pub(super) struct Upstream {
     /// The staleness bound: an answer that takes longer proves nothing any more.
     pub(super) bound: Duration,
     seen: Mutex<Option<(Head, BootTime)>>,
+    /// The longest life of an access token that any answer told of. **Units:** seconds.
+    longest_life: AtomicU64,
     /// Told when the stream brings entries.
     pub(super) wake: Notify,
 }
@@ -54,7 +61,10 @@ pub(super) enum NoAnswer {
     Refused(u16),
     #[error("it answered with status {0}; is this the URL of a Rescind server's admin listener?")]
     Status(u16),
-    #[error("it cannot follow its own store at the moment (status 503)")]
+    #[error(
+        "it cannot tell its log at the moment (status 503): it is not ready, or others load their snapshots; see its log, \
+         or try again"
+    )]
     Unable,
     #[error("its answer cannot be read: {0}")]
     Unreadable(String),
@@ -83,8 +93,8 @@ impl Upstream {
         bound: Duration,
     ) -> Result<Self, BoxError> {
         let client = client(bound)?;
-        let (seen, wake) = (Mutex::new(None), Notify::new());
-        Ok(Self { client, base, authorization, clock, bound, seen, wake })
+        let (seen, longest_life, wake) = (Mutex::new(None), AtomicU64::new(0), Notify::new());
+        Ok(Self { client, base, authorization, clock, bound, seen, longest_life, wake })
     }
 
     /// One batch of the log.
@@ -98,7 +108,10 @@ impl Upstream {
             (Feed::Gone(Head::try_from(&gone.head).map_err(unreadable)?), gone.age_ms)
         } else {
             let batch: wire::Batch = serde_json::from_slice(&body).map_err(unreadable)?;
-            (Feed::Batch(fitting(&batch, after)?), batch.age_ms)
+            let (age_ms, life) = (batch.age_ms, batch.max_access_lifetime);
+            let feed = Feed::Batch(fitting(batch, after)?);
+            self.longest_life.fetch_max(life, Ordering::AcqRel);
+            (feed, age_ms)
         };
         self.see(match &answer {
             Feed::Batch(batch) => batch.head,
@@ -107,10 +120,22 @@ impl Upstream {
         Ok(Aged { answer, age: Duration::from_millis(age_ms) })
     }
 
-    /// The active cut-offs since a time.
+    /// The active cut-offs since a time. A node gives few snapshots out at once: whoever comes meanwhile waits for its turn.
     ///
     /// **Cost:** the cut-offs are held once, and of the answer's text one line.
     pub(super) async fn snapshot(&self, since: Timestamp) -> Result<(Aged<Snapshot>, wire::About), NoAnswer> {
+        let (asked, mut wait) = (self.clock.boot(), FIRST_WAIT);
+        loop {
+            match self.load(since).await {
+                Err(NoAnswer::Unable) if self.clock.boot().since(asked) < TURN => {}
+                done => return done,
+            }
+            sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+
+    async fn load(&self, since: Timestamp) -> Result<(Aged<Snapshot>, wire::About), NoAnswer> {
         let query = format!("since={}", since.as_millis());
         let response = self.get("snapshot", &query, "application/json", None).await?;
         let mut lines = Lines::new(expected(response, &[StatusCode::OK])?, self.bound);
@@ -130,6 +155,7 @@ impl Upstream {
             return Err(NoAnswer::Damaged);
         }
         let head = Head::try_from(&about.head).map_err(unreadable)?;
+        self.longest_life.fetch_max(about.max_access_lifetime, Ordering::AcqRel);
         self.see(head);
         Ok((Aged { answer: Snapshot { head, cut_offs }, age: Duration::from_millis(about.age_ms) }, about))
     }
@@ -143,6 +169,11 @@ impl Upstream {
     pub(super) fn seen(&self) -> Option<Head> {
         let (head, at) = (*self.seen.lock().unwrap_or_else(PoisonError::into_inner))?;
         (self.clock.boot().since(at) <= self.bound).then_some(head)
+    }
+
+    /// The longest life of an access token that any answer told of.
+    pub(super) fn longest_life(&self) -> Duration {
+        Duration::from_secs(self.longest_life.load(Ordering::Acquire))
     }
 
     /// The stream of events after a position.
@@ -184,6 +215,9 @@ pub(super) fn client(timeout: Duration) -> Result<Client, reqwest::Error> {
         .connect_timeout(CONNECT.min(timeout))
         .pool_idle_timeout(IDLE)
         .tcp_nodelay(true)
+        .tcp_keepalive(KEEPALIVE)
+        .tcp_keepalive_interval(KEEPALIVE)
+        .tcp_keepalive_retries(2)
         .user_agent(concat!("rescind/", env!("CARGO_PKG_VERSION")))
         .build()
 }
@@ -211,12 +245,12 @@ pub(super) async fn whole(mut response: Response, limit: usize) -> Result<Vec<u8
 
 /// A batch that goes on from `after` without a gap and adds up to its tag: what was changed on the way is asked for
 /// again, and never taken for a damaged log.
-fn fitting(batch: &wire::Batch, after: Seq) -> Result<Batch, NoAnswer> {
+fn fitting(batch: wire::Batch, after: Seq) -> Result<Batch, NoAnswer> {
     let (prev_tag, tag) = (wire::tag(&batch.prev_tag).map_err(unreadable)?, wire::tag(&batch.tag).map_err(unreadable)?);
     let gapless = batch.entries.iter().zip(after.get() + 1..).all(|(entry, seq)| entry.seq.get() == seq);
     if !gapless || batch.entries.iter().fold(prev_tag, ChainTag::next) != tag {
         return Err(NoAnswer::Damaged);
     }
     let head = Head::try_from(&batch.head).map_err(unreadable)?;
-    Ok(Batch { prev_tag, entries: batch.entries.clone(), tag, head })
+    Ok(Batch { prev_tag, entries: batch.entries, tag, head })
 }

@@ -35,6 +35,9 @@ pub struct Batch {
     pub head: Head,
     /// How old what this node knows was when it was asked.
     pub age_ms: u64,
+    /// As in [`About`]; zero where a node of an earlier version does not say.
+    #[serde(default)]
+    pub max_access_lifetime: u64,
 }
 
 /// The log cannot be told from that position: an answer of the feed with status 410, and the data of its event `gone`.

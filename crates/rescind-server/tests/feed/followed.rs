@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 use crate::support::{JSON, Pair, Reply, Server, exchange, home, now};
 
+/// How old at most is what a follower goes by.
+pub(crate) const BOUND: Duration = Duration::from_secs(2);
+
 /// What a token is worth to a follower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Worth {
@@ -96,7 +99,8 @@ async fn what_is_revoked_is_refused_at_once_and_what_is_lifted_passes_again() {
         longest = longest.max(until(&follower, &pair, refused).await);
     }
     eprintln!("the longest way from the acknowledgement to the follower's refusal: {longest:?}");
-    assert!(longest < Duration::from_secs(1), "{longest:?}");
+    // Woken, and not by the next poll's chance: on an idle machine some milliseconds. The bound is what is promised.
+    assert!(longest < BOUND, "{longest:?}");
 
     let pair = server.sign_in();
     let seq = revoke(&server, "session", &pair.session);
@@ -145,8 +149,23 @@ async fn keys_are_fetched_when_they_are_new_and_refused_when_they_are_revoked() 
     let reply = admin(&server, "DELETE", &format!("/admin/v1/keys/{kid}"), &Value::Null);
     assert_eq!(reply.status, 200, "{}", reply.text());
     let took = until(&follower, &old, |worth| matches!(worth, Worth::Refused(_))).await;
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < BOUND, "{took:?}");
     assert_eq!(worth(&follower, &next).await, Worth::Good);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_are_rotated_twice_at_once_have_no_good_token_refused() {
+    let server = Server::dev(&[]);
+    let follower = follow(&server).await;
+    for _ in 0..4 {
+        assert_eq!(admin(&server, "POST", "/admin/v1/keys/rotate", &Value::Null).status, 200);
+    }
+    let pair = server.sign_in();
+    until(&follower, &pair, |worth| {
+        assert!(!matches!(worth, Worth::Refused(_)), "{worth:?}");
+        good(worth)
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,13 +7,12 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::followed::{Worth, admin, follow, following, good, pause, refused, unsaid, until, worth};
+use crate::followed::{BOUND, Worth, admin, follow, following, good, pause, refused, unsaid, until, worth};
 use crate::link::Link;
 use crate::support::{Server, home, now};
 
-const BOUND: Duration = Duration::from_secs(2);
-/// What this machine may take on top.
-const SLACK: Duration = Duration::from_millis(1500);
+/// What a machine that does other things, too, may take on top.
+pub(crate) const SLACK: Duration = Duration::from_millis(1500);
 
 /// `--dev` on addresses that the next start has again.
 fn args(server: &Server) -> Vec<String> {
@@ -40,7 +39,7 @@ async fn behind_a_dead_server_it_goes_silent_within_the_bound_and_is_back_within
     assert_eq!(worth(&follower, &revoked).await, Worth::Unsaid, "a fault is never a 401");
     let server = again(&home, &args);
     let took = until(&follower, &alive, good).await;
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < Duration::from_secs(1) + SLACK, "{took:?}");
     assert!(refused(worth(&follower, &revoked).await));
     server.logout(&alive.access, "{}");
     until(&follower, &alive, refused).await;
@@ -112,7 +111,8 @@ async fn a_server_that_lost_its_history_unrevokes_nobody() {
     // The keys went with the database, so nothing that was signed before verifies for long; and before, the log covers it.
     let fresh = server.sign_in();
     until(&follower, &fresh, good).await;
-    for _ in 0..500 {
+    let begin = now();
+    while now().duration_since(begin).unwrap() < 2 * BOUND {
         for pair in [&revoked, &early] {
             assert!(!good(worth(&follower, pair).await), "a token from before the loss passes");
         }
@@ -138,4 +138,24 @@ async fn while_the_keys_cannot_be_had_those_that_are_held_verify_and_others_are_
     assert!(said < Duration::from_secs(15), "{said:?}");
     assert_eq!(worth(&follower, &pair).await, Worth::Good);
     assert_eq!(admin(&server, "GET", "/admin/v1/stats", &json!(null)).status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_that_live_longer_since_the_server_was_started_again_are_not_refused() {
+    let home = home();
+    let server = Server::dev_in(&home, &["--access-lifetime", "5m"]);
+    let (mut args, follower) = (args(&server), follow(&server).await);
+    let short = server.sign_in();
+    until(&follower, &short, good).await;
+    server.stop();
+    args.extend(["--access-lifetime", "30m"].map(ToOwned::to_owned));
+    let server = again(&home, &args);
+    let long = server.sign_in();
+    until(&follower, &long, |worth| {
+        assert!(!matches!(worth, Worth::Refused(_)), "{worth:?}");
+        good(worth)
+    })
+    .await;
+    server.logout(&long.access, "{}");
+    until(&follower, &long, refused).await;
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::followed::{admin, feed_token, following, good, pause, refused, unsaid, until};
+use crate::followed::{BOUND, admin, feed_token, following, good, pause, refused, unsaid, until};
 use crate::link::Link;
+use crate::outage::SLACK;
 use crate::support::{FORM, Server, exchange, home, serve_to_the_end, wait_until};
 
 /// A relay of the server whose admin listener, or a link to it, is at `admin`.
@@ -110,11 +111,11 @@ async fn behind_a_relay_of_a_relay_a_revocation_arrives_and_a_dead_server_is_not
     server.logout(&pair.access, "{}");
     let took = until(&follower, &pair, refused).await;
     eprintln!("over two relays: {took:?}");
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < BOUND, "{took:?}");
     server.signal(Signal::STOP);
     let took = until(&follower, &alive, unsaid).await;
     server.signal(Signal::CONT);
-    assert!(took < Duration::from_millis(3500), "{took:?}");
+    assert!(took < BOUND + SLACK, "{took:?}");
     until(&follower, &alive, good).await;
 }
 

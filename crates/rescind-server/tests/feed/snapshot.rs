@@ -1,6 +1,7 @@
 //! The snapshot: JSON that a person's tools read, and of any size.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use rescind::id::Subject;
@@ -10,7 +11,7 @@ use rescind::time::Timestamp;
 use rescind_stores::sqlite::SqliteStore;
 
 use crate::followed::{admin, feed_token, following, revoke};
-use crate::support::{Server, exchange, home, now};
+use crate::support::{Connection, Server, client_request, exchange, home, now};
 
 #[test]
 fn it_has_every_active_cut_off_and_what_a_follower_must_know() {
@@ -55,19 +56,15 @@ fn peak(pid: u32) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// 20,000 cut-offs; a million with `RESCIND_LONG=1`.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_large_one_is_loaded_in_bounded_memory() {
-    let count: usize = if std::env::var_os("RESCIND_LONG").is_some() { 1_000_000 } else { 20_000 };
-    let home = home();
-    let data = home.path().join("data");
-    fs::create_dir_all(&data).unwrap();
+/// Writes a log of cut-offs before a server is there.
+async fn long_log(data: &Path, count: usize, name: &str) {
+    fs::create_dir_all(data).unwrap();
     let store = SqliteStore::open(data.join("rescind.db")).await.unwrap();
     let until = store.health().await.unwrap().now.plus(Duration::from_hours(1));
     let text = |text: &str| Text::new(text).unwrap();
     for part in (0..count).collect::<Vec<_>>().chunks(10_000) {
         let entry = |n: &usize| NewEntry {
-            scope: Scope::Subject(Subject::new(format!("user-{n}")).unwrap()),
+            scope: Scope::Subject(Subject::new(format!("{name}-{n}")).unwrap()),
             act: Act::CutOff,
             reason: text("test"),
             actor: text("test"),
@@ -75,8 +72,40 @@ async fn a_large_one_is_loaded_in_bounded_memory() {
         };
         store.append(part.iter().map(entry).collect()).await.unwrap();
     }
-    assert!(store.snapshot(Timestamp::EPOCH).await.unwrap().cut_offs.len() == count);
-    drop(store);
+    assert_eq!(store.snapshot(Timestamp::EPOCH).await.unwrap().cut_offs.len(), count);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_are_given_out_at_once_and_whoever_comes_meanwhile_waits_for_its_turn() {
+    let home = home();
+    long_log(&home.path().join("data"), 40_000, &"x".repeat(200)).await;
+    let server = Server::dev_in(&home, &["--write-timeout", "3s"]);
+    let bearer = format!("Bearer {}", feed_token(&server));
+    let headers = [("authorization", bearer.as_str())];
+    let idle: Vec<_> = (0..2)
+        .map(|_| {
+            let mut connection = Connection::open(server.admin);
+            // A small window, so that little is on the way.
+            rustix::net::sockopt::set_socket_recv_buffer_size(&connection.0, 4096).unwrap();
+            connection.write(&client_request("GET", "/admin/v1/snapshot", &headers, b"")).unwrap();
+            connection.0.peek(&mut [0]).unwrap();
+            connection
+        })
+        .collect();
+    let third = exchange(server.admin, "GET", "/admin/v1/snapshot", &headers, b"");
+    assert_eq!((third.status, third.header("retry-after")), (503, "1"), "{}", third.text());
+    let follower = following(&server, server.admin).build().await.unwrap();
+    assert_eq!(follower.stats().view_entries, 40_000);
+    drop(idle);
+}
+
+/// 20,000 cut-offs; a million with `RESCIND_LONG=1`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_one_is_loaded_in_bounded_memory() {
+    let count: usize = if std::env::var_os("RESCIND_LONG").is_some() { 1_000_000 } else { 20_000 };
+    let home = home();
+    let data = home.path().join("data");
+    long_log(&data, count, "user").await;
     let server = Server::dev_in(&home, &[]);
     let before = (peak(server.pid()), peak(std::process::id()));
     let begin = now();

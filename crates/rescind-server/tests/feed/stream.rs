@@ -15,7 +15,7 @@ use rescind_stores::sqlite::SqliteStore;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::followed::{feed_token, revoke};
+use crate::followed::{BOUND, feed_token, revoke};
 use crate::support::{Connection, JSON, Server, client_request, exchange, home, now, wait_until};
 
 /// An event.
@@ -156,7 +156,7 @@ fn a_quiet_log_has_heartbeats_and_a_stream_ends_when_the_server_does() {
         assert!(beat.age_ms < 2000);
     }
     let took = now().duration_since(begin).unwrap();
-    assert!(took < Duration::from_secs(4), "five within four times a quarter of the bound: {took:?}");
+    assert!(took < 5 * BOUND, "each well within the bound: {took:?}");
     server.signal(Signal::TERM);
     wait_until("the stream ends", || events.next().is_none());
     let (status, log) = server.stop();

@@ -19,8 +19,8 @@ fn a_pooler_in_between_may_be_killed_and_comes_back() {
     assert_eq!(history.checks(&ALL, &Answer::Yes, down + BOUND..At::MAX), 0, "past the bound nothing is");
     pooler.start_again().unwrap();
     let back = history.phase("back");
-    let served = load.is_served_by_every_node(back).saturating_sub(back);
-    eprintln!("everything is served again {served:.2?} after the pooler's return");
+    let resumed = load.is_served_by_every_node(back).saturating_sub(back);
+    eprintln!("everything is served again {resumed:.2?} after the pooler's return");
     load.goes_on_for(30);
     let report = load.end(&nodes);
     assert!(report.count("down", What::Revoke, &Answer::Unavailable) > 0, "{report}");
@@ -73,8 +73,8 @@ fn refuses(fault: impl Fn(&Postgres), remedy: impl Fn(&Postgres)) {
     assert_eq!(history.count(What::Revoke, &Answer::Yes, begun + BOUND / 10), 0, "nothing is acknowledged");
     remedy(rig.store.postgres());
     let back = history.phase("back");
-    let served = load.is_served_by_every_node(back).saturating_sub(back);
-    eprintln!("everything is served again {served:.2?} after the remedy");
+    let resumed = load.is_served_by_every_node(back).saturating_sub(back);
+    eprintln!("everything is served again {resumed:.2?} after the remedy");
     load.goes_on_for(30);
     assert!(ALL.iter().all(|node| rig.nodes.stat(*node, "history_healed") == 0), "there was nothing to heal");
     load.end(&rig.nodes).assert_sound();

@@ -2,7 +2,8 @@
 
 use rescind::testing::{ManualClock, skip};
 use rescind::time::{Clock, SystemClock};
-use rescind_stores::redis::{Durability, Finding, Verdict, diagnose};
+use rescind_stores::redis::{Durability, diagnose};
+use rescind_stores::{Finding, Verdict};
 use rescind_test_kit::{Cluster, Redis, SentinelSet, or_skip};
 
 use crate::support::{cluster_url, sentinel_url};

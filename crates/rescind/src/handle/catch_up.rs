@@ -16,6 +16,7 @@ use super::check::Known;
 use super::error::Error;
 use super::key_material::KeyMaterial;
 use super::presented::Presented;
+use super::published::Kid;
 use crate::access_token::Unverified;
 use crate::keys::KeyRing;
 use crate::rejection::Rejection;
@@ -46,7 +47,7 @@ impl Inner {
     pub(super) async fn known_by_now(&self, token: &str, now: Now) -> Result<Arc<Known>, Error> {
         match self.known(token, now) {
             Err(rejection) if self.is_news(token, rejection) => {
-                self.catch_up(rejection).await?;
+                self.catch_up(token, rejection).await?;
                 Ok(self.known(token, now)?)
             }
             known => Ok(known?),
@@ -57,7 +58,7 @@ impl Inner {
     pub(super) async fn presented_by_now(&self, token: &str) -> Result<Presented, Error> {
         match self.presented(token) {
             Err(Error::Rejected(rejection)) if self.is_news(token, rejection) => {
-                self.catch_up(rejection).await?;
+                self.catch_up(token, rejection).await?;
                 self.presented(token)
             }
             presented => presented,
@@ -66,24 +67,20 @@ impl Inner {
 
     /// Whether another node's doing could be why the token does not pass.
     fn is_news(&self, token: &str, rejection: Rejection) -> bool {
-        if let KeyMaterial::Published { .. } = self.keys {
-            return rejection == Rejection::UnknownKey;
-        }
+        let is_published = matches!(self.keys, KeyMaterial::Published { .. });
         let could_be = match rejection {
-            Rejection::UnknownKey => {
-                let kid = Unverified::parse(token).ok().and_then(|token| token.named_kid());
-                kid.is_some_and(|kid| KeyRing::is_kid_of_ours(&kid))
-            }
+            Rejection::UnknownKey => is_published || kid_of(token) == Kid::LikeOurs,
             // The signature is right, so one of us has issued it.
             Rejection::LifetimeTooLong => true,
             _ => false,
         };
-        could_be && self.store.is_shared()
+        could_be && (is_published || self.store.is_shared())
     }
 
-    async fn catch_up(&self, rejection: Rejection) -> Result<(), Error> {
+    async fn catch_up(&self, token: &str, rejection: Rejection) -> Result<(), Error> {
         match &self.keys {
-            KeyMaterial::Published { keys, .. } => self.fetch_keys(keys).await,
+            KeyMaterial::Published { .. } if rejection == Rejection::LifetimeTooLong => self.ask_lifetimes().await,
+            KeyMaterial::Published { keys, .. } => self.fetch_keys(keys, kid_of(token)).await,
             KeyMaterial::Own { .. } if rejection == Rejection::LifetimeTooLong => self.know_lifetimes().await,
             KeyMaterial::Own { .. } => self.look_for_keys().await,
         }
@@ -120,4 +117,10 @@ impl Inner {
             }
         }
     }
+}
+
+/// What the token names its key.
+fn kid_of(token: &str) -> Kid {
+    let kid = Unverified::parse(token).ok().and_then(|token| token.named_kid());
+    if kid.is_some_and(|kid| KeyRing::is_kid_of_ours(&kid)) { Kid::LikeOurs } else { Kid::Otherwise }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::Guard;
 
 use super::error::{BuildError, Error};
-use super::published::{FetchKeys, Published, PublishedKeys, Renewal};
+use super::published::{FetchKeys, Kid, Published, PublishedKeys, Renewal};
 use super::ring::{KeptRing, Ring};
 use super::{Inner, Rescind};
 use crate::access_token::KeySource;
@@ -120,8 +120,16 @@ impl Inner {
     }
 
     /// Fetches published keys, because a token names one that is not held.
-    pub(super) async fn fetch_keys(&self, keys: &Arc<PublishedKeys>) -> Result<(), Error> {
-        let looked = tokio::time::timeout(self.settings.staleness_bound, keys.newer()).await;
+    pub(super) async fn fetch_keys(&self, keys: &Arc<PublishedKeys>, kid: Kid) -> Result<(), Error> {
+        let bound = self.settings.staleness_bound;
+        let newer = async {
+            match kid {
+                // Half of the bound is left for the answer.
+                Kid::LikeOurs => keys.from_now(bound / 2).await,
+                Kid::Otherwise => keys.newer().await,
+            }
+        };
+        let looked = tokio::time::timeout(bound, newer).await;
         match looked {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(StoreError::new(StoreErrorKind::Unavailable, "keys", error).into()),

@@ -14,6 +14,7 @@ use super::revoke::session_retention;
 use super::settings::Settings;
 use super::shared::{self, Lifetimes};
 use crate::access_token::ForeignIssuer;
+use crate::store::{StoreError, StoreErrorKind};
 use crate::time::BootTime;
 use crate::view::Retention;
 
@@ -67,17 +68,39 @@ impl Inner {
         let began = self.clock.boot();
         if let Some((issuer, largest)) = shared::read(&*self.store).await? {
             self.note_issuer(issuer);
-            let (access, session) = retention(&self.settings, &self.foreign, &largest);
-            // Kept for longer before anything is accepted for longer.
-            self.lifetimes.kept.raise(access, session);
-            let expected = self.expectations.load();
-            if largest.access > expected.max_lifetime() {
-                tracing::info!(seconds = largest.access.as_secs(), "another node gives access tokens a longer life");
-                self.expectations.store(Arc::new((**expected).clone().with_max_lifetime(largest.access)));
-            }
+            self.go_by(&largest);
         }
         self.lifetimes.read.fetch_max(began.as_millis(), Ordering::AcqRel);
         Ok(())
+    }
+
+    /// Goes by what a log that is only followed told of lifetimes.
+    pub(super) fn hear_lifetimes(&self) {
+        let access = self.store.longest_life();
+        if access > self.expectations.load().max_lifetime() {
+            self.go_by(&Lifetimes { access, session: Duration::ZERO });
+        }
+    }
+
+    /// Asks the node that is followed for its lifetimes: its next answer tells them.
+    ///
+    /// **Cost:** the read of a round; all who wait share it.
+    pub(super) async fn ask_lifetimes(&self) -> Result<(), Error> {
+        let asked = tokio::time::timeout(self.settings.staleness_bound, self.progress.round()).await;
+        asked.map_err(|late| StoreError::new(StoreErrorKind::Unavailable, "after", late))?;
+        self.hear_lifetimes();
+        Ok(())
+    }
+
+    fn go_by(&self, largest: &Lifetimes) {
+        let (access, session) = retention(&self.settings, &self.foreign, largest);
+        // Kept for longer before anything is accepted for longer.
+        self.lifetimes.kept.raise(access, session);
+        let expected = self.expectations.load();
+        if largest.access > expected.max_lifetime() {
+            tracing::info!(seconds = largest.access.as_secs(), "another node gives access tokens a longer life");
+            self.expectations.store(Arc::new((**expected).clone().with_max_lifetime(largest.access)));
+        }
     }
 
     /// Another issuer was registered since the start: two nodes were started at once that differ.

@@ -49,6 +49,7 @@ use self::counters::Counters;
 pub use self::counters::Counts;
 pub use self::error::{BoxError, BuildError, Error, Invalid, NotFound};
 pub use self::event::{Bearer, Event, Minted};
+pub use self::feed::KnownLog;
 pub use self::foreign::LiveForeign;
 pub use self::inspect::{Inspection, Introspection, Kind};
 use self::key_material::KeyMaterial;

@@ -1,6 +1,7 @@
 //! The keys of a node that signs nothing: what an issuer publishes, fetched by whoever builds the handle, and held here
 //! for checking. Owns when they are fetched again; knows no HTTP.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +18,9 @@ use crate::view::Renew;
 
 /// At most one fetch in this time, whatever strangers send; a failure is remembered for as long.
 const COOL_DOWN: Duration = Duration::from_secs(10);
+/// The same for a key that is named as Rescind names its own: several rotations in a row may publish one and sign with it
+/// within the longer time, and a good token must not be refused.
+const COOL_DOWN_OF_OURS: Duration = Duration::from_secs(1);
 /// Held keys are asked for again after this time, so that a coming key is known before it signs.
 const KEPT: Duration = Duration::from_mins(1);
 /// HS256 is not among them: its key signs what it verifies, so no set publishes it.
@@ -40,9 +44,20 @@ pub(super) struct PublishedKeys {
     source: Box<dyn FetchKeys>,
     clock: Arc<dyn Clock>,
     held: ArcSwap<Published>,
+    /// Fetches that have begun.
+    begun: AtomicU64,
     last: Mutex<Fetch>,
     /// One fetch at a time.
     flight: tokio::sync::Mutex<()>,
+}
+
+/// What a token names its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kid {
+    /// As a ring of ours does.
+    LikeOurs,
+    /// As no ring of ours does.
+    Otherwise,
 }
 
 /// A set as it was published.
@@ -77,7 +92,8 @@ impl PublishedKeys {
         let text = source.fetch().await.map_err(BuildError::PublishedKeys)?;
         let published = Published::read(text).map_err(|error| BuildError::PublishedKeys(said(error).into()))?;
         let last = Mutex::new(Fetch { number: 1, began, outcome: Outcome::Fetched });
-        Ok(Self { source, clock, held: ArcSwap::from_pointee(published), last, flight: tokio::sync::Mutex::new(()) })
+        let (held, flight) = (ArcSwap::from_pointee(published), tokio::sync::Mutex::new(()));
+        Ok(Self { source, clock, held, begun: AtomicU64::new(1), last, flight })
     }
 
     /// The keys that are held.
@@ -85,8 +101,7 @@ impl PublishedKeys {
         self.held.load()
     }
 
-    /// Sees to it that the held keys are as new as they can be: a key is published before it signs, so one that is not
-    /// among keys that were fetched within the cool-down is nobody's.
+    /// Sees to it that the held keys are no older than the cool-down.
     ///
     /// **Cost:** at most one fetch a cool-down; all who wait share it.
     pub(super) async fn newer(self: &Arc<Self>) -> Result<(), OutOfReach> {
@@ -102,16 +117,40 @@ impl PublishedKeys {
         if fetched.await.is_ok_and(|outcome| outcome == Outcome::Fetched) { Ok(()) } else { Err(OutOfReach) }
     }
 
-    /// Fetches the keys again where they are held for long.
+    /// Sees to it that the held keys were fetched after this call: a key is published before it signs, so one that is not
+    /// among them is nobody's.
+    ///
+    /// **Cost:** at most one fetch in the shorter cool-down, or in `longest` where that is less, and all who wait share
+    /// it. A failure is remembered for as long.
+    pub(super) async fn from_now(self: &Arc<Self>, longest: Duration) -> Result<(), OutOfReach> {
+        let asked = self.begun.load(Ordering::Acquire);
+        let cool_down = COOL_DOWN_OF_OURS.min(longest);
+        let keys = Arc::clone(self);
+        let fetched = tokio::spawn(async move {
+            let _alone = keys.flight.lock().await;
+            let last = keys.last();
+            let since = keys.clock.boot().since(last.began);
+            if last.number > asked || (since < cool_down && last.outcome == Outcome::Failed) {
+                return last.outcome;
+            }
+            tokio::time::sleep(cool_down.saturating_sub(since)).await;
+            keys.fetch().await
+        });
+        if fetched.await.is_ok_and(|outcome| outcome == Outcome::Fetched) { Ok(()) } else { Err(OutOfReach) }
+    }
+
+    /// Fetches the keys again where they are held for long, or could not be fetched.
     pub(super) async fn tend(self: &Arc<Self>) {
-        if self.clock.boot().since(self.last().began) >= KEPT {
-            // A failure is logged where it happens, and the next beat tries again.
+        let Fetch { began, outcome, .. } = self.last();
+        let kept = if outcome == Outcome::Fetched { KEPT } else { COOL_DOWN };
+        if self.clock.boot().since(began) >= kept {
+            // A failure is logged where it happens, and a later beat tries again.
             let _known = self.newer().await;
         }
     }
 
     async fn fetch(&self) -> Outcome {
-        let began = self.clock.boot();
+        let (began, number) = (self.clock.boot(), self.begun.fetch_add(1, Ordering::AcqRel) + 1);
         let fetched = self.source.fetch().await;
         let read = fetched.and_then(|text| Published::read(text).map_err(|error| said(error).into()));
         let outcome = match read {
@@ -125,7 +164,7 @@ impl PublishedKeys {
             }
         };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = Fetch { number: last.number + 1, began, outcome };
+        *last = Fetch { number, began, outcome };
         outcome
     }
 
@@ -193,7 +232,7 @@ fn said(error: JwkSetError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use super::*;
     use crate::keys::KeyRing;
@@ -255,6 +294,36 @@ mod tests {
         clock.advance(COOL_DOWN);
         assert_eq!(keys.newer().await, Ok(()));
         assert_eq!(keys.held().by_kid(known.as_str()).err(), Some(Rejection::UnknownKey));
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_named_like_ours_is_looked_for_again_before_it_is_nobodys() {
+        let (keys, clock, text, asked) = house().await;
+        *text.lock().unwrap() = Ok(ring(2).jwks());
+        let new = ring(2).current().id().clone();
+        clock.advance(Duration::from_millis(1));
+        let mut tasks = tokio::task::JoinSet::new();
+        for keys in std::iter::repeat_n(&keys, 100).map(Arc::clone) {
+            tasks.spawn(async move { keys.from_now(Duration::from_millis(20)).await });
+        }
+        assert!(tasks.join_all().await.into_iter().all(|outcome| outcome == Ok(())));
+        assert!(keys.held().by_kid(new.as_str()).is_ok());
+        assert_eq!(asked.load(Ordering::Relaxed), 2, "all who wait share one");
+    }
+
+    #[tokio::test]
+    async fn keys_that_could_not_be_fetched_are_tended_again_after_a_cool_down() {
+        let (keys, clock, text, asked) = house().await;
+        *text.lock().unwrap() = Err("down");
+        clock.advance(KEPT);
+        keys.tend().await;
+        *text.lock().unwrap() = Ok(ring(2).jwks());
+        keys.tend().await;
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+        clock.advance(COOL_DOWN);
+        keys.tend().await;
+        assert_eq!(asked.load(Ordering::Relaxed), 3);
+        assert!(keys.held().by_kid(ring(2).current().id().as_str()).is_ok());
     }
 
     #[tokio::test]

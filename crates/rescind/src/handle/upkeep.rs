@@ -80,6 +80,7 @@ impl Inner {
             self.flush_high_water().await;
         }
         if let KeyMaterial::Published { keys, .. } = &self.keys {
+            self.hear_lifetimes();
             keys.tend().await;
             return;
         }

@@ -288,6 +288,10 @@ impl<S: Store + ?Sized> Store for FailingStore<S> {
     fn behind(&self) -> Duration {
         self.inner.behind()
     }
+
+    fn longest_life(&self) -> Duration {
+        self.inner.longest_life()
+    }
 }
 
 impl<S: ?Sized> fmt::Debug for FailingStore<S> {

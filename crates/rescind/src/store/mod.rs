@@ -183,6 +183,12 @@ pub trait Store: Send + Sync + 'static {
     fn behind(&self) -> Duration {
         Duration::ZERO
     }
+
+    /// The longest life of an access token that any answer told of: zero for a store that holds the log itself, in which
+    /// it is registered.
+    fn longest_life(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// What can be given to a handle as its store: a store, or one that is shared already.

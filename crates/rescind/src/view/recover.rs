@@ -277,7 +277,11 @@ impl Follower {
                 Fit::Fits | Fit::Swept => Ok(()),
             };
         }
-        let whole = self.snapshot(Timestamp::EPOCH).await?;
+        let whole = if head.seq < known.seq { None } else { Some(self.snapshot(Timestamp::EPOCH).await?) };
+        // A healed history goes on far above whatever was known: one below is another, and lacks what this node forgot.
+        let Some(whole) = whole.filter(|whole| whole.head.seq >= known.seq) else {
+            return Err(HealError::Upstream.into());
+        };
         let Head { incarnation, seq, tag, now } = whole.head;
         if incarnation == known.incarnation {
             return Err(moved().into());

@@ -142,7 +142,11 @@ async fn issuing(config: &Config, data: &DataDir) -> Result<Node, BoxError> {
     let issuer = config.issuer.clone().unwrap_or_else(|| format!("http://{}", doors.address));
     let audience = config.audience.clone().unwrap_or_else(|| issuer.clone());
     let jwks_uri = format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/'));
-    let mut builder = Rescind::builder(issuer, audience).address(format!("http://{}", doors.address));
+    let mut builder = Rescind::builder(issuer, audience);
+    if !doors.address.ip().is_unspecified() {
+        // Where it listens on every address, none of them is known to lead here.
+        builder = builder.address(format!("http://{}", doors.address));
+    }
     if let Some(node) = &config.node {
         builder = builder.node(node);
     }

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use rescind::KnownLog;
 use rescind::position::Seq;
 use rescind::store::Head;
 use rescind::time::Clock;
@@ -65,7 +66,7 @@ pub(super) async fn read(State(app): State<App>, headers: HeaderMap, query: Quer
     if wants_json(&headers) {
         let after = after.ok_or_else(|| Failure::invalid_request("after is missing: the position to go on from"))?;
         return Ok(match next(&app, after, limit).await? {
-            Next::Batch(part) => ([(CONTENT_TYPE, "application/json")], batch(&part)).into_response(),
+            Next::Batch(part) => ([(CONTENT_TYPE, "application/json")], batch(&app, &part)).into_response(),
             Next::Gone { head, age } => (StatusCode::GONE, axum::Json(gone(head, age))).into_response(),
         });
     }
@@ -88,22 +89,20 @@ pub(super) async fn read(State(app): State<App>, headers: HeaderMap, query: Quer
 
 /// What follows a position, by a node that may say something of its log.
 async fn next(app: &App, after: Seq, limit: usize) -> Answer<Next> {
+    let known = app.rescind.known_log();
     let mut next = app.feed.tail.after(after, limit).await?;
-    // After the reading: a history that was found to be lost meanwhile is not passed on.
-    let least = at_least(app)?;
-    match &mut next {
-        Next::Batch(Part { age, .. }) | Next::Gone { age, .. } => *age = least.max(*age),
-    }
+    let (Next::Batch(Part { age, head, .. }) | Next::Gone { age, head }) = &mut next;
+    *age = at_least(app, known, head)?.max(*age);
     Ok(next)
 }
 
-/// How old this node's log has to be taken for, at least.
+/// How old this node's log has to be taken for, at least, whose head was read after `known` was.
 ///
 /// # Errors
-/// 503 where nothing may be told of it.
-pub(super) fn at_least(app: &App) -> Answer<Duration> {
+/// 503 where nothing may be told of it: a history that was lost is not passed on.
+pub(super) fn at_least(app: &App, known: KnownLog, head: &Head) -> Answer<Duration> {
     let unknown = "this node has not loaded its log, or is healing its store; try again";
-    app.rescind.log_age().ok_or_else(|| Failure::unavailable(unknown, RETRY))
+    app.rescind.log_age(known, head).ok_or_else(|| Failure::unavailable(unknown, RETRY))
 }
 
 fn wants_json(headers: &HeaderMap) -> bool {
@@ -135,7 +134,7 @@ async fn stream(app: App, sink: Sink, mut at: Seq, first: Next, place: OwnedSema
     let mut next = first;
     loop {
         let (text, ends) = match &next {
-            Next::Batch(part) if part.last > at => (event("entries", part.last, &batch(part)), false),
+            Next::Batch(part) if part.last > at => (event("entries", part.last, &batch(&app, part)), false),
             Next::Batch(part) => (event("heartbeat", at, &heartbeat(part)), false),
             Next::Gone { head, age } => (event("gone", at, &gone(*head, *age).to_string()), true),
         };
@@ -173,12 +172,13 @@ fn event(name: &str, id: Seq, data: &str) -> String {
 }
 
 /// [`wire::Batch`], whose entries are JSON already.
-fn batch(part: &Part) -> String {
+fn batch(app: &App, part: &Part) -> String {
     let Part { prev_tag, entries, tag, head, age, .. } = part;
     let head = json!(wire::Head::from(*head));
-    let age = millis(*age);
+    let (age, lifetime) = (millis(*age), app.rescind.max_access_lifetime().as_secs());
     format!(
-        "{{\"prev_tag\":\"{prev_tag}\",\"entries\":[{entries}],\"tag\":\"{tag}\",\"head\":{head},\"age_ms\":{age}}}"
+        "{{\"prev_tag\":\"{prev_tag}\",\"entries\":[{entries}],\"tag\":\"{tag}\",\"head\":{head},\"age_ms\":{age},\
+         \"max_access_lifetime\":{lifetime}}}"
     )
 }
 

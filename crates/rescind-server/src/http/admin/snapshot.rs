@@ -38,6 +38,7 @@ pub(super) async fn read(State(app): State<App>, query: Query) -> Answer {
     let place = Arc::clone(&app.feed.snapshots).try_acquire_owned();
     let place = place.map_err(|_| Failure::unavailable(busy, RETRY))?;
     let lifetime = app.rescind.max_access_lifetime();
+    let known = app.rescind.known_log();
     let store = (app.feed.log)();
     let taken = async {
         let since = match since {
@@ -51,8 +52,7 @@ pub(super) async fn read(State(app): State<App>, query: Query) -> Answer {
     let (snapshot, age) = tokio::time::timeout(PATIENCE, taken).await.map_err(late)??;
     let about = wire::About {
         head: snapshot.head.into(),
-        // After the reading: a history that was found to be lost meanwhile is not passed on.
-        age_ms: millis(super::feed::at_least(&app)?.max(age)),
+        age_ms: millis(super::feed::at_least(&app, known, &snapshot.head)?.max(age)),
         issuer: app.rescind.issuer().to_owned(),
         jwks_uri: app.feed.jwks_uri.clone(),
         max_access_lifetime: lifetime.as_secs(),

@@ -142,6 +142,11 @@ impl Tail {
                     if reached >= head.seq {
                         return Ok(());
                     }
+                    if head.seq.get() - reached.get() > ROWS as u64 {
+                        // Nobody asked for long. Nothing before the head would stay in the window.
+                        window.begin(head, as_of);
+                        return Ok(());
+                    }
                 }
                 Feed::Batch(Batch { head, .. }) | Feed::Gone(head) => {
                     // Another history, or one that was swept: the window begins anew at its head.
@@ -230,4 +235,51 @@ fn join(all: &mut String, one: &str) {
 
 fn json(entry: &Entry) -> Result<String, StoreError> {
     serde_json::to_string(entry).map_err(|error| StoreError::new(StoreErrorKind::Corrupt, "after", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use rescind::id::Subject;
+    use rescind::log::{Act, NewEntry, Scope, Text};
+    use rescind::store::{FailingStore, MemoryStore, Operation};
+    use rescind::testing::{ManualClock, SeededRandom};
+
+    use super::*;
+
+    async fn grow(store: &MemoryStore, by: usize) {
+        let until = store.health().await.unwrap().now.plus(Duration::from_hours(1));
+        let entry = |n| NewEntry {
+            scope: Scope::Subject(Subject::new(format!("user-{n}")).unwrap()),
+            act: Act::CutOff,
+            reason: Text::new("test").unwrap(),
+            actor: Text::new("test").unwrap(),
+            remember_until: until,
+        };
+        store.append((0..by).map(entry).collect()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_log_that_nobody_followed_for_long_is_not_read_through_before_the_first_answer() {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
+        let store = Arc::new(MemoryStore::with(Arc::clone(&clock), &SeededRandom::new(1)).unwrap());
+        let counted = Arc::new(FailingStore::new(Arc::clone(&store)));
+        let log: Log = {
+            let counted = Arc::clone(&counted);
+            Arc::new(move || Arc::clone(&counted) as Arc<dyn Store>)
+        };
+        let tail = Tail::new(log, clock, Duration::from_mins(1));
+        let part = |next| match next {
+            Next::Batch(part) => part,
+            Next::Gone { .. } => panic!("it is all there"),
+        };
+        grow(&store, 3).await;
+        assert_eq!(part(tail.after(Seq::ZERO, BATCH).await.unwrap()).last, Seq::new(3));
+        grow(&store, 4 * ROWS).await;
+        let before = counted.calls(Operation::After);
+        let first = part(tail.after(Seq::new(3), BATCH).await.unwrap());
+        assert_eq!((first.last.get(), first.head.seq.get()), (3 + BATCH as u64, 3 + 4 * ROWS as u64));
+        assert!(counted.calls(Operation::After) - before <= 2, "one look, and the asked part");
+        let newest = part(tail.after(first.head.seq, BATCH).await.unwrap());
+        assert_eq!((newest.prev_tag, newest.entries.as_str()), (first.head.tag, ""));
+    }
 }

@@ -28,12 +28,12 @@ pub(super) fn audit(client: &Client, pool: &Pool, nodes: &[usize]) {
 fn look(client: &Client, session: &Session, nodes: &[usize]) {
     for node in nodes.iter().copied() {
         for token in session.tokens.iter().rev().take(2) {
-            settled(client.check(node, &token.text, token.credential));
+            settled(&client.check(node, &token.text, token.credential));
         }
     }
-    settled(client.refresh(nodes[session.credential % nodes.len()], &session.refresh, session.credential).0);
+    settled(&client.refresh(nodes[session.credential % nodes.len()], &session.refresh, session.credential).0);
 }
 
-fn settled(answer: Answer) {
+fn settled(answer: &Answer) {
     assert!(matches!(answer, Answer::Yes | Answer::Refused), "the faults are over, and a node says {answer:?}");
 }

@@ -105,11 +105,11 @@ impl Client {
 
     fn ask(&self, noted: Noted, node: usize, send: impl FnOnce() -> std::io::Result<Reply>) -> (Answer, Option<Reply>) {
         let Noted { what, about, scope } = noted;
-        let sent = self.history.now();
+        let began = self.history.now();
         let reply = send().ok();
         let done = self.history.now();
         let answer = reply.as_ref().map_or(Answer::Silent, |reply| meaning(what, reply));
-        self.history.note(Asked { what, node, sent, done, answer: answer.clone(), about, scope });
+        self.history.note(Asked { what, node, sent: began, done, answer: answer.clone(), about, scope });
         let reply = reply.filter(|_| answer == Answer::Yes);
         (answer, reply)
     }

@@ -145,7 +145,7 @@ impl Worker {
         }
         let Some((number, token, credential)) = ({
             let luck = self.draw();
-            self.pool().to_refresh(luck)
+            self.pool().take_to_refresh(luck)
         }) else {
             return;
         };
@@ -166,7 +166,7 @@ impl Worker {
 
     fn revoke(&mut self) {
         let luck = self.draw();
-        let Some(scope) = ({ self.pool().to_revoke(luck) }) else { return };
+        let Some(scope) = ({ self.pool().take_to_revoke(luck) }) else { return };
         match self.client.revoke(self.node, &scope) {
             (Answer::Yes, Some(seq)) if self.draw().is_multiple_of(LIFTS) => self.lift(&scope, seq),
             (Answer::Yes, _) => {}

@@ -84,14 +84,8 @@ impl Nodes {
             node.wait_until_ready()?;
         }
         let nodes = Self { all, history: Arc::new(History::begin()) };
-        until("the nodes know each other", || nodes.all.iter().all(|node| nodes.others(node) == urls.len()))?;
+        until("the nodes know each other", || nodes.all.iter().all(|node| live_nodes(node) == urls.len()))?;
         Ok(nodes)
-    }
-
-    /// How many live nodes this one knows.
-    fn others(&self, node: &Node) -> usize {
-        let reply = node.send_admin("GET", "/admin/v1/nodes", "").unwrap().json();
-        reply["nodes"].as_array().map_or(0, |nodes| nodes.iter().filter(|node| node["state"] == "live").count())
     }
 
     /// What one node says of another one's state.
@@ -181,3 +175,9 @@ macro_rules! on_each_store {
     )* };
 }
 pub(crate) use on_each_store;
+
+/// How many live nodes this one knows.
+fn live_nodes(node: &Node) -> usize {
+    let reply = node.send_admin("GET", "/admin/v1/nodes", "").unwrap().json();
+    reply["nodes"].as_array().map_or(0, |nodes| nodes.iter().filter(|node| node["state"] == "live").count())
+}

@@ -57,7 +57,7 @@ impl Pool {
     }
 
     /// A session that may be refreshed; it is marked.
-    pub(super) fn to_refresh(&mut self, luck: usize) -> Option<(usize, String, usize)> {
+    pub(super) fn take_to_refresh(&mut self, luck: usize) -> Option<(usize, String, usize)> {
         let number = self.free(luck)?;
         let session = &mut self.sessions[number];
         session.at = Use::Refreshing;
@@ -75,7 +75,7 @@ impl Pool {
     }
 
     /// A scope to revoke: of a token, a session or a subject in turn. What it ends is not issued to any more.
-    pub(super) fn to_revoke(&mut self, luck: usize) -> Option<Scope> {
+    pub(super) fn take_to_revoke(&mut self, luck: usize) -> Option<Scope> {
         if luck.is_multiple_of(2)
             && let Some(scope) = self.again.pop()
         {
@@ -101,7 +101,9 @@ impl Pool {
             session.at = Use::Ending;
             ended.extend(session.tokens.last().cloned());
         }
-        ended.iter().for_each(|token| self.ended(token));
+        for token in &ended {
+            self.ended(token);
+        }
         Some(if whole { Scope::new("subject", &subject) } else { Scope::new("session", &id) })
     }
 
