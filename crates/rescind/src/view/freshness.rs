@@ -14,6 +14,9 @@ pub(crate) const STEP_TOLERANCE: Duration = Duration::from_secs(1);
 /// loaded for this much longer than right clocks would need.
 pub(crate) const CLOCK_MARGIN: Duration = Duration::from_hours(24);
 
+/// The offset of the clocks before the view was loaded: nothing can have stepped against it.
+const NEVER: i64 = i64::MIN;
+
 /// What both clocks show at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
@@ -58,7 +61,7 @@ pub(crate) struct Mark {
 
 impl Mark {
     pub(crate) fn new(bound: Duration) -> Self {
-        Self { as_of: AtomicU64::new(0), offset: AtomicI64::new(0), bound }
+        Self { as_of: AtomicU64::new(0), offset: AtomicI64::new(NEVER), bound }
     }
 
     /// Whether the view, read after this call, may be believed at `now`.
@@ -85,7 +88,11 @@ impl Mark {
 
     /// How far the wall clock has stepped since the view was loaded, in either direction.
     pub(crate) fn drift(&self, now: Now) -> Duration {
-        let drift = now.offset().saturating_sub(self.offset.load(Ordering::Acquire));
+        let offset = self.offset.load(Ordering::Acquire);
+        if offset == NEVER {
+            return Duration::ZERO;
+        }
+        let drift = now.offset().saturating_sub(offset);
         Duration::from_millis(drift.unsigned_abs())
     }
 
@@ -133,6 +140,13 @@ mod tests {
         complete_at(&mark, now(1_000_000, 0));
         assert_eq!(mark.freshness(now(1_002_000, 2_000)), Freshness::Fresh);
         assert_eq!(mark.freshness(now(1_002_001, 2_001)), Freshness::Stale(Duration::from_millis(2_001)));
+    }
+
+    #[test]
+    fn a_view_that_was_never_loaded_has_seen_no_step() {
+        let mark = Mark::new(Duration::from_secs(2));
+        assert!(!mark.stepped(now(1_000_000, 0)));
+        assert_eq!(mark.freshness(now(1_000_000, 0)), Freshness::Unknown);
     }
 
     #[test]

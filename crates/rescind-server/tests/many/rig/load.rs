@@ -100,6 +100,16 @@ impl Load {
         last
     }
 
+    /// Waits until each kind of write was asked for at or after `since`, and could not be done.
+    pub(crate) fn is_refused_writes(&self, since: At) {
+        let history = &self.client.history;
+        let kinds = [What::Open, What::Refresh, What::Revoke];
+        until("each kind of write was asked for", || {
+            kinds.iter().all(|what| history.count(*what, &Answer::Unavailable, since) > 0)
+        })
+        .unwrap();
+    }
+
     /// Waits until the history has come to a moment.
     pub(crate) fn goes_on_until(&self, moment: At) {
         let history = &self.client.history;
