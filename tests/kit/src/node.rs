@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -100,6 +101,15 @@ impl NodeOptions {
     }
 }
 
+/// Its processes: their id, and how they are killed, paused and resumed.
+impl Deref for Node {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
+    }
+}
+
 impl Node {
     /// How to start a node of the program at `path`: `env!("CARGO_BIN_EXE_rescind")`. Until it is told otherwise, its
     /// issuer is one that all nodes share, and its root secret, too.
@@ -162,43 +172,6 @@ impl Node {
     pub fn set_clock(&self, seconds: i64) -> Result<()> {
         let clock = self.clock.as_ref().ok_or_else(|| Error::failed("the node has the machine's clock"))?;
         clock.set(seconds)
-    }
-
-    /// Its process id.
-    ///
-    /// # Errors
-    /// [`Error::Failed`] where it does not run.
-    pub fn pid(&self) -> Result<u32> {
-        self.process.pid()
-    }
-
-    /// Whether it has ended by itself since it was started.
-    pub fn has_ended(&self) -> bool {
-        self.process.ended().is_some()
-    }
-
-    /// SIGKILL; returns when it is gone.
-    ///
-    /// # Errors
-    /// [`Error::Failed`] where it does not run.
-    pub fn kill(&self) -> Result<()> {
-        self.process.kill()
-    }
-
-    /// SIGSTOP: connections stay and nothing is answered.
-    ///
-    /// # Errors
-    /// [`Error::Failed`] where it does not run.
-    pub fn pause(&self) -> Result<()> {
-        self.process.pause()
-    }
-
-    /// SIGCONT.
-    ///
-    /// # Errors
-    /// [`Error::Failed`] where it does not run.
-    pub fn resume(&self) -> Result<()> {
-        self.process.resume()
     }
 
     /// Ends it as an operator does, by SIGTERM.

@@ -94,6 +94,11 @@ impl Process {
         self.state().ended
     }
 
+    /// Whether it has ended by itself since it was started.
+    pub fn has_ended(&self) -> bool {
+        self.ended().is_some()
+    }
+
     /// SIGKILL to all its processes; returns when they are gone.
     ///
     /// # Errors

@@ -40,7 +40,7 @@ fn servers_die_with_a_test_process_that_is_killed() {
 fn hold_servers() {
     let postgres = std::thread::spawn(|| or_skip(Postgres::start(), |_| {})).join().unwrap();
     let redis = std::thread::spawn(|| or_skip(Redis::start(), |_| {})).join().unwrap();
-    let pids = [postgres.as_ref().map(Postgres::pid), redis.as_ref().map(Redis::pid)];
+    let pids = [postgres.as_ref().map(|it| it.pid()), redis.as_ref().map(|it| it.pid())];
     for pid in pids.into_iter().flatten() {
         println!("holds {}", pid.unwrap());
     }

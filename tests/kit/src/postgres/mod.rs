@@ -9,6 +9,7 @@ mod tls;
 
 use std::fs;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -45,6 +46,15 @@ pub struct Postgres {
     disk: Option<SmallDisk>,
     clock: Option<Clock>,
     scratch: Scratch,
+}
+
+/// Its processes: their id, and how they are killed, paused and resumed.
+impl Deref for Postgres {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
+    }
 }
 
 impl Postgres {
@@ -124,43 +134,6 @@ impl Postgres {
         let before = fs::read_to_string(&path).map_err(Error::io("postgresql.conf cannot be read"))?;
         fs::write(&path, format!("{before}\n{lines}\n")).map_err(Error::io("postgresql.conf cannot be written"))?;
         self.psql_in("postgres", "select pg_reload_conf()").map(drop)
-    }
-
-    /// The postmaster's process id.
-    ///
-    /// # Errors
-    /// [`Error::Failed`] where it does not run.
-    pub fn pid(&self) -> Result<u32> {
-        self.process.pid()
-    }
-
-    /// Whether it has ended by itself since it was started.
-    pub fn has_ended(&self) -> bool {
-        self.process.ended().is_some()
-    }
-
-    /// SIGKILL to the postmaster and all its children, as when the machine dies; returns when they are gone.
-    ///
-    /// # Errors
-    /// [`Error::Failed`] where it does not run.
-    pub fn kill(&self) -> Result<()> {
-        self.process.kill()
-    }
-
-    /// SIGSTOP to all its processes: connections stay and nothing is answered.
-    ///
-    /// # Errors
-    /// [`Error::Failed`] where it does not run.
-    pub fn pause(&self) -> Result<()> {
-        self.process.pause()
-    }
-
-    /// SIGCONT to all its processes.
-    ///
-    /// # Errors
-    /// [`Error::Failed`] where it does not run.
-    pub fn resume(&self) -> Result<()> {
-        self.process.resume()
     }
 
     /// A fast shutdown, as an operator does it: connections are closed, everything is written.

@@ -6,6 +6,7 @@ mod sentinel;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -89,6 +90,15 @@ impl RedisOptions {
     }
 }
 
+/// Its processes: their id, and how they are killed, paused and resumed.
+impl Deref for Redis {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
+    }
+}
+
 impl Redis {
     /// Starts one with the default options.
     ///
@@ -147,43 +157,6 @@ impl Redis {
     /// [`Error::Failed`] with the server's word.
     pub fn promote(&self) -> Result<()> {
         self.cli(&["REPLICAOF", "NO", "ONE"]).map(drop)
-    }
-
-    /// Its process id.
-    ///
-    /// # Errors
-    /// [`Error::Failed`] where it does not run.
-    pub fn pid(&self) -> Result<u32> {
-        self.process.pid()
-    }
-
-    /// Whether it has ended by itself since it was started.
-    pub fn has_ended(&self) -> bool {
-        self.process.ended().is_some()
-    }
-
-    /// SIGKILL; returns when it is gone.
-    ///
-    /// # Errors
-    /// [`Error::Failed`] where it does not run.
-    pub fn kill(&self) -> Result<()> {
-        self.process.kill()
-    }
-
-    /// SIGSTOP: connections stay and nothing is answered.
-    ///
-    /// # Errors
-    /// [`Error::Failed`] where it does not run.
-    pub fn pause(&self) -> Result<()> {
-        self.process.pause()
-    }
-
-    /// SIGCONT.
-    ///
-    /// # Errors
-    /// [`Error::Failed`] where it does not run.
-    pub fn resume(&self) -> Result<()> {
-        self.process.resume()
     }
 
     /// An orderly end, as an operator does it.
