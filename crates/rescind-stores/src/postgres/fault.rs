@@ -31,7 +31,10 @@ impl Fault {
 
     /// No connection was made, so nothing was asked and nothing written.
     pub(super) fn unconnected(error: tokio_postgres::Error) -> Self {
-        if error.as_db_error().is_some() { Self::from(error) } else { Self::unavailable(chain(&error)) }
+        if error.as_db_error().is_some() {
+            return Self::from(error);
+        }
+        Self::unavailable(format!("{}; see that it runs there, or correct the store's URL", chain(&error)))
     }
 
     /// The server refused what it was sent: another try with less in it may pass.

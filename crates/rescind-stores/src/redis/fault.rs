@@ -82,6 +82,9 @@ impl From<RedisError> for Fault {
             }
             // Redis closes the connection, or ends, when a flush has failed: whether a write happened is unknown.
             _ if error.is_timeout() => Self::unavailable("no answer in time"),
+            _ if error.is_connection_refusal() => {
+                Self::unavailable(format!("{error}; see that it runs there, or correct the store's URL"))
+            }
             _ => Self::unavailable(error.to_string()),
         }
     }

@@ -14,6 +14,12 @@ fn assert_names(error: &StoreError, kind: StoreErrorKind, words: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_address_at_which_nothing_listens_is_named_with_the_remedy() {
+    let error = open(&format!("postgres://rescind:{PASSWORD}@127.0.0.1:1/rescind")).await.unwrap_err();
+    assert_names(&error, StoreErrorKind::Unavailable, "correct the store's URL");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_could_forget_is_refused_by_the_settings_name() {
     for (setting, value) in [("fsync", "off"), ("full_page_writes", "off")] {
         let Some(server) = or_skip(Postgres::options().setting(setting, value).start(), skip) else { return };

@@ -11,6 +11,13 @@ use rescind_test_kit::{Redis, or_skip};
 use crate::support::{open, refused, until};
 
 #[tokio::test]
+async fn an_address_at_which_nothing_listens_is_named_with_the_remedy_and_without_the_password() {
+    let error = refused("redis://:correct-horse@127.0.0.1:1").await;
+    assert!(error.contains("127.0.0.1:1") && error.contains("correct the store's URL"), "{error}");
+    assert!(!error.contains("correct-horse"), "{error}");
+}
+
+#[tokio::test]
 async fn an_instance_that_can_forget_is_refused_with_the_remedy() {
     let Some(server) = or_skip(Redis::start(), skip) else { return };
     let settings = [
