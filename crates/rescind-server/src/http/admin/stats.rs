@@ -66,6 +66,8 @@ pub(super) async fn show(State(app): State<App>, query: Query) -> Answer<Json<Va
 pub(super) async fn metrics(State(app): State<App>, query: Query) -> Answer<Response> {
     let [] = query.only([])?;
     record(&app.rescind);
+    #[expect(clippy::cast_precision_loss, reason = "no machine has 2^53 bytes")]
+    metrics::gauge!("rescind_answers_held_bytes").set(crate::http::chunks::held() as f64);
     metrics::gauge!("rescind_store_relaxed").set(if app.config.relaxed().is_some() { 1.0 } else { 0.0 });
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render()).into_response())
 }
