@@ -244,6 +244,9 @@ async fn upkeep(app: App, inbox: Option<Arc<PostgresStore>>) {
         loop {
             every.tick().await;
             app.metrics.run_upkeep();
+            if let Some(inbox) = &inbox {
+                metrics::counter!("rescind_inbox_refused_total").absolute(inbox.inbox_refused());
+            }
         }
     };
     let requests = async {
