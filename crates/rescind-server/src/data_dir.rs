@@ -165,6 +165,11 @@ impl FeedToken {
         AdminToken::load_or_create(path).map(Self)
     }
 
+    /// Whether it is the admin token: it would open everything.
+    pub(crate) fn opens_admin(&self, admin: &AdminToken) -> bool {
+        self.fits(admin.expose())
+    }
+
     /// A token that was given, so that several nodes have the same.
     pub(crate) fn given(text: &str) -> Self {
         Self(AdminToken(Zeroizing::new(text.to_owned())))

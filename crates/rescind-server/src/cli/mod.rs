@@ -61,7 +61,7 @@ enum Remote {
 
 /// Reads the command line, does what it says, and returns the exit code.
 pub(crate) fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let done = match Cli::parse_from(revoke::wait_alone(std::env::args_os())).command {
         Command::Serve(args) => return serve::run(*args),
         Command::Remote(command) => run(command),
     };

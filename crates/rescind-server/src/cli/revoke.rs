@@ -1,5 +1,6 @@
 //! `rescind revoke`: one target, or a file of them. Owns what each kind means to an operator, and the dry run.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -37,7 +38,7 @@ const fn meaning(kind: ScopeKind) -> &'static str {
   rescind revoke session 0198c0de-0000-7000-8000-00000000abcd
   rescind revoke token eyJhbGciOiJFZERTQSIs…
   rescind revoke subject --from-file leaked-users.txt
-  rescind revoke key 0123456789abcdef --wait everywhere
+  rescind revoke key 0123456789abcdef --wait
   rescind revoke all --yes
 
 Whatever is issued afterwards is good: a user who is signed out everywhere can sign in again at once.
@@ -59,7 +60,7 @@ pub(crate) struct Args {
     #[arg(long)]
     dry_run: bool,
     /// Answer only when every live node of this store has applied it, or refuses by itself
-    #[arg(long, value_name = "WHERE", num_args = 0..=1, default_missing_value = "everywhere")]
+    #[arg(long, value_name = "WHERE", num_args = 0..=1, default_missing_value = "everywhere", value_parser = place)]
     wait: Option<Where>,
     /// Really everyone; for `revoke all`
     #[arg(long)]
@@ -69,10 +70,37 @@ pub(crate) struct Args {
 }
 
 /// Where a revocation has to be in force before the command returns.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy)]
 enum Where {
     /// At every live node of the store.
     Everywhere,
+}
+
+/// Reads where to wait. What stands behind `--wait` may be meant as the id.
+fn place(word: &str) -> Result<Where, String> {
+    match word {
+        "everywhere" => Ok(Where::Everywhere),
+        _ => Err("the one place to wait for is everywhere; where this is the id, put --wait behind it: \
+                  rescind revoke subject alice --wait"
+            .to_owned()),
+    }
+}
+
+/// Takes a kind behind `--wait` for the kind that it is, in `rescind revoke --wait subject alice`.
+pub(super) fn wait_alone(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut all: Vec<OsString> = Vec::new();
+    let is_kind = |word: &OsString| word.to_str().is_some_and(|word| ScopeKind::parse(word).is_some());
+    for word in words {
+        let is_revoke = all.get(1).is_some_and(|command| command == "revoke");
+        if is_revoke
+            && is_kind(&word)
+            && let Some(last) = all.last_mut().filter(|last| *last == "--wait")
+        {
+            last.push("=everywhere");
+        }
+        all.push(word);
+    }
+    all
 }
 
 /// How a revocation is to be sent.

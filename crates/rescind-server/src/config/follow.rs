@@ -4,12 +4,22 @@ use super::{ConfigError, Secret, Settings, Stage, wrong};
 use crate::data_dir::refuse_open_to_others;
 use crate::environment::FEED_TOKEN;
 
+/// A shorter one could be guessed.
+const SHORTEST: usize = 32;
+
 /// The feed token that is given: of the server that is followed, or where none is, this server's own.
 ///
 /// # Errors
 /// [`ConfigError`], naming the setting and the remedy.
 pub(super) fn read(settings: &Settings, stage: Stage) -> Result<Option<Secret>, ConfigError> {
     let given = settings.secrets.feed.clone();
+    if given.as_ref().is_some_and(|token| !is_token(token.expose())) {
+        let problem = format!(
+            "{FEED_TOKEN}: must be at least {SHORTEST} characters of a to z, A to Z, 0 to 9 and -._~+/= (RFC 6750 §2.1), such as \
+             `openssl rand -hex 32` prints; correct it, or unset it"
+        );
+        return Err(ConfigError::Environment(problem));
+    }
     let Some(url) = &settings.follow else {
         return match settings.feed_token_file {
             Some(_) => Err(wrong(
@@ -59,4 +69,10 @@ pub(super) fn read(settings: &Settings, stage: Stage) -> Result<Option<Secret>, 
             ),
         )),
     }
+}
+
+/// What a request can carry as a bearer token, and nobody guesses.
+fn is_token(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    text.len() >= SHORTEST && text.bytes().all(fits)
 }

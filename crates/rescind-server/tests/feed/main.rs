@@ -6,6 +6,7 @@ mod followed;
 mod link;
 mod outage;
 mod relay;
+mod slow;
 mod snapshot;
 mod stream;
 #[path = "../support/mod.rs"]

@@ -32,6 +32,26 @@ fn revoke_lift_and_revoke_again() {
 }
 
 #[test]
+fn wait_may_stand_anywhere_and_takes_no_id_for_a_place() {
+    let server = Running::start();
+    for words in [
+        &["revoke", "--wait", "subject", "alice"][..],
+        &["revoke", "--wait", "everywhere", "subject", "alice"],
+        &["revoke", "subject", "alice", "--wait"],
+        &["revoke", "subject", "--wait=everywhere", "alice"],
+        &["revoke", "--reason", "left", "--wait", "client", "rescind", "--json"],
+    ] {
+        let alice = server.open("alice");
+        let said = server.rescind(words).ok();
+        let waited = said.contains("every live node refuses") || said.contains("\"applied_everywhere\":true");
+        assert!(waited, "{words:?}: {said}");
+        assert_eq!(server.me(&alice.access), 401, "{words:?}");
+    }
+    let said = server.rescind(&["revoke", "subject", "--wait", "alice"]).failed(2);
+    assert!(said.contains("rescind revoke subject alice --wait"), "{said}");
+}
+
+#[test]
 fn nodes_are_listed_for_people_and_for_programs() {
     let server = Running::with(&["--node", "frankfurt-1"]);
     server.rescind(&["revoke", "subject", "alice"]).ok();

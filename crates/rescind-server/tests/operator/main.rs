@@ -15,5 +15,6 @@ mod cli_revoke;
 mod cli_revoke_file;
 mod cli_users;
 mod running;
+mod start_refused;
 #[path = "../support/mod.rs"]
 mod support;

@@ -60,6 +60,9 @@ async fn look(link: &Link, settings: &Settings, clock: &dyn Clock) -> Result<Vec
     let layout = layout(link).await?;
     let is_made = layout.verdict == Verdict::Good;
     findings.push(layout);
+    if is_made {
+        findings.extend(inbox(link).await?);
+    }
     // A write is not measured where it would wait in vain, or where there is nothing to write to yet.
     if is_made && findings.iter().all(|finding| finding.verdict != Verdict::Bad) {
         findings.push(writes(link).await?);
@@ -231,6 +234,28 @@ async fn layout(link: &Link) -> Result<Finding, Fault> {
     let cells = Cells::new(&row, "layout", 0);
     let (version, readable_by): (i32, i32) = (cells.get(0)?, cells.get(1)?);
     Ok(Finding::good(format!("layout {version}, for builds that know {readable_by} or more")))
+}
+
+/// Requested revocations that were set aside.
+async fn inbox(link: &Link) -> Result<Option<Finding>, Fault> {
+    let row = one(
+        link,
+        "SELECT count(*), min(id), (array_agg(refused ORDER BY id))[1] FROM {schema}.inbox WHERE refused IS NOT NULL",
+    )
+    .await?;
+    let cells = Cells::new(&row, "inbox", 1);
+    let count: i64 = cells.get(0)?;
+    if count == 0 {
+        return Ok(None);
+    }
+    let (first, why): (i64, &str) = (cells.get(1)?, cells.get(2)?);
+    let what =
+        format!("{count} requested revocations are not in force, for they cannot be made; the first is {first}: {why}");
+    let table = link.sql("{schema}.inbox");
+    let remedy = format!(
+        "SELECT * FROM {table} WHERE refused IS NOT NULL; ask for them anew by rescind.revoke(…), and delete the rows"
+    );
+    Ok(Some(Finding::new(Verdict::Bad, what, remedy)))
 }
 
 async fn writes(link: &Link) -> Result<Finding, Fault> {

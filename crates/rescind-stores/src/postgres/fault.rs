@@ -34,7 +34,9 @@ impl Fault {
         if error.as_db_error().is_some() {
             return Self::from(error);
         }
-        Self::unavailable(format!("{}; see that it runs there, or correct the store's URL", chain(&error)))
+        let text = chain(&error);
+        let remedy = unconnected_remedy(&text);
+        Self::unavailable(format!("{text}; {remedy}"))
     }
 
     /// The server refused what it was sent: another try with less in it may pass.
@@ -64,6 +66,22 @@ impl From<tokio_postgres::Error> for Fault {
         let by_input = ["22", "23", "54"].iter().any(|class| code.code().starts_with(class));
         let detail = db.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
         Self { kind, text: format!("{}{detail} [SQLSTATE {}]{remedy}", db.message(), code.code()), by_input }
+    }
+}
+
+/// What an operator does about a connection that was not made. The driver's errors have no kinds.
+fn unconnected_remedy(text: &str) -> &'static str {
+    if text.contains("password missing") {
+        "the server asks for a password: write postgres://user:password@host:5432/database in the store's URL"
+    } else if text.contains("does not support TLS") {
+        "set ssl = on at the server; or, where nobody else is on the way, sslmode=disable in the store's URL"
+    } else if text.contains("certificate") {
+        "name the file of the authority that signed the server's certificate as sslrootcert in the store's URL, and the host \
+         as the certificate names it"
+    } else if text.contains("lookup address") {
+        "correct the host in the store's URL"
+    } else {
+        "see that it runs there, or correct the store's URL"
     }
 }
 

@@ -1,5 +1,6 @@
 //! The way to the database: the pool, one statement at a time, each with a limit. Owns that no connection goes back to
-//! the pool while a reply is outstanding, and that every statement is a transaction of its own.
+//! the pool while a reply is outstanding, and that every statement is a transaction of its own. Writes that were given up
+//! and still last at the server stand in `busy`.
 //!
 //! Statements are unnamed and sent in one piece, so they work behind a pooler that gives each transaction another server
 //! connection, and no lock is ever held while the server waits for this process.
@@ -17,10 +18,11 @@ use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{NoTls, Row};
 
+use super::busy::{Busy, Turn};
 use super::cells::{millis, storable};
 use super::dial::Dial;
 use super::fault::Fault;
-use super::settings::{CONNECT, Settings};
+use super::settings::Settings;
 use super::tls::{self, Trust};
 
 /// How long the server may take for an answer, or for the next part of one. Below the time after which a view counts as
@@ -42,6 +44,9 @@ pub(super) struct Link {
     server: String,
     /// The last write found no room, and none has succeeded since.
     full: AtomicBool,
+    /// How long a connection may take to be made.
+    connect: Duration,
+    busy: Busy,
 }
 
 impl Link {
@@ -59,11 +64,18 @@ impl Link {
         let pool = Pool::builder(manager)
             .max_size(settings.pool)
             .runtime(deadpool_postgres::Runtime::Tokio1)
-            .timeouts(Timeouts { wait: Some(ANSWER), create: Some(CONNECT), recycle: Some(CONNECT) })
+            .timeouts(Timeouts { wait: Some(ANSWER), create: Some(settings.connect), recycle: Some(settings.connect) })
             .build()
             .map_err(|error| Fault::unavailable(error.to_string()))?;
-        let schema = quoted(&settings.schema);
-        Ok(Self { pool, clock, schema, server: settings.server.clone(), full: AtomicBool::new(false) })
+        Ok(Self {
+            pool,
+            clock,
+            schema: quoted(&settings.schema),
+            server: settings.server.clone(),
+            full: AtomicBool::new(false),
+            connect: settings.connect,
+            busy: Busy::of(settings.pool),
+        })
     }
 
     /// The statement with the schema's name in the place of `{schema}`.
@@ -81,30 +93,73 @@ impl Link {
         self.clock.as_ref().map(|clock| millis(storable(clock.wall())))
     }
 
-    /// Runs a statement that reads, or that writes few rows.
+    /// Runs a statement that reads.
     pub(super) async fn query(&self, text: &str, params: Params<'_>) -> Result<Vec<Row>, Fault> {
         self.query_within(ANSWER, text, params).await
     }
 
-    /// Runs a statement that writes so many rows.
+    /// Runs a statement that writes so many rows, and returns one.
     pub(super) async fn write(&self, rows: usize, text: &str, params: Params<'_>) -> Result<Row, Fault> {
+        let written = self.write_rows(rows, text, params).await?.pop();
+        written.ok_or_else(|| Fault::corrupt("a function of the store's schema returned nothing"))
+    }
+
+    /// Runs a statement that writes so many rows.
+    pub(super) async fn write_rows(&self, rows: usize, text: &str, params: Params<'_>) -> Result<Vec<Row>, Fault> {
         let limit = ANSWER.saturating_add(PER_ROW.saturating_mul(u32::try_from(rows).unwrap_or(u32::MAX)));
-        let written = self.query_within(limit, text, params).await;
+        let written = self.write_within(limit, text, params).await;
         match &written {
             Ok(_) => self.full.store(false, Ordering::Relaxed),
             Err(fault) if fault.kind == StoreErrorKind::Full => self.full.store(true, Ordering::Relaxed),
             Err(_) => {}
         }
-        written?.pop().ok_or_else(|| Fault::corrupt("a function of the store's schema returned nothing"))
+        written
     }
 
-    /// Runs a statement within `limit`.
-    pub(super) async fn query_within(
-        &self,
-        limit: Duration,
-        text: &str,
-        params: Params<'_>,
-    ) -> Result<Vec<Row>, Fault> {
+    async fn write_within(&self, limit: Duration, text: &str, params: Params<'_>) -> Result<Vec<Row>, Fault> {
+        let text = self.sql(text);
+        let turn = self.turn().await?;
+        let lease = self.lease().await?;
+        let written = timeout(limit, lease.query_typed(&text, params)).await;
+        if let Ok(rows) = written {
+            return Ok(rows?);
+        }
+        // Those that lie idle lead to the same server.
+        drop(self.pool.retain(|_, _| false));
+        turn.outlasts(lease);
+        Err(silence(limit))
+    }
+
+    /// A turn to write. Where all are held by writes that still last, the server is asked whether they do: on a link that
+    /// went dead nothing lasts.
+    async fn turn(&self) -> Result<Turn, Fault> {
+        if let Some(turn) = self.busy.turn() {
+            return Ok(turn);
+        }
+        if self.busy.is_lasting() && !self.lasts_there().await? {
+            self.busy.give_up();
+        }
+        let turn = timeout(ANSWER, self.busy.next_turn()).await;
+        turn.ok().flatten().ok_or_else(|| {
+            Fault::unavailable(
+                "as many writes as this node may have at once still wait at the server, which does not commit them. Look at \
+                 its synchronous standby (synchronous_standby_names, pg_stat_replication) and its disk; nothing was written",
+            )
+        })
+    }
+
+    /// Whether the server is at a statement of this user's for longer than any should last.
+    async fn lasts_there(&self) -> Result<bool, Fault> {
+        let text = "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE usename = current_user \
+                    AND datname = current_database() AND pid <> pg_catalog.pg_backend_pid() AND state = 'active' \
+                    AND wait_event_type IS DISTINCT FROM 'Client' \
+                    AND query_start < clock_timestamp() - interval '1 s')";
+        let rows = self.query(text, &[]).await?;
+        rows.first().map_or(Ok(false), |row| Ok(row.try_get(0)?))
+    }
+
+    /// Runs a statement that reads within `limit`.
+    async fn query_within(&self, limit: Duration, text: &str, params: Params<'_>) -> Result<Vec<Row>, Fault> {
         let text = self.sql(text);
         let lease = self.lease().await?;
         match timeout(limit, lease.query_typed(&text, params)).await {
@@ -149,9 +204,11 @@ impl Link {
                 "all {} connections are busy; raise pool in the store's URL",
                 self.pool.status().max_size
             )),
-            PoolError::Timeout(_) => {
-                Fault::unavailable(format!("no connection within {CONNECT:?}. Is the server there, and reachable?"))
-            }
+            PoolError::Timeout(_) => Fault::unavailable(format!(
+                "no connection within {:?}. Is the server there and reachable, and is it Postgres? connect_timeout in the store's \
+                 URL gives it longer",
+                self.connect
+            )),
             error => Fault::unavailable(error.to_string()),
         })
     }
@@ -160,13 +217,17 @@ impl Link {
     pub(super) fn silent(&self, lease: Object, limit: Duration) -> Fault {
         drop(Object::take(lease));
         drop(self.pool.retain(|_, _| false));
-        Fault::unavailable(format!("no answer within {limit:?}. Whether a write happened is unknown"))
+        silence(limit)
     }
 
     /// Whether the last write found no room.
     pub(super) fn is_full(&self) -> bool {
         self.full.load(Ordering::Relaxed)
     }
+}
+
+fn silence(limit: Duration) -> Fault {
+    Fault::unavailable(format!("no answer within {limit:?}. Whether a write happened is unknown"))
 }
 
 /// Runs a call to its end in a task of its own, also where nobody waits for it any more, and puts its fault into the

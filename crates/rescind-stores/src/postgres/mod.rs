@@ -10,6 +10,7 @@
 //! * **Wake-ups are hints.** Each batch that appended calls once (`wake.rs`); the poll is the truth.
 //! * **The database's clock.** Times come from the server, read before the rows that go with them.
 
+mod busy;
 mod cells;
 mod conditions;
 mod dial;
@@ -29,6 +30,7 @@ mod wake;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use async_trait::async_trait;
 use rescind::id::{SessionId, Subject};
@@ -68,6 +70,8 @@ pub struct PostgresStore {
     appends: Lane<log::Appends>,
     puts: Lane<records::Puts>,
     calls: Arc<Calls>,
+    /// Requests of the inbox that were set aside.
+    refused: AtomicU64,
     _listener: Listener,
 }
 
@@ -115,6 +119,7 @@ impl PostgresStore {
             puts: Lane::start(&link),
             _listener: Listener::start(settings, Arc::clone(&link), Arc::clone(&calls)),
             calls,
+            refused: AtomicU64::new(0),
             link,
         })
     }

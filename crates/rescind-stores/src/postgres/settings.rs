@@ -10,8 +10,8 @@ use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use super::fault::Fault;
 use super::tls::{Roots, Trust};
 
-/// How long a connection may take to be made, signing in included.
-pub(super) const CONNECT: Duration = Duration::from_secs(1);
+/// How long a connection may take to be made, signing in included, unless the URL says otherwise.
+const CONNECT: Duration = Duration::from_secs(1);
 
 /// How many connections a node has for reads and writes, unless its URL says otherwise.
 const POOL: usize = 12;
@@ -27,6 +27,8 @@ pub(super) struct Settings {
     pub(super) roots: Roots,
     pub(super) schema: String,
     pub(super) pool: usize,
+    /// How long a connection may take to be made, signing in included.
+    pub(super) connect: Duration,
     /// Hosts and database, for messages: no user, no password.
     pub(super) server: String,
 }
@@ -84,9 +86,15 @@ impl Settings {
             // The driver's own message may quote what it could not read.
             Fault::unavailable(
                 "the store's URL cannot be read; write postgres://user:password@host:5432/database, with the special \
-                 characters of user and password percent-encoded",
+                 characters of user and password percent-encoded, and no parameter that libpq or Rescind does not know",
             )
         })?;
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err(Fault::unavailable(
+                "the store's URL names no host; write postgres://user:password@host:5432/database, or \
+                 postgres:///database?host=/run/postgresql for a socket on this machine",
+            ));
+        }
         let here = config.get_hosts().iter().all(is_here);
         let roots = match ours.roots.as_deref() {
             None | Some("system") => Roots::System,
@@ -110,7 +118,8 @@ impl Settings {
         }
         defaults(&mut config);
         let server = server(&config, &schema);
-        Ok(Self { config, trust, roots, schema, pool, server })
+        let connect = config.get_connect_timeout().copied().unwrap_or(CONNECT);
+        Ok(Self { config, trust, roots, schema, pool, connect, server })
     }
 }
 
@@ -145,9 +154,21 @@ fn without_hosts(config: &Config) -> Config {
 
 /// What finds a dead link soon, and the primary among several servers.
 fn defaults(config: &mut Config) {
-    config.connect_timeout(CONNECT).keepalives(true);
-    config.keepalives_idle(Duration::from_secs(5)).keepalives_interval(Duration::from_secs(1)).keepalives_retries(3);
-    config.tcp_user_timeout(Duration::from_secs(5));
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT);
+    }
+    if config.get_keepalives_idle() == Config::new().get_keepalives_idle() {
+        config.keepalives_idle(Duration::from_secs(5));
+    }
+    if config.get_keepalives_interval().is_none() {
+        config.keepalives_interval(Duration::from_secs(1));
+    }
+    if config.get_keepalives_retries().is_none() {
+        config.keepalives_retries(3);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(Duration::from_secs(5));
+    }
     if config.get_application_name().is_none() {
         config.application_name("rescind");
     }
@@ -261,6 +282,23 @@ mod tests {
             assert_eq!(parse(url).trust, trust, "{url}");
         }
         assert!(Settings::parse("postgres://u@db.example/x?sslmode=verify").is_err());
+    }
+
+    #[test]
+    fn what_the_url_says_of_time_limits_stands_and_the_rest_finds_dead_links_soon() {
+        let plain = parse("postgres://u@h/x");
+        assert_eq!((plain.connect, plain.config.get_connect_timeout()), (CONNECT, Some(&CONNECT)));
+        assert_eq!(plain.config.get_keepalives_idle(), Duration::from_secs(5));
+        assert_eq!(plain.config.get_tcp_user_timeout(), Some(&Duration::from_secs(5)));
+        let told =
+            parse("postgres://u@a,b/x?connect_timeout=7&keepalives_idle=9&keepalives_retries=2&tcp_user_timeout=8");
+        for config in told.servers().iter().chain([&told.config]) {
+            assert_eq!(config.get_connect_timeout(), Some(&Duration::from_secs(7)));
+            assert_eq!(config.get_keepalives_idle(), Duration::from_secs(9));
+            assert_eq!(config.get_keepalives_retries(), Some(2));
+            assert_eq!(config.get_tcp_user_timeout(), Some(&Duration::from_secs(8)));
+        }
+        assert_eq!(told.connect, Duration::from_secs(7));
     }
 
     #[test]

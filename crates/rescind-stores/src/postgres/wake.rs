@@ -10,13 +10,13 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::types::Type;
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Socket};
+use tokio_postgres::{AsyncMessage, Client, NoTls, Socket};
 
 use super::dial::first;
 use super::fault::Fault;
 use super::link::Link;
 use super::schema::literal;
-use super::settings::{CONNECT, Settings};
+use super::settings::Settings;
 use super::tls::{self, Trust};
 
 /// Between two tries to connect: from here, doubled each time, to there.
@@ -105,8 +105,8 @@ struct Ear {
 impl Ear {
     async fn open(settings: &Settings) -> Result<Self, Fault> {
         match settings.trust {
-            Trust::NoTls => dial(&settings.servers(), NoTls).await,
-            trust => dial(&settings.servers(), tls::connector(trust, &settings.roots)?).await,
+            Trust::NoTls => dial(settings, NoTls).await,
+            trust => dial(settings, tls::connector(trust, &settings.roots)?).await,
         }
     }
 
@@ -114,13 +114,14 @@ impl Ear {
     /// connections for one transaction takes the LISTEN and passes nothing on.
     async fn hears(&mut self, settings: &Settings, link: &Link, calls: &Calls) -> Result<bool, Fault> {
         let listen = format!("LISTEN {}", super::link::quoted(&settings.schema));
-        let Ok(listening) = timeout(CONNECT, self.client.batch_execute(&listen)).await else {
+        let Ok(listening) = timeout(settings.connect, self.client.batch_execute(&listen)).await else {
             return Err(Fault::unavailable("no answer to LISTEN"));
         };
         listening?;
         let hello = format!("{HELLO} {}", literal(&settings.schema));
         let params = [(&settings.schema.as_str() as &(dyn tokio_postgres::types::ToSql + Sync), Type::TEXT)];
-        link.query(&format!("SELECT pg_notify($1, {})", literal(&hello)), &params).await?;
+        // A call is a write: it waits for the standby.
+        link.write(1, &format!("SELECT pg_notify($1, {})", literal(&hello)), &params).await?;
         let proof = timeout(PROOF, async {
             while let Some(said) = self.heard.recv().await {
                 if said == hello {
@@ -139,14 +140,14 @@ impl Ear {
 }
 
 /// Connects, and passes on what is said on the connection until it ends.
-async fn dial<T>(servers: &[Config], tls: T) -> Result<Ear, Fault>
+async fn dial<T>(settings: &Settings, tls: T) -> Result<Ear, Fault>
 where
     T: MakeTlsConnect<Socket> + Clone + Send,
     T::Stream: Send + Unpin + 'static,
     T::TlsConnect: Send,
     <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
 {
-    let Ok(connected) = timeout(CONNECT, first(servers, &tls)).await else {
+    let Ok(connected) = timeout(settings.connect, first(&settings.servers(), &tls)).await else {
         return Err(Fault::unavailable("no connection in time"));
     };
     let (client, mut connection) = connected?;

@@ -35,6 +35,10 @@ impl Fault {
     }
 }
 
+/// What an operator looks at where nothing, or nothing of Redis, answers.
+const REACH: &str =
+    "see that it is Redis that listens there, and that both ends speak TLS (rediss://) or neither does (redis://)";
+
 /// The remedy for an answer of the server, by its code.
 fn remedy(code: &str) -> Option<(StoreErrorKind, &'static str)> {
     use StoreErrorKind::{Corrupt, Full, Newer, Unavailable};
@@ -88,10 +92,21 @@ impl From<RedisError> for Fault {
                 Self::unavailable("it refuses the user or the password in the store's URL")
             }
             // Redis closes the connection, or ends, when a flush has failed: whether a write happened is unknown.
-            _ if error.is_timeout() => Self::unavailable("no answer in time"),
+            _ if error.is_timeout() => Self::unavailable(format!("no answer in time; {REACH}")),
             _ if error.is_connection_refusal() => {
                 Self::unavailable(format!("{error}; see that it runs there, or correct the store's URL"))
             }
+            ErrorKind::MasterNameNotFoundBySentinel => Self::unavailable(
+                "Sentinel knows no master of the name in the store's URL. Write it as `sentinel monitor` in sentinel.conf \
+                 does: redis+sentinel://host:port/NAME",
+            ),
+            _ if error.is_io_error() => Self::unavailable(format!("{error}; {REACH}")),
+            _ if detail.contains("cluster support disabled") => Self::unavailable(
+                "it is no node of a cluster. Write redis:// in place of redis+cluster:// in the store's URL",
+            ),
+            _ if detail.contains("DB index is out of range") => Self::unavailable(
+                "it has no database of the number in the store's URL. Name a lower one, or raise databases in redis.conf",
+            ),
             _ => Self::unavailable(error.to_string()),
         }
     }

@@ -138,3 +138,33 @@ async fn a_role_needs_the_function_alone() {
         assert!(server.psql(&format!("set role shop; {closed}")).is_err(), "{closed}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_cannot_be_read_is_set_aside_and_holds_up_none_behind_it() {
+    let Some(server) = server() else { return };
+    let node = node(&server).await;
+    let token = node.token().await;
+    // As a hand in the table writes it, or a newer version.
+    server
+        .psql(
+            "insert into rescind.inbox (kind, scope_id, reason, actor) values (1, 'no session', 'r', 'a'), \
+             (2, 'bob', '', 'a'), (2, 'bob', 'r', repeat('x', 200)), (4, repeat('k', 300), 'r', 'a')",
+        )
+        .unwrap();
+    let request = server.psql("select rescind.revoke('subject', 'alice')").unwrap();
+    let mover = node.serve();
+    let asked = format!("select rescind.revoked({request})");
+    until("the one behind them was moved", || async { server.psql(&asked).unwrap() == "t" }).await;
+    assert!(node.rescind.check(&token).await.is_err());
+    let kept = server.psql("select count(*), count(refused), min(refused) from rescind.inbox").unwrap();
+    assert!(kept.starts_with("4|4|actor, "), "{kept}");
+    assert_eq!(node.store.inbox_refused(), 4);
+    assert_eq!(server.psql("select rescind.revoked(1)").unwrap(), "f", "what is not in force is not said to be");
+    // What was mended by hand is tried again.
+    server.psql("update rescind.inbox set reason = 'mended', refused = null where reason = ''").unwrap();
+    until("it was moved", || async { server.psql("select count(*) from rescind.inbox").unwrap() == "3" }).await;
+    assert_eq!(log_after(&node.store, Seq::ZERO).await.entries.len(), 2);
+    mover.abort();
+    let found = rescind_stores::postgres::diagnose(&server.url(), &rescind::time::SystemClock).await.unwrap();
+    assert!(found.iter().any(|finding| finding.what.contains("3 requested revocations are not in force")), "{found:?}");
+}

@@ -11,6 +11,7 @@ mod links;
 mod pooler;
 mod refusals;
 mod rows;
+mod standby;
 mod support;
 mod tls;
 mod waking;

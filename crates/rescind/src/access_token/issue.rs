@@ -34,7 +34,8 @@ pub struct AccessTokenSpec<'a> {
     pub session: &'a Session,
     /// `jti`
     pub jti: Jti,
-    /// The store's time that was read together with the session's cut-offs, never the moment of signing.
+    /// The store's time that was read together with the session's cut-offs, or where the clocks do not agree the clock that
+    /// is believed, read before: never the moment of signing.
     pub issued_at: Timestamp,
     /// `exp - iat`; a part of a second is dropped.
     pub lifetime: Duration,

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use super::catch_up::Looks;
 use super::counters::Counters;
 use super::error::BuildError;
+use super::issue_time::{KnownLead, read_lead};
 use super::key_material::KeyMaterial;
 use super::lifetimes::{HEARD_WITHIN, KnownLifetimes, retention};
 use super::published::FetchKeys;
@@ -202,14 +203,13 @@ impl Builder {
                 (keys, register(&*store, &self.issuer, own).await?)
             }
         };
-        let (access, session) = retention(&self.settings, &self.foreign, &largest);
-        let kept = Arc::new(Retention::new(access, session));
-        let bound = self.settings.staleness_bound;
-        let view = Arc::new(View::new(seed(&*self.random)?, access, bound));
+        let (lead, bound) = (read_lead(&*store).await?, self.settings.staleness_bound);
+        let kept = kept(&self.settings, &self.foreign, &largest, lead);
+        let view = Arc::new(View::new(seed(&*self.random)?, kept.access(), bound));
         let progress = Arc::new(Progress::new());
-        let (id, start) = Me::named(self.node, &*self.random)?;
+        let ((id, start), skew) = (Me::named(self.node, &*self.random)?, self.settings.skew);
         let (started, issuer, address) = (Timestamp::EPOCH, self.issuer.clone(), self.address);
-        let me = Me { id, start, started, issuer, address, bound };
+        let me = Me { id, start, started, issuer, address, bound, skew };
         let (registry, peers, tasks) = join(&store, clock, Arc::clone(&view), Arc::clone(&progress), me).await?;
         let mut follower = Follower::new(
             Arc::clone(&store),
@@ -249,11 +249,18 @@ impl Builder {
             view,
             progress,
             lifetimes: KnownLifetimes::new(kept, registered),
+            lead: KnownLead::new(lead),
             looks: Looks::default(),
         });
         inner.start_tasks(follower);
         Ok(Rescind(inner))
     }
+}
+
+/// For how long cut-offs matter, as far as is known at start.
+fn kept(settings: &Settings, foreign: &[ForeignIssuer], largest: &Lifetimes, lead: Duration) -> Arc<Retention> {
+    let (access, session) = retention(settings, foreign, largest, lead);
+    Arc::new(Retention::new(access, session))
 }
 
 fn expectations(

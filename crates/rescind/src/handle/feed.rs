@@ -38,9 +38,10 @@ impl Rescind {
         self.0.progress.grown(seq).await;
     }
 
-    /// `exp - iat` above this is refused: the largest access lifetime of any node that shares the store.
+    /// For how long after its issue, by the store's clock, a token may pass at those who follow: the largest access
+    /// lifetime of any node that shares the store, and the largest lead of a clock that tokens count from.
     pub fn max_access_lifetime(&self) -> Duration {
-        self.0.expectations.load().max_lifetime()
+        self.0.expectations.load().max_lifetime().saturating_add(self.0.lead.largest())
     }
 }
 

@@ -44,10 +44,17 @@ impl KnownLifetimes {
     }
 }
 
-/// For how long cut-offs matter to an access token and to a session, by the largest lifetimes.
-pub(super) fn retention(settings: &Settings, foreign: &[ForeignIssuer], largest: &Lifetimes) -> (Duration, Duration) {
+/// For how long cut-offs matter to an access token and to a session, by the largest lifetimes and by the largest lead of
+/// the clock that tokens count from.
+pub(super) fn retention(
+    settings: &Settings,
+    foreign: &[ForeignIssuer],
+    largest: &Lifetimes,
+    lead: Duration,
+) -> (Duration, Duration) {
     let longest = foreign.iter().map(|foreign| foreign.expectations().longest_life()).max();
-    let access = settings.access_retention(largest.access).max(longest.unwrap_or_default());
+    let own = settings.access_retention(largest.access).saturating_add(lead);
+    let access = own.max(longest.unwrap_or_default());
     (access, session_retention(largest.session, access))
 }
 
@@ -97,8 +104,15 @@ impl Inner {
         Ok(())
     }
 
+    /// Keeps cut-offs by what is known of lifetimes, once the lead of the clocks has grown.
+    pub(super) fn keep_by_lifetimes(&self) {
+        let access = self.expectations.load().max_lifetime();
+        // A wide scope is remembered by the margin for a wrong clock beyond the longest session.
+        self.go_by(&Lifetimes { access, session: Duration::ZERO });
+    }
+
     fn go_by(&self, largest: &Lifetimes) {
-        let (access, session) = retention(&self.settings, &self.foreign, largest);
+        let (access, session) = retention(&self.settings, &self.foreign, largest, self.lead.largest());
         // Kept for longer before anything is accepted for longer.
         self.lifetimes.kept.raise(access, session);
         let expected = self.expectations.load();

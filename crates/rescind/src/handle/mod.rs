@@ -13,6 +13,7 @@ mod feed;
 mod foreign;
 mod health;
 mod inspect;
+mod issue_time;
 mod key_material;
 mod keys;
 mod lifetimes;
@@ -53,6 +54,7 @@ pub use self::event::{Bearer, Event, Minted};
 pub use self::feed::KnownLog;
 pub use self::foreign::LiveForeign;
 pub use self::inspect::{Inspection, Introspection, Kind};
+use self::issue_time::KnownLead;
 use self::key_material::KeyMaterial;
 pub use self::keys::KeyStatus;
 use self::lifetimes::KnownLifetimes;
@@ -100,6 +102,7 @@ struct Inner {
     also_check: Option<Box<dyn AlsoCheck>>,
     on_event: Option<Box<dyn OnEvent>>,
     lifetimes: KnownLifetimes,
+    lead: KnownLead,
     looks: Looks,
     tasks: std::sync::Mutex<JoinSet<()>>,
 }

@@ -38,6 +38,9 @@ pub(super) struct NodeRecord {
     pub(super) staleness_ms: Option<u64>,
     /// Its staleness bound. **Units:** milliseconds.
     pub(super) bound_ms: u64,
+    /// By how much it found the store's clock ahead of its own. **Units:** milliseconds.
+    #[serde(default)]
+    pub(super) store_ahead_ms: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) address: Option<String>,
 }

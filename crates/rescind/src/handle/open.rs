@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::error::{Error, Invalid};
 use super::event::{Event, Minted};
+use super::issue_time::Moment;
+use super::store_clock::Believed;
 use super::{Inner, Rescind};
 use crate::access_token::{self, AccessTokenSpec};
 use crate::id::{ClientId, Jti, SessionId, Subject};
@@ -11,6 +13,7 @@ use crate::log::Text;
 use crate::refresh_token::ClientClass;
 use crate::session::{NewSession, Session};
 use crate::time::Timestamp;
+use crate::view::Now;
 
 /// What a session is opened with. The caller has checked who the user is.
 #[derive(Debug, Clone)]
@@ -99,13 +102,14 @@ impl Rescind {
                 subject: request.subject,
                 client: request.client,
                 class: request.class,
-                auth_time: request.auth_time.map(|time| time.min(inner.clock.wall())),
+                auth_time: inner.auth_time(request.auth_time),
                 idle: inner.settings.idle,
                 absolute: inner.settings.absolute,
                 device: request.device,
                 scope: request.scope,
                 claims,
             };
+            let asked = Now::read(&*inner.clock);
             let session = inner.store.open(new).await?;
             inner.progress.saw(session.position);
             // Asked again behind the row: a subject who was cut off between the first answer and the row is not covered
@@ -115,7 +119,8 @@ impl Rescind {
             }
             inner.counters.opened.one();
             let scope = session.scope.clone();
-            let (pair, jti) = inner.mint_pair(&session, scope, session.opened_at)?;
+            let moment = inner.moment(asked, session.opened_at).await?;
+            let (pair, jti) = inner.mint_pair(&session, scope, moment)?;
             inner.tell(|| Event::Issued(Minted::new(&session, jti)));
             Ok(pair)
         })
@@ -136,14 +141,21 @@ impl Inner {
         Some(ended.err().unwrap_or(refused))
     }
 
-    /// Mints the pair of a session's present generation, and tells the access token's name. `now` is the store's time that came with the session.
+    /// When the user proved who they are; `None` for the store's now, which is not asked where its clock is the wrong one.
+    fn auth_time(&self, given: Option<Timestamp>) -> Option<Timestamp> {
+        let now = self.clock.wall();
+        let doubted = self.registry.times.apart().is_some_and(|apart| apart.believed == Believed::Node);
+        given.map(|time| time.min(now)).or(doubted.then_some(now))
+    }
+
+    /// Mints the pair of a session's present generation, and tells the access token's name.
     pub(super) fn mint_pair(
         &self,
         session: &Session,
         scope: Option<String>,
-        now: Timestamp,
+        Moment { store: now, issued_at }: Moment,
     ) -> Result<(TokenPair, Jti), Error> {
-        let jti = Jti::generate(now, &*self.random)?;
+        let jti = Jti::generate(issued_at, &*self.random)?;
         let lifetime = self.access_lifetime()?.min(session.expires_at.since(now));
         let ring = self.ring()?.load();
         let narrowed;
@@ -158,7 +170,7 @@ impl Inner {
             audience: &self.audience,
             session,
             jti,
-            issued_at: now,
+            issued_at,
             lifetime,
             max_lifetime: self.expectations.load().max_lifetime(),
         };

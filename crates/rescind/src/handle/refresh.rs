@@ -13,6 +13,7 @@ use crate::rejection::Rejection;
 use crate::session::{Loaded, Session};
 use crate::store::{Advance, StoreError, StoreErrorKind};
 use crate::time::Timestamp;
+use crate::view::Now;
 
 /// How often a lost compare-and-set is tried again. Each loss means that somebody else won, so this is generous.
 const ATTEMPTS: usize = 32;
@@ -87,6 +88,7 @@ impl Inner {
 
     async fn exchange(&self, claims: &RefreshClaims, refresh: &Refresh) -> Result<Exchange, Error> {
         for _ in 0..ATTEMPTS {
+            let asked = Now::read(&*self.clock);
             let Some(loaded) = self.store.load(claims.session).await? else {
                 return Ok(Exchange::Refused(Rejection::SessionUnknown, Bearer::of_session_id(claims.session)));
             };
@@ -113,10 +115,11 @@ impl Inner {
                 return refused(Rejection::SubjectUnwelcome);
             }
             let Loaded { session, now, .. } = loaded;
+            let moment = self.moment(asked, now).await?;
             let moved = if verdict == Verdict::Retried { Some(session) } else { self.advance(session, to).await? };
             if let Some(session) = moved {
                 self.note(verdict, &session, claims.generation);
-                let (pair, jti) = self.mint_pair(&session, scope, now)?;
+                let (pair, jti) = self.mint_pair(&session, scope, moment)?;
                 self.tell(|| match (Minted::new(&session, jti), verdict) {
                     (minted, Verdict::Retried) => Event::Retried(minted),
                     (minted, verdict) => Event::Refreshed { minted, verdict },

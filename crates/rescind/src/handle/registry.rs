@@ -13,7 +13,7 @@ use super::health::Health;
 use super::node_record::{NodeRecord, Presence};
 use super::roster::Sightings;
 use super::settings::InvalidSetting;
-use super::store_clock::StoreClock;
+use super::store_clock::{StoreClock, Told};
 use crate::position::{Incarnation, Seq};
 use crate::random::Random;
 use crate::store::{Put, RecordKind, Store, StoreError, StoreErrorKind};
@@ -44,6 +44,8 @@ pub(super) struct Me {
     pub(super) issuer: String,
     pub(super) address: Option<String>,
     pub(super) bound: Duration,
+    /// Clocks that are no further apart agree.
+    pub(super) skew: Duration,
 }
 
 /// This node among those that share its store.
@@ -103,7 +105,7 @@ impl Registry {
     ) -> Result<Arc<Self>, StoreError> {
         let head = store.health().await?;
         me.started = head.now;
-        let (health, times) = (Arc::new(Health::new(head)), StoreClock::new(head.now, clock.boot()));
+        let (health, times) = (Arc::new(Health::new(head)), StoreClock::new(head.now, clock.boot(), me.skew));
         let own = Mutex::new(Own { id: me.id.clone(), version: 0 });
         let sightings = Sightings::default();
         let registry = Arc::new(Self { store, clock, progress, times, sightings, me, health, view, own });
@@ -188,10 +190,14 @@ impl Registry {
 
     async fn write(&self, presence: Presence) -> Result<(), StoreError> {
         // Read before the store's time is: whoever sees that time knows how old our view can be at most.
-        let began = self.clock.boot();
+        let asked = Now::read(&*self.clock);
+        let began = asked.boot;
         let proof = self.progress.proof.begin(began);
         let head = self.store.health().await?;
-        self.times.note(began, head.now, self.clock.boot());
+        let told = Told { asked, store: head.now, answered: self.clock.boot() };
+        self.times.note(began, head.now, told.answered);
+        let others = self.last_listing().map(|_| self.others_clocks(head.now));
+        self.times.compare(told, others.as_deref());
         for _ in 0..ATTEMPTS {
             let (id, version) = {
                 let own = self.own();
@@ -269,6 +275,7 @@ impl Registry {
             applied,
             staleness_ms: self.view.age(Now::read(&*self.clock)).map(millis),
             bound_ms: millis(self.me.bound),
+            store_ahead_ms: self.times.ahead(),
             address: self.me.address.clone(),
         }
     }

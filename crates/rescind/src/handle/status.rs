@@ -44,6 +44,9 @@ pub struct Stats {
     pub clock_steps: u64,
     /// How often the store's clock stepped since the start. An alarm where it is not 0.
     pub store_clock_steps: u64,
+    /// By how much the store's clock is ahead of this node's, or behind it (below 0); 0 where they agree within the skew.
+    /// An alarm where it is not 0. **Units:** milliseconds.
+    pub store_clock_ahead_ms: i64,
     /// Rounds of the feed that failed since the start.
     pub failed_rounds: u64,
     /// Nodes on this store that live, this one among them.
@@ -64,7 +67,9 @@ impl Rescind {
         };
         let store = self.0.upkeep.health().map(|head| format!("head {}", head.seq));
         let keys = self.0.keys.describe();
-        let parts = vec![("view", view), ("store", store), ("keys", Ok(keys))];
+        let mut parts = vec![("view", view), ("store", store), ("keys", Ok(keys))];
+        // No reason to send requests elsewhere: tokens are good.
+        parts.extend(self.0.registry.times.apart().map(|apart| ("clocks", Ok(apart.in_words()))));
         Readiness { ready: parts.iter().all(|(_, part)| part.is_ok()), parts }
     }
 
@@ -86,6 +91,7 @@ impl Rescind {
             appended_again: count(&inner.progress.appended_again),
             clock_steps: count(&inner.progress.steps),
             store_clock_steps: inner.registry.times.steps(),
+            store_clock_ahead_ms: inner.registry.times.apart().map_or(0, |apart| apart.ahead),
             failed_rounds: count(&inner.progress.failed),
             nodes_live,
             nodes_silent,

@@ -89,6 +89,10 @@ impl Inner {
         }
         if self.store.is_shared() {
             log_failure("the other nodes' lifetimes cannot be read", self.read_lifetimes().await);
+            // Whoever gives one says that its clock and the store's do not agree; one that has ended since is seen to seldom.
+            if self.registry.clocks_differ() || beat.is_multiple_of(SWEEP_BEATS) {
+                log_failure("the lead of the other nodes' clocks cannot be read", self.read_lead().await);
+            }
         }
         // Nothing is let go before the clock has been steady for as long as an access token may live: a wrong clock that
         // is put right within that time has then cost nothing.

@@ -62,6 +62,9 @@ fn judge(base: &str, stats: &Value) -> Vec<Finding> {
             ));
         }
     }
+    if let Some(apart) = stats.get("clocks").and_then(Value::as_str) {
+        findings.push(Finding::fail("clock", apart, "keep the machines of the store and of every node with NTP"));
+    }
     if stats.get("demo_user").and_then(Value::as_bool) == Some(true) {
         findings.push(Finding::warn(
             "users",
@@ -116,6 +119,13 @@ mod tests {
         assert_eq!(levels(&stale), [(PART, Level::Fail), ("view", Level::Fail)]);
         let well = json!({"ready": true, "head": 3, "applied": 3, "staleness_ms": 5, "staleness_bound_ms": 2000});
         assert_eq!(levels(&well), [(PART, Level::Ok), ("view", Level::Ok)]);
+    }
+
+    #[test]
+    fn clocks_that_do_not_agree_are_shown_as_the_server_says() {
+        let stats = json!({"ready": true, "clocks": "the store's clock is 3600 s ahead of this node's"});
+        assert_eq!(levels(&stats), [(PART, Level::Ok), ("clock", Level::Fail)]);
+        assert_eq!(levels(&json!({"ready": true, "clocks": null})), [(PART, Level::Ok)]);
     }
 
     #[test]

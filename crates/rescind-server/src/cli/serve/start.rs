@@ -138,6 +138,14 @@ async fn issuing(config: &Config, data: &DataDir) -> Result<Node, BoxError> {
         Some(given) => FeedToken::given(given.expose()),
         None => FeedToken::load_or_create(&data.feed_token())?,
     };
+    if feed_token.opens_admin(&admin_token) {
+        let source = if config.feed_token.is_some() { environment::FEED_TOKEN } else { "the file feed-token" };
+        return Err(format!(
+            "{source} is the admin token: whoever follows could revoke and sign in as anyone. Give those who follow another, \
+             such as `openssl rand -hex 32` prints, or leave it out: feed-token in the data directory is then made"
+        )
+        .into());
+    }
     let doors = Doors::open(config)?;
     let issuer = config.issuer.clone().unwrap_or_else(|| format!("http://{}", doors.address));
     let audience = config.audience.clone().unwrap_or_else(|| issuer.clone());
@@ -244,6 +252,9 @@ async fn upkeep(app: App, inbox: Option<Arc<PostgresStore>>) {
         loop {
             every.tick().await;
             app.metrics.run_upkeep();
+            if let Some(inbox) = &inbox {
+                metrics::counter!("rescind_inbox_refused_total").absolute(inbox.inbox_refused());
+            }
         }
     };
     let requests = async {

@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::nodes::millis;
 use super::query::{Query, number};
-use super::tail::{BATCH, Log, Next, Part, Tail};
+use super::tail::{BATCH, BATCH_BYTES, Log, Next, Part, Size, Tail};
 use crate::app::App;
 use crate::http::chunks::{self, Sink};
 use crate::http::error::{Answer, Failure};
@@ -28,6 +28,9 @@ use crate::http::error::{Answer, Failure};
 const STREAMS: usize = 1024;
 /// Snapshots at once: each holds all cut-offs of its moment.
 const SNAPSHOTS: usize = 2;
+/// At most this many entries are in one event, and about this many bytes: a reader that is slow holds no more than the few
+/// events that wait for it.
+const EVENT: Size = Size { rows: 256, bytes: 64 << 10 };
 const RETRY: Duration = Duration::from_secs(1);
 /// A reader that takes nothing for this time is cut off; it resumes where it was.
 const SLOWEST: Duration = Duration::from_secs(10);
@@ -65,7 +68,7 @@ pub(super) async fn read(State(app): State<App>, headers: HeaderMap, query: Quer
     let after = after.map_or(Ok(None), |text| position("after", &text).map(Some))?;
     if wants_json(&headers) {
         let after = after.ok_or_else(|| Failure::invalid_request("after is missing: the position to go on from"))?;
-        return Ok(match next(&app, after, limit).await? {
+        return Ok(match next(&app, after, Size { rows: limit, bytes: BATCH_BYTES }).await? {
             Next::Batch(part) => ([(CONTENT_TYPE, "application/json")], batch(&app, &part)).into_response(),
             Next::Gone { head, age } => (StatusCode::GONE, axum::Json(gone(head, age))).into_response(),
         });
@@ -81,16 +84,16 @@ pub(super) async fn read(State(app): State<App>, headers: HeaderMap, query: Quer
         return Err(Failure::unavailable("this node was told to stop; follow another", RETRY));
     }
     // Before the answer begins: a node that cannot follow its store says so by its status.
-    let first = next(&app, after, BATCH).await?;
+    let first = next(&app, after, EVENT).await?;
     let (sink, body) = chunks::body();
     tokio::spawn(stream(app, sink, after, first, place));
     Ok(event_stream(body))
 }
 
 /// What follows a position, by a node that may say something of its log.
-async fn next(app: &App, after: Seq, limit: usize) -> Answer<Next> {
+pub(super) async fn next(app: &App, after: Seq, most: Size) -> Answer<Next> {
     let known = app.rescind.known_log();
-    let mut next = app.feed.tail.after(after, limit).await?;
+    let mut next = app.feed.tail.after(after, most).await?;
     let (Next::Batch(Part { age, head, .. }) | Next::Gone { age, head }) = &mut next;
     *age = at_least(app, known, head)?.max(*age);
     Ok(next)
@@ -158,7 +161,7 @@ async fn stream(app: App, sink: Sink, mut at: Seq, first: Next, place: OwnedSema
             }
         }
         // Where the store cannot be followed the stream ends, and whoever comes again is told so.
-        next = match self::next(&app, at, BATCH).await {
+        next = match self::next(&app, at, EVENT).await {
             Ok(next) => next,
             Err(_) => break,
         };

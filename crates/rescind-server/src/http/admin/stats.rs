@@ -54,6 +54,9 @@ pub(super) async fn show(State(app): State<App>, query: Query) -> Answer<Json<Va
     all.insert("applied".to_owned(), json!(stats.applied));
     all.insert("staleness_ms".to_owned(), json!(stats.staleness.map(millis)));
     all.insert("staleness_bound_ms".to_owned(), json!(millis(app.rescind.settings().staleness_bound)));
+    all.insert("store_clock_ahead_ms".to_owned(), json!(stats.store_clock_ahead_ms));
+    let clocks = readiness.parts.iter().find_map(|(part, state)| state.as_ref().ok().filter(|_| *part == "clocks"));
+    all.insert("clocks".to_owned(), json!(clocks));
     // Null where the store does not say: the other numbers are wanted most when it is silent.
     let demo = tokio::time::timeout(PATIENCE, app.users.has_demo()).await.ok().and_then(Result::ok);
     all.insert("demo_user".to_owned(), json!(demo));
@@ -66,6 +69,8 @@ pub(super) async fn show(State(app): State<App>, query: Query) -> Answer<Json<Va
 pub(super) async fn metrics(State(app): State<App>, query: Query) -> Answer<Response> {
     let [] = query.only([])?;
     record(&app.rescind);
+    #[expect(clippy::cast_precision_loss, reason = "no machine has 2^53 bytes")]
+    metrics::gauge!("rescind_answers_held_bytes").set(crate::http::chunks::held() as f64);
     metrics::gauge!("rescind_store_relaxed").set(if app.config.relaxed().is_some() { 1.0 } else { 0.0 });
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render()).into_response())
 }
@@ -80,10 +85,13 @@ fn record(rescind: &Rescind) {
     for (name, value) in gauges(&stats) {
         metrics::gauge!(format!("rescind_{name}")).set(value as f64);
     }
+    #[expect(clippy::cast_precision_loss, reason = "a clock is wrong by less than 2^53 ms")]
+    let ahead = stats.store_clock_ahead_ms as f64 / 1000.0;
     #[expect(clippy::cast_precision_loss, reason = "a position stays below 2^53")]
     let position = |seq: rescind::position::Seq| seq.get() as f64;
     metrics::gauge!("rescind_log_applied").set(position(stats.applied));
     metrics::gauge!("rescind_log_head").set(head(&stats).map_or(f64::NAN, position));
     metrics::gauge!("rescind_staleness_seconds").set(stats.staleness.map_or(f64::INFINITY, |age| age.as_secs_f64()));
+    metrics::gauge!("rescind_store_clock_ahead_seconds").set(ahead);
     metrics::gauge!("rescind_ready").set(if rescind.readiness().ready { 1.0 } else { 0.0 });
 }

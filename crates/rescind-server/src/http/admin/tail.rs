@@ -18,7 +18,7 @@ const ROWS: usize = 8192;
 const BYTES: usize = 4 << 20;
 /// At most this many entries are read or given out at once, and about this many bytes.
 pub(super) const BATCH: usize = 4096;
-const BATCH_BYTES: usize = 1 << 20;
+pub(super) const BATCH_BYTES: usize = 1 << 20;
 
 /// Gives the log to one reading: a copy of another's log remembers how old its last answer was, so each reading has
 /// one for itself.
@@ -58,6 +58,13 @@ struct Row {
     json: Box<str>,
 }
 
+/// How much is given out at once: it ends with the entry that makes it as long.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Size {
+    pub(super) rows: usize,
+    pub(super) bytes: usize,
+}
+
 /// What follows a position.
 pub(super) enum Next {
     Batch(Part),
@@ -86,13 +93,13 @@ impl Tail {
     ///
     /// # Errors
     /// Where the store cannot be followed.
-    pub(super) async fn after(&self, after: Seq, limit: usize) -> Result<Next, StoreError> {
+    pub(super) async fn after(&self, after: Seq, most: Size) -> Result<Next, StoreError> {
         let asked = self.clock.boot();
-        let next = timeout(self.patience, self.within(after, limit.min(BATCH), asked)).await;
+        let next = timeout(self.patience, self.within(after, most, asked)).await;
         next.unwrap_or_else(|late| Err(StoreError::new(StoreErrorKind::Unavailable, "after", late)))
     }
 
-    async fn within(&self, after: Seq, limit: usize, asked: BootTime) -> Result<Next, StoreError> {
+    async fn within(&self, after: Seq, most: Size, asked: BootTime) -> Result<Next, StoreError> {
         let begun = self.begun.load(Ordering::Acquire);
         let mut window = self.window.lock().await;
         // Only a reading that began after the question answers it: a strict check is complete as of its request, over
@@ -107,14 +114,14 @@ impl Tail {
         if let Some(failed) = &window.failed {
             return Err(StoreError::new(StoreErrorKind::Unavailable, "after", failed.clone()));
         }
-        if let Some(part) = window.part(after, limit, asked) {
+        if let Some(part) = window.part(after, most, asked) {
             return Ok(Next::Batch(part));
         }
         drop(window);
         let store = (self.log)();
-        Ok(match store.after(after, limit).await? {
+        Ok(match store.after(after, most.rows.min(BATCH)).await? {
             Feed::Gone(head) => Next::Gone { head, age: store.behind() },
-            Feed::Batch(batch) => Next::Batch(part_of(batch, after, store.behind())?),
+            Feed::Batch(batch) => Next::Batch(part_of(batch, after, most, store.behind())?),
         })
     }
 
@@ -193,7 +200,7 @@ impl Window {
     }
 
     /// What follows `after` in it; `None` where that is not in it.
-    fn part(&self, after: Seq, limit: usize, asked: BootTime) -> Option<Part> {
+    fn part(&self, after: Seq, most: Size, asked: BootTime) -> Option<Part> {
         let read = self.read.as_ref()?;
         let skip = usize::try_from(after.get().checked_sub(read.floor.0.get())?).ok()?;
         let prev_tag = match skip.checked_sub(1) {
@@ -201,8 +208,8 @@ impl Window {
             Some(at) => self.rows.get(at)?.tag,
         };
         let (mut entries, mut tag, mut last) = (String::new(), prev_tag, after);
-        for row in self.rows.iter().skip(skip).take(limit) {
-            if entries.len() > BATCH_BYTES {
+        for row in self.rows.iter().skip(skip).take(most.rows.min(BATCH)) {
+            if entries.len() >= most.bytes {
                 break;
             }
             join(&mut entries, &row.json);
@@ -213,11 +220,11 @@ impl Window {
     }
 }
 
-fn part_of(batch: Batch, after: Seq, age: Duration) -> Result<Part, StoreError> {
+fn part_of(batch: Batch, after: Seq, most: Size, age: Duration) -> Result<Part, StoreError> {
     let Batch { prev_tag, entries: rows, head, .. } = batch;
     let (mut entries, mut tag, mut last) = (String::new(), prev_tag, after);
     for entry in &rows {
-        if entries.len() > BATCH_BYTES {
+        if entries.len() >= most.bytes {
             break;
         }
         join(&mut entries, &json(entry)?);
@@ -246,6 +253,8 @@ mod tests {
 
     use super::*;
 
+    const WHOLE: Size = Size { rows: BATCH, bytes: BATCH_BYTES };
+
     async fn grow(store: &MemoryStore, by: usize) {
         let until = store.health().await.unwrap().now.plus(Duration::from_hours(1));
         let entry = |n| NewEntry {
@@ -273,13 +282,13 @@ mod tests {
             Next::Gone { .. } => panic!("it is all there"),
         };
         grow(&store, 3).await;
-        assert_eq!(part(tail.after(Seq::ZERO, BATCH).await.unwrap()).last, Seq::new(3));
+        assert_eq!(part(tail.after(Seq::ZERO, WHOLE).await.unwrap()).last, Seq::new(3));
         grow(&store, 4 * ROWS).await;
         let before = counted.calls(Operation::After);
-        let first = part(tail.after(Seq::new(3), BATCH).await.unwrap());
+        let first = part(tail.after(Seq::new(3), WHOLE).await.unwrap());
         assert_eq!((first.last.get(), first.head.seq.get()), (3 + BATCH as u64, 3 + 4 * ROWS as u64));
         assert!(counted.calls(Operation::After) - before <= 2, "one look, and the asked part");
-        let newest = part(tail.after(first.head.seq, BATCH).await.unwrap());
+        let newest = part(tail.after(first.head.seq, WHOLE).await.unwrap());
         assert_eq!((newest.prev_tag, newest.entries.as_str()), (first.head.tag, ""));
     }
 }

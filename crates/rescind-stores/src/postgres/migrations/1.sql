@@ -444,7 +444,8 @@ CREATE TABLE {schema}.inbox (
     kind smallint NOT NULL CHECK (kind BETWEEN 0 AND 5),
     scope_id text COLLATE "C" NOT NULL,
     reason text NOT NULL,
-    actor text COLLATE "C" NOT NULL
+    actor text COLLATE "C" NOT NULL,
+    refused text -- why it was set aside, as what cannot be read is; NULL again, and it is tried again
 );
 
 -- Asks for a revocation. It is part of the calling transaction: rolled back with it, and it counts within milliseconds
@@ -494,6 +495,7 @@ END $$;
 
 -- Whether a request was moved: from then on nothing that it covers is accepted by that node, nor by any other beyond the
 -- staleness bound. True also for a number that was never given, or was rolled back. Only after the commit it can be true.
+-- Never for one that was set aside.
 CREATE FUNCTION {schema}.revoked(request bigint) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT NOT EXISTS (SELECT 1 FROM {schema}.inbox i WHERE i.id = request)
@@ -510,14 +512,14 @@ CREATE FUNCTION {schema}.inbox_claim(most bigint) RETURNS TABLE (
     SET jit = off SET enable_seqscan = off AS $$
 BEGIN
     PERFORM {schema}.durably();
-    IF NOT EXISTS (SELECT 1 FROM {schema}.inbox i WHERE i.claimed_until < clock_timestamp()) THEN
+    IF NOT EXISTS (SELECT 1 FROM {schema}.inbox i WHERE i.refused IS NULL AND i.claimed_until < clock_timestamp()) THEN
         RETURN;
     END IF;
     RETURN QUERY
     WITH claimed AS (
         UPDATE {schema}.inbox u SET claimed_until = clock_timestamp() + interval '5 s'
         WHERE u.id = ANY (ARRAY(
-            SELECT i.id FROM {schema}.inbox i WHERE i.claimed_until < clock_timestamp()
+            SELECT i.id FROM {schema}.inbox i WHERE i.refused IS NULL AND i.claimed_until < clock_timestamp()
             ORDER BY i.id LIMIT most FOR UPDATE SKIP LOCKED))
         RETURNING u.id, u.kind, u.scope_id, u.reason, u.actor || ' (inbox ' || u.id || ')' AS actor
     )
@@ -532,4 +534,13 @@ CREATE FUNCTION {schema}.inbox_done(ids bigint[]) RETURNS void LANGUAGE plpgsql 
 BEGIN
     PERFORM {schema}.durably();
     DELETE FROM {schema}.inbox WHERE id = ANY (ids);
+END $$;
+
+-- Sets requests aside, each with its reason, so that they hold up none behind them. They stay until somebody looks.
+CREATE FUNCTION {schema}.inbox_refuse(ids bigint[], reasons text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM {schema}.durably();
+    UPDATE {schema}.inbox u SET refused = r.reason
+    FROM unnest(ids, reasons) AS r (id, reason) WHERE u.id = r.id;
 END $$;
