@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rescind::log::Entry;
 use rescind::position::{Incarnation, Seq};
+use rescind::store::Head;
 use rescind::time::{BootTime, Clock, SystemClock};
 use tokio::sync::{mpsc, oneshot};
 
@@ -27,18 +28,31 @@ const QUEUE: usize = 4_000;
 /// What is not settled for so long was left by a writer that has died, or could not be made safe at its time.
 const LEFT: Duration = Duration::from_millis(500);
 
+/// What lies between a settled head and a position behind it.
+#[derive(Debug)]
+pub(super) struct Unsettled {
+    /// The connection by which it is known.
+    pub(super) number: u64,
+    pub(super) settled: Head,
+    pub(super) entries: Vec<Entry>,
+    /// The mark of the last entry.
+    pub(super) mark: Vec<u8>,
+}
+
 /// What is waited for.
 pub(super) struct Target {
     pub(super) incarnation: Incarnation,
     pub(super) seq: Seq,
     /// What was placed there, where that is known.
     pub(super) entry: Option<Entry>,
+    /// All that is to be settled up to there, where that is known.
+    pub(super) all: Option<Unsettled>,
 }
 
 impl Target {
     /// Everything that is taken at a moment.
     pub(super) const fn all_of(tip: &Tip) -> Self {
-        Self { incarnation: tip.head.incarnation, seq: tip.last, entry: None }
+        Self { incarnation: tip.head.incarnation, seq: tip.last, entry: None, all: None }
     }
 }
 
@@ -141,7 +155,12 @@ async fn serve(core: Weak<Core>, mut queue: mpsc::Receiver<Waiting>) {
                 break;
             }
             let Some(core) = core.upgrade() else { return };
-            last = match round(&core).await {
+            // A batch that stands alone need not be read to be settled.
+            let alone = match waiting.as_mut_slice() {
+                [Waiting { target, .. }] => target.all.take(),
+                _ => None,
+            };
+            last = match round(&core, alone).await {
                 Ok(round) => {
                     waiting = tell(waiting.drain(..), |target| round.says(target));
                     Some(round)
@@ -171,41 +190,52 @@ fn tell(waiting: impl Iterator<Item = Waiting>, says: impl Fn(&Target) -> Option
     rest
 }
 
-/// Settles what is there, up to [`MOST`].
-async fn round(core: &Core) -> Result<Round, Fault> {
+/// Settles what is there: up to [`MOST`], or what is known.
+async fn round(core: &Core, known: Option<Unsettled>) -> Result<Round, Fault> {
+    let Unsettled { number, settled, entries, mark } = match known {
+        Some(known) => known,
+        None => match read(core).await? {
+            (_, Some(found)) => found,
+            (tip, None) => return Ok(Round { tip, moved: Vec::new() }),
+        },
+    };
+    // Begun after they were seen, so all of them are safe then.
+    core.flushed(number).await?;
+    let mut args = vec![
+        settled.incarnation.as_bytes().to_vec(),
+        digits(settled.seq.get()),
+        mark,
+        core.keys.channel().into_bytes(),
+    ];
+    let mut tag = settled.tag;
+    for entry in &entries {
+        tag = tag.next(entry);
+        args.extend([tag.as_bytes().to_vec(), keys::field(&entry.scope)]);
+    }
+    let answer = core.headed(&core.scripts.settle, Vec::new(), args).await;
+    let (tip, mut rest) = core.noted(answer)?;
+    let moved = if rest.number()? == 1 { entries } else { Vec::new() };
+    Ok(Round { tip, moved })
+}
+
+/// Reads what is not settled.
+async fn read(core: &Core) -> Result<(Tip, Option<Unsettled>), Fault> {
     let (_, number) = core.link.connection().await?;
     let (tip, mut rest) = core.headed(&core.scripts.unsettled, Vec::new(), vec![digits(MOST as u64)]).await?;
     let mut found = rest.list()?;
-    if found.len() == 0 {
-        return Ok(Round { tip, moved: Vec::new() });
-    }
-    // Begun after the read, so all that was read is safe then.
-    core.flushed(number).await?;
-    let (mut moved, mut tag, mut mark) = (Vec::with_capacity(found.len()), tip.head.tag, Vec::new());
-    let mut pairs = Vec::with_capacity(found.len() * 2);
+    let (mut entries, mut mark) = (Vec::with_capacity(found.len()), Vec::new());
     while found.len() > 0 {
         let (entry, marked) = entry::parse_unsettled(found.list()?)?;
-        tag = tag.next(&entry);
-        pairs.extend([tag.as_bytes().to_vec(), keys::field(&entry.scope)]);
+        entries.push(entry);
         mark = marked;
-        moved.push(entry);
     }
-    let head = tip.head;
-    let mut args =
-        vec![head.incarnation.as_bytes().to_vec(), digits(head.seq.get()), mark, core.keys.channel().into_bytes()];
-    args.extend(pairs);
-    let answer = core.headed(&core.scripts.settle, Vec::new(), args).await;
-    let (tip, mut rest) = core.noted(answer)?;
-    if rest.number()? == 0 {
-        moved.clear();
-    }
-    Ok(Round { tip, moved })
+    let found = (!entries.is_empty()).then_some(Unsettled { number, settled: tip.head, entries, mark });
+    Ok((tip, found))
 }
 
 #[cfg(test)]
 mod tests {
     use rescind::log::{ChainTag, Scope};
-    use rescind::store::Head;
     use rescind::testing::{cut_off, jti};
     use rescind::time::Timestamp;
 
@@ -218,7 +248,7 @@ mod tests {
     }
 
     fn target(seq: u64, entry: Option<Entry>) -> Target {
-        Target { incarnation: HERE, seq: Seq::new(seq), entry }
+        Target { incarnation: HERE, seq: Seq::new(seq), entry, all: None }
     }
 
     /// A round that has settled 4 and 5; another position is taken already.
