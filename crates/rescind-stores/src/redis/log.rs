@@ -100,20 +100,22 @@ pub(super) async fn entry(core: &Core, seq: Seq) -> Result<Option<Entry>, Fault>
 pub(super) async fn snapshot(core: &Core, since: Timestamp) -> Result<Snapshot, Fault> {
     for _ in 0..SNAPSHOTS {
         let first = tip(core).await?;
-        let Some(mut states) = scan(core, first).await? else { continue };
-        if let Some(head) = fold(core, first, &mut states).await? {
-            let active = states.into_iter().filter_map(|(scope, state)| state.cut_off(scope));
-            let mut cut_offs: Vec<CutOff> = active.filter(|cut_off| cut_off.at >= since).collect();
-            cut_offs.sort_unstable_by_key(|cut_off| cut_off.seq);
-            return Ok(Snapshot { head, cut_offs });
-        }
+        let Some(mut cut_offs) = scan(core, first, since).await? else { continue };
+        let Some((head, appended)) = appended_since(core, first).await? else { continue };
+        cut_offs.retain(|cut_off| !appended.contains_key(&cut_off.scope));
+        let active = appended.into_iter().filter_map(|(scope, state)| state.cut_off(scope));
+        cut_offs.extend(active.filter(|cut_off| cut_off.at >= since));
+        cut_offs.sort_unstable_by_key(|cut_off| cut_off.seq);
+        // A scan may show a field twice.
+        cut_offs.dedup_by_key(|cut_off| cut_off.seq);
+        return Ok(Snapshot { head, cut_offs });
     }
     Err(Fault::unavailable("the history changed beside every attempt to read a snapshot"))
 }
 
-/// Reads every scope's state; `None` where an instance answers that has less than `first`.
-async fn scan(core: &Core, first: Tip) -> Result<Option<HashMap<Scope, State>>, Fault> {
-    let mut states = HashMap::new();
+/// Reads every scope that is cut off since a time; `None` where an instance answers that has less than `first`.
+async fn scan(core: &Core, first: Tip, since: Timestamp) -> Result<Option<Vec<CutOff>>, Fault> {
+    let mut cut_offs = Vec::new();
     let mut cursor = b"0".to_vec();
     loop {
         let (tip, mut rest) = core.read(&core.scripts.scan, Vec::new(), vec![cursor, digits(STEP)]).await?;
@@ -127,28 +129,21 @@ async fn scan(core: &Core, first: Tip) -> Result<Option<HashMap<Scope, State>>, 
             let scope = keys::scope(&field).ok_or_else(|| {
                 Fault::corrupt(format!("the scope {:?} cannot be read", String::from_utf8_lossy(&field)))
             })?;
-            newer(&mut states, scope, state);
+            cut_offs.extend(state.cut_off(scope).filter(|cut_off| cut_off.at >= since));
         }
         if cursor == b"0" {
-            return Ok(Some(states));
+            return Ok(Some(cut_offs));
         }
     }
 }
 
-fn newer(states: &mut HashMap<Scope, State>, scope: Scope, state: State) {
-    let known = states.entry(scope).or_insert(state);
-    if state.seq > known.seq {
-        *known = state;
-    }
-}
-
-/// Folds in what was appended since `first`; the head of the last moment, or `None` where the history is another.
-async fn fold(
+/// The scopes of what was appended behind `first`, each with its newest state, and the head behind them; `None` where
+/// the history is another.
+async fn appended_since(
     core: &Core,
     first: Tip,
-    states: &mut HashMap<Scope, State>,
-) -> Result<Option<rescind::store::Head>, Fault> {
-    let mut at = first.head.seq;
+) -> Result<Option<(rescind::store::Head, HashMap<Scope, State>)>, Fault> {
+    let (mut at, mut states) = (first.head.seq, HashMap::new());
     loop {
         let Feed::Batch(batch) = after(core, at, MOST).await? else { return Ok(None) };
         if batch.head.incarnation != first.head.incarnation {
@@ -156,10 +151,10 @@ async fn fold(
         }
         for entry in &batch.entries {
             at = entry.seq;
-            newer(states, entry.scope.clone(), State::of(entry));
+            states.insert(entry.scope.clone(), State::of(entry));
         }
         if at == batch.head.seq {
-            return Ok(Some(batch.head));
+            return Ok(Some((batch.head, states)));
         }
     }
 }
