@@ -17,7 +17,7 @@ use super::fault::Fault;
 use super::log;
 use super::reply::Reply;
 use super::row::storable;
-use super::settle::{Settled, Target, Unsettled};
+use super::settle::{Place, Settled, Target, Unsettled};
 use super::{keys, reply};
 
 /// At most so many calls share one script.
@@ -93,8 +93,7 @@ struct Placed {
     incarnation: Incarnation,
     /// The last position that was taken after them.
     last: Seq,
-    /// All that is to be settled up to there, where that is they alone.
-    alone: Option<Unsettled>,
+    place: Place,
 }
 
 /// Has the script place a batch behind the last position that is taken.
@@ -113,9 +112,14 @@ async fn place(core: &Core, batch: &[Call]) -> Result<Placed, Fault> {
     let calls = batch.iter().map(|call| placed(&call.entries, at, &mut answers.list()?));
     let calls = calls.collect::<Result<Vec<_>, Fault>>()?;
     let entries: Vec<Entry> = calls.iter().flatten().flatten().cloned().collect();
-    let alone = entries.first().is_some_and(|first| first.seq == tip.head.seq.next());
-    let alone = alone.then_some(Unsettled { number, settled: tip.head, entries, mark });
-    Ok(Placed { calls, incarnation: tip.head.incarnation, last: tip.last, alone })
+    let place = match entries.first() {
+        Some(first) if first.seq == tip.head.seq.next() => {
+            Place::First(Unsettled { number, settled: tip.head, entries, mark })
+        }
+        Some(_) => Place::Behind,
+        None => Place::Somewhere,
+    };
+    Ok(Placed { calls, incarnation: tip.head.incarnation, last: tip.last, place })
 }
 
 /// What the script takes for an entry, in its order.
@@ -154,9 +158,9 @@ fn placed(call: &[NewEntry], at: Timestamp, answer: &mut Reply) -> Result<Result
 
 /// Answers the calls of a batch when its last position is settled.
 async fn finish(core: Arc<Core>, batch: Vec<Call>, placed: Placed) {
-    let Placed { calls, incarnation, last, alone } = placed;
+    let Placed { calls, incarnation, last, place } = placed;
     let entry = calls.iter().rev().find_map(|call| call.as_ref().ok()?.last().cloned());
-    let settled = settled(&core, Target { incarnation, seq: last, entry, all: alone }).await;
+    let settled = settled(&core, Target { incarnation, seq: last, entry, place }).await;
     for (call, placed) in batch.into_iter().zip(calls) {
         let answer = match (&settled, placed) {
             (Err(fault), _) => Err(fault.clone()),
@@ -170,13 +174,17 @@ async fn finish(core: Arc<Core>, batch: Vec<Call>, placed: Placed) {
 
 /// Returns when everything up to the batch's last position is settled, its own entries as they were placed.
 async fn settled(core: &Core, target: Target) -> Result<(), Fault> {
-    let last = target.entry.clone();
-    let settled = core.settler.settled(target).await?;
-    let Some(last) = last.filter(|_| settled == Settled::Perhaps) else { return Ok(()) };
-    // Another node was first, or the history has changed; or an instance took over that never had these entries and gave
-    // their positions to others. The log says which.
-    if log::entry(core, last.seq).await? == Some(last) {
-        return Ok(());
+    let Target { incarnation, seq, entry, place } = target;
+    // What was heard may be of an instance that is gone: then once more, and not by hearsay.
+    for place in [place, Place::Somewhere] {
+        let target = Target { incarnation, seq, entry: entry.clone(), place };
+        let settled = core.settler.settled(target).await?;
+        let Some(entry) = entry.as_ref().filter(|_| settled == Settled::Perhaps) else { return Ok(()) };
+        // Another node was first, or the history has changed; or an instance took over that never had these entries and gave
+        // their positions to others. The log says which.
+        if log::entry(core, entry.seq).await?.as_ref() == Some(entry) {
+            return Ok(());
+        }
     }
     Err(Fault::unavailable("the entry is not where it was placed: whether it is kept is unknown"))
 }

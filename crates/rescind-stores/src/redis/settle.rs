@@ -2,7 +2,9 @@
 //! not settled, have it safe, compute its tags, which Redis cannot, and put it into the log where that still ends as it did.
 //!
 //! The tags follow from the log alone, so it does not matter which node settles: whoever comes second has nothing left to
-//! do. One task per process settles for all who wait, round after round.
+//! do. One task per process settles for all who wait, round after round. So that not every node does all of it, who has
+//! placed what comes first settles it, and goes on until nothing is left; the others are called, as readers are, or lose
+//! patience.
 
 use std::sync::{Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -17,13 +19,16 @@ use super::core::{Core, digits};
 use super::entry;
 use super::fault::Fault;
 use super::keys;
-use super::reply::Tip;
+use super::reply::{Tip, number};
 
 /// So many entries are settled at once: a script keeps everybody else waiting meanwhile.
 const MOST: usize = 5_000;
 
 /// So many may wait.
 const QUEUE: usize = 4_000;
+
+/// So long is it left to others to settle what comes before one's own. Who does has died then, or is slow.
+const FOLLOW: Duration = Duration::from_millis(10);
 
 /// What is not settled for so long was left by a writer that has died, or could not be made safe at its time.
 const LEFT: Duration = Duration::from_millis(500);
@@ -45,14 +50,24 @@ pub(super) struct Target {
     pub(super) seq: Seq,
     /// What was placed there, where that is known.
     pub(super) entry: Option<Entry>,
-    /// All that is to be settled up to there, where that is known.
-    pub(super) all: Option<Unsettled>,
+    pub(super) place: Place,
+}
+
+/// How a target lies to the settled head.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// Right behind it, and this is all that lies between.
+    First(Unsettled),
+    /// Others' entries come first, and whoever placed them settles them.
+    Behind,
+    /// Not known: it is to be settled now.
+    Somewhere,
 }
 
 impl Target {
     /// Everything that is taken at a moment.
     pub(super) const fn all_of(tip: &Tip) -> Self {
-        Self { incarnation: tip.head.incarnation, seq: tip.last, entry: None, all: None }
+        Self { incarnation: tip.head.incarnation, seq: tip.last, entry: None, place: Place::Somewhere }
     }
 }
 
@@ -70,6 +85,13 @@ struct Waiting {
     done: oneshot::Sender<Result<Settled, Fault>>,
 }
 
+/// What the task is told.
+enum Message {
+    Wait(Box<Waiting>),
+    /// Somebody has settled this history up to there.
+    Heard(Incarnation, Seq),
+}
+
 /// Where a log was found not to be settled, and since when.
 struct Left {
     incarnation: Incarnation,
@@ -79,14 +101,15 @@ struct Left {
 
 /// The way to the task that settles.
 pub(super) struct Settler {
-    queue: mpsc::Sender<Waiting>,
+    queue: mpsc::Sender<Message>,
     left: Mutex<Option<Left>>,
 }
 
 impl Settler {
     pub(super) fn new(core: Weak<Core>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(serve(core, waiting));
+        let work = Work { core, queue: waiting, waiting: Vec::new(), heard: None, last: None };
+        tokio::spawn(work.serve());
         Self { queue, left: Mutex::new(None) }
     }
 
@@ -94,8 +117,16 @@ impl Settler {
     pub(super) async fn settled(&self, target: Target) -> Result<Settled, Fault> {
         let (done, said) = oneshot::channel();
         let ended = || Fault::unavailable("the task that settles has ended; restart");
-        self.queue.send(Waiting { target, done }).await.map_err(|_| ended())?;
+        self.queue.send(Message::Wait(Box::new(Waiting { target, done }))).await.map_err(|_| ended())?;
         said.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// Hears that somebody has settled something: how far, behind the name of the history, as `settle.lua` calls it.
+    pub(super) fn hear(&self, call: &[u8]) {
+        let Some((incarnation, seq)) = call.split_first_chunk::<16>() else { return };
+        if let Some(seq) = number(seq) {
+            drop(self.queue.try_send(Message::Heard(Incarnation::from_bytes(*incarnation), Seq::new(seq))));
+        }
     }
 
     /// Hears of every answer that a reader gets: what stays unsettled is settled by whoever sees that it does.
@@ -110,7 +141,10 @@ impl Settler {
         match same {
             Some(left) if now.since(left.since) < LEFT => return,
             // Nobody waits for the answer; a full queue means that it is settled anyway.
-            Some(_) => drop(self.queue.try_send(Waiting { target: Target::all_of(tip), done: oneshot::channel().0 })),
+            Some(_) => {
+                let waiting = Waiting { target: Target::all_of(tip), done: oneshot::channel().0 };
+                drop(self.queue.try_send(Message::Wait(Box::new(waiting))));
+            }
             None => {}
         }
         *left = Some(Left { incarnation, settled, since: now });
@@ -135,6 +169,11 @@ impl Round {
         Some(self.moved(target).unwrap_or(Settled::Perhaps))
     }
 
+    /// Whether it was this process that settled, and others have something left that they leave to it.
+    fn leads(&self) -> bool {
+        !self.moved.is_empty() && !self.tip.is_settled()
+    }
+
     /// Whether it has put the target's very entry into the log; true of every target, whenever it came.
     fn moved(&self, target: &Target) -> Option<Settled> {
         let first = self.moved.first()?.seq;
@@ -143,38 +182,86 @@ impl Round {
     }
 }
 
-async fn serve(core: Weak<Core>, mut queue: mpsc::Receiver<Waiting>) {
-    let (mut new, mut last): (_, Option<Round>) = (Vec::new(), None);
-    while queue.recv_many(&mut new, QUEUE).await > 0 {
-        let mut waiting = Vec::new();
-        loop {
-            // A round that had read their entries before they asked has done what they wait for.
-            let moved = |target: &Target| last.as_ref()?.moved(target);
-            waiting.extend(tell(new.drain(..), moved));
-            if waiting.is_empty() {
-                break;
-            }
-            let Some(core) = core.upgrade() else { return };
-            // A batch that stands alone need not be read to be settled.
-            let alone = match waiting.as_mut_slice() {
-                [Waiting { target, .. }] => target.all.take(),
-                _ => None,
-            };
-            last = match round(&core, alone).await {
-                Ok(round) => {
-                    waiting = tell(waiting.drain(..), |target| round.says(target));
-                    Some(round)
+struct Work {
+    core: Weak<Core>,
+    queue: mpsc::Receiver<Message>,
+    waiting: Vec<Waiting>,
+    /// What was heard last.
+    heard: Option<(Incarnation, Seq)>,
+    last: Option<Round>,
+}
+
+impl Work {
+    async fn serve(mut self) {
+        while let Some(message) = self.queue.recv().await {
+            self.take(message);
+            loop {
+                // Who has come during a round goes with the next one.
+                while let Ok(message) = self.queue.try_recv() {
+                    self.take(message);
                 }
-                Err(fault) => {
-                    waiting.drain(..).for_each(|Waiting { done, .. }| drop(done.send(Err(fault.clone()))));
-                    None
+                let leads = self.last.as_ref().is_some_and(Round::leads);
+                if !leads {
+                    drop(tokio::time::timeout(FOLLOW, self.follow()).await);
                 }
-            };
-            // Who has come meanwhile goes with the next round.
-            while let Ok(more) = queue.try_recv() {
-                new.push(more);
+                if self.waiting.is_empty() && !leads {
+                    break;
+                }
+                let Some(core) = self.core.upgrade() else { return };
+                self.settle(&core).await;
             }
         }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Heard(incarnation, seq) => self.heard = Some((incarnation, seq)),
+            // A round that had read an entry before it was asked for has done what is asked.
+            Message::Wait(waiting) => {
+                let moved = |target: &Target| self.last.as_ref()?.moved(target);
+                self.waiting.extend(tell(std::iter::once(*waiting), moved));
+            }
+        }
+    }
+
+    /// Leaves it to others as long as all who wait are behind others' entries.
+    async fn follow(&mut self) {
+        loop {
+            if let Some((incarnation, seq)) = self.heard {
+                let settled = |target: &Target| {
+                    let settled = matches!(target.place, Place::Behind) && target.incarnation == incarnation;
+                    (settled && target.seq <= seq).then_some(Settled::Perhaps)
+                };
+                self.waiting = tell(self.waiting.drain(..), settled);
+            }
+            let follows = self.waiting.iter().all(|waiting| matches!(waiting.target.place, Place::Behind));
+            if self.waiting.is_empty() || !follows {
+                return;
+            }
+            let Some(message) = self.queue.recv().await else { return };
+            self.take(message);
+        }
+    }
+
+    async fn settle(&mut self, core: &Core) {
+        // A batch that stands alone need not be read to be settled.
+        let known = match self.waiting.as_mut_slice() {
+            [Waiting { target, .. }] => match std::mem::replace(&mut target.place, Place::Somewhere) {
+                Place::First(known) => Some(known),
+                Place::Behind | Place::Somewhere => None,
+            },
+            _ => None,
+        };
+        self.last = match round(core, known).await {
+            Ok(round) => {
+                self.waiting = tell(self.waiting.drain(..), |target| round.says(target));
+                Some(round)
+            }
+            Err(fault) => {
+                self.waiting.drain(..).for_each(|Waiting { done, .. }| drop(done.send(Err(fault.clone()))));
+                None
+            }
+        };
     }
 }
 
@@ -248,7 +335,7 @@ mod tests {
     }
 
     fn target(seq: u64, entry: Option<Entry>) -> Target {
-        Target { incarnation: HERE, seq: Seq::new(seq), entry, all: None }
+        Target { incarnation: HERE, seq: Seq::new(seq), entry, place: Place::Somewhere }
     }
 
     /// A round that has settled 4 and 5; another position is taken already.

@@ -25,5 +25,5 @@ redis.call('HSET', KEYS[1], 'settled', head[2], 'tag', head[3])
 redis.call('HINCRBY', KEYS[1], 'entries', n)
 if scopes > 0 then redis.call('HINCRBY', KEYS[1], 'scopes', scopes) end
 if newer > 0 then redis.call('HINCRBY', KEYS[1], 'newer', -newer) end
-redis.call('PUBLISH', ARGV[7], head[2])
+redis.call('PUBLISH', ARGV[7], h[1] .. head[2])
 return {head, 1}
