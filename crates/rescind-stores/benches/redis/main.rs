@@ -51,7 +51,7 @@ async fn rates(name: &str, load: Load) {
     let server = Redis::start().expect("a server");
     let naked = naked(&server.url(), load).await;
     println!("figure Redis: {name}, naked loop of one = {naked:.0} /s");
-    for (nodes, writers) in [(1, 1), (1, 64), (3, 64)] {
+    for (nodes, writers) in [(1, 1), (1, 64), (3, 21)] {
         let mut stores = Vec::new();
         for _ in 0..nodes {
             stores.push(open(&server.url()).await);

@@ -17,7 +17,7 @@ use super::fault::Fault;
 use super::log;
 use super::reply::Reply;
 use super::row::storable;
-use super::settle::{Settled, Target};
+use super::settle::{Place, Settled, Target, Unsettled};
 use super::{keys, reply};
 
 /// At most so many calls share one script.
@@ -93,21 +93,33 @@ struct Placed {
     incarnation: Incarnation,
     /// The last position that was taken after them.
     last: Seq,
+    place: Place,
 }
 
 /// Has the script place a batch behind the last position that is taken.
 async fn place(core: &Core, batch: &[Call]) -> Result<Placed, Fault> {
-    let mut args = vec![core.mark()?, digits(batch.len() as u64)];
+    let mark = core.mark()?;
+    let mut args = vec![mark.clone(), digits(batch.len() as u64)];
     for Call { entries, .. } in batch {
         args.push(digits(entries.len() as u64));
         args.extend(entries.iter().flat_map(arguments));
     }
+    let (_, number) = core.link.connection().await?;
     let answer = core.headed(&core.scripts.append, Vec::new(), args).await;
     let (tip, mut rest) = core.noted(answer)?;
     let at = Timestamp::from_millis(rest.number()?);
     let mut answers = rest.list()?;
     let calls = batch.iter().map(|call| placed(&call.entries, at, &mut answers.list()?));
-    Ok(Placed { calls: calls.collect::<Result<_, Fault>>()?, incarnation: tip.head.incarnation, last: tip.last })
+    let calls = calls.collect::<Result<Vec<_>, Fault>>()?;
+    let entries: Vec<Entry> = calls.iter().flatten().flatten().cloned().collect();
+    let place = match entries.first() {
+        Some(first) if first.seq == tip.head.seq.next() => {
+            Place::First(Unsettled { number, settled: tip.head, entries, mark })
+        }
+        Some(_) => Place::Behind,
+        None => Place::Somewhere,
+    };
+    Ok(Placed { calls, incarnation: tip.head.incarnation, last: tip.last, place })
 }
 
 /// What the script takes for an entry, in its order.
@@ -146,9 +158,10 @@ fn placed(call: &[NewEntry], at: Timestamp, answer: &mut Reply) -> Result<Result
 
 /// Answers the calls of a batch when its last position is settled.
 async fn finish(core: Arc<Core>, batch: Vec<Call>, placed: Placed) {
-    let last = placed.calls.iter().rev().find_map(|call| call.as_ref().ok()?.last().cloned());
-    let settled = settled(&core, &placed, last).await;
-    for (call, placed) in batch.into_iter().zip(placed.calls) {
+    let Placed { calls, incarnation, last, place } = placed;
+    let entry = calls.iter().rev().find_map(|call| call.as_ref().ok()?.last().cloned());
+    let settled = settled(&core, Target { incarnation, seq: last, entry, place }).await;
+    for (call, placed) in batch.into_iter().zip(calls) {
         let answer = match (&settled, placed) {
             (Err(fault), _) => Err(fault.clone()),
             (Ok(()), Ok(entries)) => Ok(Appended::Done(entries)),
@@ -160,14 +173,18 @@ async fn finish(core: Arc<Core>, batch: Vec<Call>, placed: Placed) {
 }
 
 /// Returns when everything up to the batch's last position is settled, its own entries as they were placed.
-async fn settled(core: &Core, placed: &Placed, last: Option<Entry>) -> Result<(), Fault> {
-    let target = Target { incarnation: placed.incarnation, seq: placed.last, entry: last.clone() };
-    let settled = core.settler.settled(target).await?;
-    let Some(last) = last.filter(|_| settled == Settled::Perhaps) else { return Ok(()) };
-    // Another node was first, or the history has changed; or an instance took over that never had these entries and gave
-    // their positions to others. The log says which.
-    if log::entry(core, last.seq).await? == Some(last) {
-        return Ok(());
+async fn settled(core: &Core, target: Target) -> Result<(), Fault> {
+    let Target { incarnation, seq, entry, place } = target;
+    // What was heard may be of an instance that is gone: then once more, and not by hearsay.
+    for place in [place, Place::Somewhere] {
+        let target = Target { incarnation, seq, entry: entry.clone(), place };
+        let settled = core.settler.settled(target).await?;
+        let Some(entry) = entry.as_ref().filter(|_| settled == Settled::Perhaps) else { return Ok(()) };
+        // Another node was first, or the history has changed; or an instance took over that never had these entries and gave
+        // their positions to others. The log says which.
+        if log::entry(core, entry.seq).await?.as_ref() == Some(entry) {
+            return Ok(());
+        }
     }
     Err(Fault::unavailable("the entry is not where it was placed: whether it is kept is unknown"))
 }

@@ -128,11 +128,10 @@ impl RedisStore {
         let watch = Watch::new(durability, address.kind == Kind::Cluster, address.replicas, place.clone());
         let opened = async {
             let link = Link::new(address, watch)?;
-            let channel = keys.channel();
             let core = Core::new(Arc::clone(&link), keys, given.clock, given.random)?;
             log::tip(&core).await?;
             tokio::spawn(keep_watch(Arc::downgrade(&link)));
-            let bell = Bell::hang(&link, channel);
+            let bell = Bell::hang(&core);
             Ok(Self { appender: Appender::new(&core), core, bell })
         };
         opened.await.map_err(|fault: Fault| fault.error("open", &place))

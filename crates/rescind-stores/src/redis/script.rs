@@ -57,9 +57,9 @@ macro_rules! scripts {
 
 scripts!(
     head: ["head", "master", "read_head"],
-    append: ["head", "append"],
+    append: ["head", "many", "append"],
     unsettled: ["head", "master", "unsettled"],
-    settle: ["head", "settle"],
+    settle: ["head", "many", "settle"],
     newest: ["head", "master", "newest"],
     entry: ["head", "master", "entry"],
     scan: ["head", "master", "scan"],

@@ -2,13 +2,16 @@
 //! not settled, have it safe, compute its tags, which Redis cannot, and put it into the log where that still ends as it did.
 //!
 //! The tags follow from the log alone, so it does not matter which node settles: whoever comes second has nothing left to
-//! do. One task per process settles for all who wait, round after round.
+//! do. One task per process settles for all who wait, round after round. So that not every node does all of it, who has
+//! placed what comes first settles it, and goes on until nothing is left; the others are called, as readers are, or lose
+//! patience.
 
 use std::sync::{Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use rescind::log::Entry;
 use rescind::position::{Incarnation, Seq};
+use rescind::store::Head;
 use rescind::time::{BootTime, Clock, SystemClock};
 use tokio::sync::{mpsc, oneshot};
 
@@ -16,7 +19,7 @@ use super::core::{Core, digits};
 use super::entry;
 use super::fault::Fault;
 use super::keys;
-use super::reply::Tip;
+use super::reply::{Tip, number};
 
 /// So many entries are settled at once: a script keeps everybody else waiting meanwhile.
 const MOST: usize = 5_000;
@@ -24,8 +27,22 @@ const MOST: usize = 5_000;
 /// So many may wait.
 const QUEUE: usize = 4_000;
 
+/// So long is it left to others to settle what comes before one's own. Who does has died then, or is slow.
+const FOLLOW: Duration = Duration::from_millis(10);
+
 /// What is not settled for so long was left by a writer that has died, or could not be made safe at its time.
 const LEFT: Duration = Duration::from_millis(500);
+
+/// What lies between a settled head and a position behind it.
+#[derive(Debug)]
+pub(super) struct Unsettled {
+    /// The connection by which it is known.
+    pub(super) number: u64,
+    pub(super) settled: Head,
+    pub(super) entries: Vec<Entry>,
+    /// The mark of the last entry.
+    pub(super) mark: Vec<u8>,
+}
 
 /// What is waited for.
 pub(super) struct Target {
@@ -33,12 +50,24 @@ pub(super) struct Target {
     pub(super) seq: Seq,
     /// What was placed there, where that is known.
     pub(super) entry: Option<Entry>,
+    pub(super) place: Place,
+}
+
+/// How a target lies to the settled head.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// Right behind it, and this is all that lies between.
+    First(Unsettled),
+    /// Others' entries come first, and whoever placed them settles them.
+    Behind,
+    /// Not known: it is to be settled now.
+    Somewhere,
 }
 
 impl Target {
     /// Everything that is taken at a moment.
     pub(super) const fn all_of(tip: &Tip) -> Self {
-        Self { incarnation: tip.head.incarnation, seq: tip.last, entry: None }
+        Self { incarnation: tip.head.incarnation, seq: tip.last, entry: None, place: Place::Somewhere }
     }
 }
 
@@ -56,6 +85,13 @@ struct Waiting {
     done: oneshot::Sender<Result<Settled, Fault>>,
 }
 
+/// What the task is told.
+enum Message {
+    Wait(Box<Waiting>),
+    /// Somebody has settled this history up to there.
+    Heard(Incarnation, Seq),
+}
+
 /// Where a log was found not to be settled, and since when.
 struct Left {
     incarnation: Incarnation,
@@ -65,14 +101,15 @@ struct Left {
 
 /// The way to the task that settles.
 pub(super) struct Settler {
-    queue: mpsc::Sender<Waiting>,
+    queue: mpsc::Sender<Message>,
     left: Mutex<Option<Left>>,
 }
 
 impl Settler {
     pub(super) fn new(core: Weak<Core>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(serve(core, waiting));
+        let work = Work { core, queue: waiting, waiting: Vec::new(), heard: None, last: None };
+        tokio::spawn(work.serve());
         Self { queue, left: Mutex::new(None) }
     }
 
@@ -80,8 +117,16 @@ impl Settler {
     pub(super) async fn settled(&self, target: Target) -> Result<Settled, Fault> {
         let (done, said) = oneshot::channel();
         let ended = || Fault::unavailable("the task that settles has ended; restart");
-        self.queue.send(Waiting { target, done }).await.map_err(|_| ended())?;
+        self.queue.send(Message::Wait(Box::new(Waiting { target, done }))).await.map_err(|_| ended())?;
         said.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// Hears that somebody has settled something: how far, behind the name of the history, as `settle.lua` calls it.
+    pub(super) fn hear(&self, call: &[u8]) {
+        let Some((incarnation, seq)) = call.split_first_chunk::<16>() else { return };
+        if let Some(seq) = number(seq) {
+            drop(self.queue.try_send(Message::Heard(Incarnation::from_bytes(*incarnation), Seq::new(seq))));
+        }
     }
 
     /// Hears of every answer that a reader gets: what stays unsettled is settled by whoever sees that it does.
@@ -96,7 +141,10 @@ impl Settler {
         match same {
             Some(left) if now.since(left.since) < LEFT => return,
             // Nobody waits for the answer; a full queue means that it is settled anyway.
-            Some(_) => drop(self.queue.try_send(Waiting { target: Target::all_of(tip), done: oneshot::channel().0 })),
+            Some(_) => {
+                let waiting = Waiting { target: Target::all_of(tip), done: oneshot::channel().0 };
+                drop(self.queue.try_send(Message::Wait(Box::new(waiting))));
+            }
             None => {}
         }
         *left = Some(Left { incarnation, settled, since: now });
@@ -121,6 +169,11 @@ impl Round {
         Some(self.moved(target).unwrap_or(Settled::Perhaps))
     }
 
+    /// Whether it was this process that settled, and others have something left that they leave to it.
+    fn leads(&self) -> bool {
+        !self.moved.is_empty() && !self.tip.is_settled()
+    }
+
     /// Whether it has put the target's very entry into the log; true of every target, whenever it came.
     fn moved(&self, target: &Target) -> Option<Settled> {
         let first = self.moved.first()?.seq;
@@ -129,33 +182,86 @@ impl Round {
     }
 }
 
-async fn serve(core: Weak<Core>, mut queue: mpsc::Receiver<Waiting>) {
-    let (mut new, mut last): (_, Option<Round>) = (Vec::new(), None);
-    while queue.recv_many(&mut new, QUEUE).await > 0 {
-        let mut waiting = Vec::new();
-        loop {
-            // A round that had read their entries before they asked has done what they wait for.
-            let moved = |target: &Target| last.as_ref()?.moved(target);
-            waiting.extend(tell(new.drain(..), moved));
-            if waiting.is_empty() {
-                break;
-            }
-            let Some(core) = core.upgrade() else { return };
-            last = match round(&core).await {
-                Ok(round) => {
-                    waiting = tell(waiting.drain(..), |target| round.says(target));
-                    Some(round)
+struct Work {
+    core: Weak<Core>,
+    queue: mpsc::Receiver<Message>,
+    waiting: Vec<Waiting>,
+    /// What was heard last.
+    heard: Option<(Incarnation, Seq)>,
+    last: Option<Round>,
+}
+
+impl Work {
+    async fn serve(mut self) {
+        while let Some(message) = self.queue.recv().await {
+            self.take(message);
+            loop {
+                // Who has come during a round goes with the next one.
+                while let Ok(message) = self.queue.try_recv() {
+                    self.take(message);
                 }
-                Err(fault) => {
-                    waiting.drain(..).for_each(|Waiting { done, .. }| drop(done.send(Err(fault.clone()))));
-                    None
+                let leads = self.last.as_ref().is_some_and(Round::leads);
+                if !leads {
+                    drop(tokio::time::timeout(FOLLOW, self.follow()).await);
                 }
-            };
-            // Who has come meanwhile goes with the next round.
-            while let Ok(more) = queue.try_recv() {
-                new.push(more);
+                if self.waiting.is_empty() && !leads {
+                    break;
+                }
+                let Some(core) = self.core.upgrade() else { return };
+                self.settle(&core).await;
             }
         }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Heard(incarnation, seq) => self.heard = Some((incarnation, seq)),
+            // A round that had read an entry before it was asked for has done what is asked.
+            Message::Wait(waiting) => {
+                let moved = |target: &Target| self.last.as_ref()?.moved(target);
+                self.waiting.extend(tell(std::iter::once(*waiting), moved));
+            }
+        }
+    }
+
+    /// Leaves it to others as long as all who wait are behind others' entries.
+    async fn follow(&mut self) {
+        loop {
+            if let Some((incarnation, seq)) = self.heard {
+                let settled = |target: &Target| {
+                    let settled = matches!(target.place, Place::Behind) && target.incarnation == incarnation;
+                    (settled && target.seq <= seq).then_some(Settled::Perhaps)
+                };
+                self.waiting = tell(self.waiting.drain(..), settled);
+            }
+            let follows = self.waiting.iter().all(|waiting| matches!(waiting.target.place, Place::Behind));
+            if self.waiting.is_empty() || !follows {
+                return;
+            }
+            let Some(message) = self.queue.recv().await else { return };
+            self.take(message);
+        }
+    }
+
+    async fn settle(&mut self, core: &Core) {
+        // A batch that stands alone need not be read to be settled.
+        let known = match self.waiting.as_mut_slice() {
+            [Waiting { target, .. }] => match std::mem::replace(&mut target.place, Place::Somewhere) {
+                Place::First(known) => Some(known),
+                Place::Behind | Place::Somewhere => None,
+            },
+            _ => None,
+        };
+        self.last = match round(core, known).await {
+            Ok(round) => {
+                self.waiting = tell(self.waiting.drain(..), |target| round.says(target));
+                Some(round)
+            }
+            Err(fault) => {
+                self.waiting.drain(..).for_each(|Waiting { done, .. }| drop(done.send(Err(fault.clone()))));
+                None
+            }
+        };
     }
 }
 
@@ -171,41 +277,52 @@ fn tell(waiting: impl Iterator<Item = Waiting>, says: impl Fn(&Target) -> Option
     rest
 }
 
-/// Settles what is there, up to [`MOST`].
-async fn round(core: &Core) -> Result<Round, Fault> {
+/// Settles what is there: up to [`MOST`], or what is known.
+async fn round(core: &Core, known: Option<Unsettled>) -> Result<Round, Fault> {
+    let Unsettled { number, settled, entries, mark } = match known {
+        Some(known) => known,
+        None => match read(core).await? {
+            (_, Some(found)) => found,
+            (tip, None) => return Ok(Round { tip, moved: Vec::new() }),
+        },
+    };
+    // Begun after they were seen, so all of them are safe then.
+    core.flushed(number).await?;
+    let mut args = vec![
+        settled.incarnation.as_bytes().to_vec(),
+        digits(settled.seq.get()),
+        mark,
+        core.keys.channel().into_bytes(),
+    ];
+    let mut tag = settled.tag;
+    for entry in &entries {
+        tag = tag.next(entry);
+        args.extend([tag.as_bytes().to_vec(), keys::field(&entry.scope)]);
+    }
+    let answer = core.headed(&core.scripts.settle, Vec::new(), args).await;
+    let (tip, mut rest) = core.noted(answer)?;
+    let moved = if rest.number()? == 1 { entries } else { Vec::new() };
+    Ok(Round { tip, moved })
+}
+
+/// Reads what is not settled.
+async fn read(core: &Core) -> Result<(Tip, Option<Unsettled>), Fault> {
     let (_, number) = core.link.connection().await?;
     let (tip, mut rest) = core.headed(&core.scripts.unsettled, Vec::new(), vec![digits(MOST as u64)]).await?;
     let mut found = rest.list()?;
-    if found.len() == 0 {
-        return Ok(Round { tip, moved: Vec::new() });
-    }
-    // Begun after the read, so all that was read is safe then.
-    core.flushed(number).await?;
-    let (mut moved, mut tag, mut mark) = (Vec::with_capacity(found.len()), tip.head.tag, Vec::new());
-    let mut pairs = Vec::with_capacity(found.len() * 2);
+    let (mut entries, mut mark) = (Vec::with_capacity(found.len()), Vec::new());
     while found.len() > 0 {
         let (entry, marked) = entry::parse_unsettled(found.list()?)?;
-        tag = tag.next(&entry);
-        pairs.extend([tag.as_bytes().to_vec(), keys::field(&entry.scope)]);
+        entries.push(entry);
         mark = marked;
-        moved.push(entry);
     }
-    let head = tip.head;
-    let mut args =
-        vec![head.incarnation.as_bytes().to_vec(), digits(head.seq.get()), mark, core.keys.channel().into_bytes()];
-    args.extend(pairs);
-    let answer = core.headed(&core.scripts.settle, Vec::new(), args).await;
-    let (tip, mut rest) = core.noted(answer)?;
-    if rest.number()? == 0 {
-        moved.clear();
-    }
-    Ok(Round { tip, moved })
+    let found = (!entries.is_empty()).then_some(Unsettled { number, settled: tip.head, entries, mark });
+    Ok((tip, found))
 }
 
 #[cfg(test)]
 mod tests {
     use rescind::log::{ChainTag, Scope};
-    use rescind::store::Head;
     use rescind::testing::{cut_off, jti};
     use rescind::time::Timestamp;
 
@@ -218,7 +335,7 @@ mod tests {
     }
 
     fn target(seq: u64, entry: Option<Entry>) -> Target {
-        Target { incarnation: HERE, seq: Seq::new(seq), entry }
+        Target { incarnation: HERE, seq: Seq::new(seq), entry, place: Place::Somewhere }
     }
 
     /// A round that has settled 4 and 5; another position is taken already.

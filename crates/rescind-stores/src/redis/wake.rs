@@ -1,11 +1,13 @@
-//! Being called when the log has grown. Owns a connection that listens; a hint, and never more.
+//! Being called when the log has grown. Owns a connection that listens; a hint, and never more. Readers are woken by it, and
+//! whoever has left it to another node to settle.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisResult};
+use redis::{AsyncConnectionConfig, Client, ConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisResult, Value};
 use tokio::sync::{Notify, mpsc};
 
+use super::core::Core;
 use super::link::Link;
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
@@ -20,10 +22,10 @@ pub(super) struct Bell {
 }
 
 impl Bell {
-    /// Starts to listen on `channel`, for as long as the link lives.
-    pub(super) fn hang(link: &Arc<Link>, channel: String) -> Arc<Self> {
+    /// Starts to listen, for as long as the store lives.
+    pub(super) fn hang(core: &Arc<Core>) -> Arc<Self> {
         let bell = Arc::new(Self::default());
-        tokio::spawn(listen(Arc::downgrade(link), Arc::downgrade(&bell), channel));
+        tokio::spawn(listen(Arc::downgrade(core), Arc::downgrade(&bell)));
         bell
     }
 
@@ -33,12 +35,12 @@ impl Bell {
     }
 }
 
-async fn listen(link: Weak<Link>, bell: Weak<Bell>, channel: String) {
+async fn listen(core: Weak<Core>, bell: Weak<Bell>) {
     let mut wait = FIRST_WAIT;
     loop {
-        let Some(there) = link.upgrade() else { return };
+        let Some(there) = core.upgrade() else { return };
         let (sender, mut calls) = mpsc::unbounded_channel::<PushInfo>();
-        let connected = connect(&there, sender, &channel).await;
+        let connected = connect(&there.link, sender, &there.keys.channel()).await;
         drop(there);
         if let Ok(mut connection) = connected {
             wait = FIRST_WAIT;
@@ -50,9 +52,12 @@ async fn listen(link: Weak<Link>, bell: Weak<Bell>, channel: String) {
                 match tokio::time::timeout(ASK, calls.recv()).await {
                     Ok(Some(PushInfo { kind: PushKind::Disconnection, .. }) | None) => break,
                     Ok(Some(push)) => {
-                        let Some(there) = bell.upgrade() else { return };
+                        let (Some(there), Some(core)) = (bell.upgrade(), core.upgrade()) else { return };
                         if push.kind == PushKind::Message {
                             there.notify.notify_one();
+                            if let Some(Value::BulkString(call)) = push.data.last() {
+                                core.settler.hear(call);
+                            }
                         }
                     }
                     Err(_) if bell.strong_count() == 0 => return,

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rescind::log::{ChainTag, Entry, Scope};
 use rescind::position::{Incarnation, Seq};
@@ -108,6 +109,22 @@ async fn what_a_dead_writer_left_is_settled_once_by_another() {
     until("it is settled", async || (other.health().await.ok()?.seq == Seq::new(2)).then_some(())).await;
     let next = append(&other, Scope::token(jti(3))).await;
     assert_eq!(next.seq, Seq::new(3));
+    assert_log(&other, &[1, 2, 3].map(|n| Scope::token(jti(n)))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_behind_a_dead_one_does_not_wait_for_it() {
+    let Some(server) = or_skip(Redis::start(), skip) else { return };
+    let replica = server.replica().unwrap();
+    let url = replicated(&server.url());
+    let (dying, other) = (open(&url).await, open(&url).await);
+    append(&dying, Scope::token(jti(1))).await;
+    replica.pause().unwrap();
+    leave(&dying, Scope::token(jti(2))).await;
+    drop(dying);
+    replica.resume().unwrap();
+    let next = tokio::time::timeout(Duration::from_secs(10), append(&other, Scope::token(jti(3)))).await;
+    assert_eq!(next.expect("it loses patience").seq, Seq::new(3));
     assert_log(&other, &[1, 2, 3].map(|n| Scope::token(jti(n)))).await;
 }
 

@@ -25,7 +25,15 @@ if last + (#ARGV - 5 - calls) / 6 > 2 ^ 53 - 1 then return redis.error_reply('LO
 -- As Entry::new: never before the predecessor's time, and remembered longer by as much as the clock is behind that.
 local at = later(now, h[4])
 local behind = tonumber(at) - tonumber(now)
-local answers, newer, a = {}, 0, 6
+local fields, a = {}, 6
+for _ = 1, calls do
+  for i = 0, tonumber(ARGV[a]) - 1 do fields[#fields + 1] = ARGV[a + 1 + i * 6] end
+  a = a + 1 + tonumber(ARGV[a]) * 6
+end
+local newer, settled = values_of(KEYS[9], fields), values_of(KEYS[3], fields)
+-- What this batch has made of scopes, entries passed over.
+local made, before, answers = {}, 0, {}
+a = 6
 for call = 1, calls do
   local n = tonumber(ARGV[a])
   a = a + 1
@@ -34,7 +42,7 @@ for call = 1, calls do
   for i = 1, n do
     local b = a + (i - 1) * 6
     local field, of = ARGV[b], ARGV[b + 1]
-    local state = states[field] or redis.call('HGET', KEYS[9], field) or redis.call('HGET', KEYS[3], field)
+    local state = states[field] or made[field] or newer[before + i] or settled[before + i]
     local seq, kept, lifted
     if state then seq, kept, lifted = string.match(state, '^(%d+) %d+ (%d+) ?(%d*)$') end
     if of ~= '' and (seq ~= of or lifted ~= '') then
@@ -54,15 +62,21 @@ for call = 1, calls do
       redis.call('XADD', KEYS[8], string.format('%.0f-0', last + i), 'at', at, 'scope', ARGV[b + 3], 'lifts', ARGV[b + 1],
         'until', ends[i], 'reason', ARGV[b + 4], 'actor', ARGV[b + 5], 'mark', ARGV[4])
     end
-    for field, state in pairs(states) do newer = newer + redis.call('HSET', KEYS[9], field, state) end
+    for field, state in pairs(states) do made[field] = state end
     answers[call] = {string.format('%.0f', last + 1), ends}
     last = last + n
   end
+  before = before + n
   a = a + n * 6
 end
 if last > tonumber(h[5]) then
+  local list = {}
+  for field, state in pairs(made) do
+    list[#list + 1] = field
+    list[#list + 1] = state
+  end
   head[5] = string.format('%.0f', last)
-  redis.call('HSET', KEYS[1], 'seq', head[5], 'at', at)
-  if newer > 0 then redis.call('HINCRBY', KEYS[1], 'newer', newer) end
+  local more = sum_of('HSET', KEYS[9], list)
+  redis.call('HSET', KEYS[1], 'seq', head[5], 'at', at, 'newer', string.format('%.0f', tonumber(h[12]) + more))
 end
 return {head, at, answers}
