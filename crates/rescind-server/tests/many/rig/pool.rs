@@ -74,10 +74,10 @@ impl Pool {
         self.sessions.push(Session { subject, id, refresh, credential, tokens, at, is_sure, ended_by, was_lifted });
     }
 
-    /// A session that may be refreshed; it is marked. First one whose last refresh has to be tried again.
+    /// A session that may be refreshed; it is marked. At every other turn one whose last refresh has to be tried again.
     pub(super) fn take_to_refresh(&mut self, luck: usize) -> Option<(usize, String, usize)> {
-        let unsure = self.sessions.iter().position(|session| session.at == Use::Free && !session.is_sure);
-        let number = unsure.or_else(|| self.free(luck))?;
+        let unsure = if luck.is_multiple_of(2) { self.any(luck / 2, |session| !session.is_sure) } else { None };
+        let number = unsure.or_else(|| self.free(luck / 2))?;
         let session = &mut self.sessions[number];
         session.at = Use::Refreshing;
         Some((number, session.refresh.clone(), session.credential))
@@ -179,9 +179,14 @@ impl Pool {
     }
 
     fn free(&self, luck: usize) -> Option<usize> {
-        let free: Vec<usize> =
-            (0..self.sessions.len()).filter(|number| self.sessions[*number].at == Use::Free).collect();
-        free.get(luck.checked_rem(free.len())?).copied()
+        self.any(luck, |_| true)
+    }
+
+    /// Any of the free ones of this sort.
+    fn any(&self, luck: usize, sort: impl Fn(&Session) -> bool) -> Option<usize> {
+        let these = self.sessions.iter().enumerate().filter(|(_, session)| session.at == Use::Free && sort(session));
+        let these: Vec<usize> = these.map(|(number, _)| number).collect();
+        these.get(luck.checked_rem(these.len())?).copied()
     }
 
     fn of_interest(&mut self, token: &Token) {
