@@ -5,6 +5,8 @@ use std::collections::{HashSet, VecDeque};
 use super::client::Pair;
 use super::history::{Answer, History, Scope};
 
+/// So many cut-offs wait for their lift at any time, so that a fault comes between the two.
+const WAITING: usize = 6;
 /// So many lately revoked or lifted tokens are asked about again and again.
 const LATELY: usize = 40;
 
@@ -101,8 +103,8 @@ impl Pool {
 
     /// A cut-off to lift: any, so that some wait longer than others.
     pub(super) fn take_to_lift(&mut self, luck: usize) -> Option<Due> {
-        let number = luck.checked_rem(self.due.len())?;
-        Some(self.due.swap_remove(number))
+        let count = self.due.len();
+        (count > WAITING).then(|| self.due.swap_remove(luck % count))
     }
 
     /// A scope to revoke: of a token, a session or a subject in turn. What it ends is not issued to before it is lifted.
