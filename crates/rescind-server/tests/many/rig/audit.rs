@@ -39,7 +39,9 @@ fn look(
     wrong: &mut Vec<String>,
 ) {
     let mut settled = |node: usize, answer: &Answer, credential: usize| {
-        assert!(matches!(answer, Answer::Yes | Answer::Refused), "the faults are over, and a node says {answer:?}");
+        let fault = || client.history.last_fault(node);
+        let is_settled = matches!(answer, Answer::Yes | Answer::Refused);
+        assert!(is_settled, "the faults are over, and node {node} says {answer:?}: {:?}", fault());
         let scopes = client.history.scopes_of(credential);
         let revoked = scopes.into_iter().find(|scope| witnessed.get(scope) == Some(&Line::Revoked));
         if let (Answer::Yes, Some(scope)) = (answer, revoked) {

@@ -107,10 +107,13 @@ impl Client {
     fn ask(&self, noted: Noted, node: usize, send: impl FnOnce() -> std::io::Result<Reply>) -> (Answer, Option<Reply>) {
         let Noted { what, about, scope } = noted;
         let began = self.history.now();
-        let reply = send().ok();
+        let (reply, fault) = match send() {
+            Ok(reply) => (Some(reply), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
         let done = self.history.now();
         let answer = reply.as_ref().map_or(Answer::Silent, |reply| meaning(what, reply));
-        self.history.note(Asked { what, node, sent: began, done, answer: answer.clone(), about, scope });
+        self.history.note(Asked { what, node, sent: began, done, answer: answer.clone(), fault, about, scope });
         let reply = reply.filter(|_| answer == Answer::Yes);
         (answer, reply)
     }

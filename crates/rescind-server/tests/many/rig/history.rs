@@ -69,6 +69,8 @@ pub(super) struct Asked {
     pub(super) sent: At,
     pub(super) done: At,
     pub(super) answer: Answer,
+    /// Why no answer came.
+    pub(super) fault: Option<String>,
     /// Of a check or a refresh: about what, as a number in `Past::credentials`.
     pub(super) about: Option<usize>,
     /// Of a revocation or a lift.
@@ -226,6 +228,11 @@ impl History {
     /// Whatever comes of it.
     pub(super) fn begins_to_lift(&self, scope: &Scope) {
         self.witness.note(Line::Lifting, scope);
+    }
+
+    /// Why the last request to this node has no answer.
+    pub(super) fn last_fault(&self, node: usize) -> Option<String> {
+        self.past().asked.iter().rfind(|asked| asked.node == node)?.fault.clone()
     }
 
     pub(super) fn scopes_of(&self, credential: usize) -> Vec<Scope> {

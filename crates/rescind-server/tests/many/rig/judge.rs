@@ -59,7 +59,8 @@ fn answered_otherwise(asked: &Asked, outages: &[Outage]) -> Option<String> {
     match &asked.answer {
         Answer::Wrong(answer) => Some(format!("{what:?} at node {node}, {sent:.2?}: {answer}")),
         Answer::Silent if !outages.iter().any(was_down) => {
-            Some(format!("{what:?} at node {node}, which was up: no answer from {sent:.2?} to {done:.2?}"))
+            let why = asked.fault.as_deref().unwrap_or_default();
+            Some(format!("{what:?} at node {node}, which was up: no answer from {sent:.2?} to {done:.2?}: {why}"))
         }
         _ => None,
     }

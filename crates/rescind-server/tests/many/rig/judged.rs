@@ -14,7 +14,7 @@ fn asked(what: What, node: usize, sent: f64, answer: Answer) -> Asked {
         What::Check | What::Refresh => (Some(0), None),
         _ => (None, Some(SESSION())),
     };
-    Asked { what, node, sent: at(sent), done: at(sent + 0.1), answer, about, scope }
+    Asked { what, node, sent: at(sent), done: at(sent + 0.1), answer, fault: None, about, scope }
 }
 
 fn judged(asked: impl Into<Vec<Asked>>, change: impl FnOnce(&mut Past)) -> Vec<String> {
