@@ -215,6 +215,8 @@ async fn live(steps: Vec<Step>) -> Result<(), TestCaseError> {
     pass(secs(10)).await;
     world.look(true).await?;
     prop_assert!(world.somebody_died || !world.cluster.everything_is_cut_off().await, "everything is cut off");
+    let on_everything = world.cluster.entries().await.into_iter().filter(|entry| entry.scope == Scope::All).count();
+    prop_assert!(on_everything <= 1, "everything is cut off {} times in one history", on_everything);
     Ok(())
 }
 

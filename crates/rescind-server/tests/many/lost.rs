@@ -69,8 +69,6 @@ fn an_older_copy_while_a_node_is_dead_signs_everybody_out(round: &Round) {
     load.is_served_by(&[0, 1], history.now());
     rig.nodes.start_again(2);
     load.is_served_by_every_node(history.now());
-    // Each of the nodes may have cut everything off, one a little after the other.
-    history.everyone_is_out();
     load.goes_on_for(20);
     assert_healed(&rig.nodes);
     load.end(&rig.nodes).assert_sound();

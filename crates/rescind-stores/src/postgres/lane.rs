@@ -1,5 +1,5 @@
-//! A lane of writes: what waits together is written together, by one statement that is one transaction, and answered
-//! after its commit. Owns the queue and how long a batch waits for its writers; knows no table.
+//! A lane: what waits together is read or written together, by one statement that is one transaction, and answered after
+//! its commit. Owns the queue and how long a batch waits for those who come; knows no table.
 
 use std::future::Future;
 use std::sync::Arc;

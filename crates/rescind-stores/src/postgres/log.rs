@@ -93,12 +93,8 @@ async fn append(link: &Link, entries: &[&NewEntry]) -> Result<Row, Fault> {
 pub(super) async fn after(link: &Link, after: Seq, rows: usize) -> Result<Feed, Fault> {
     // A position that no row can have is above every head.
     let from = stored(after.get()).unwrap_or(i64::MAX);
-    let text = "SELECT h.incarnation, h.seq, h.tag, (SELECT {schema}.now_ms($1)), h.base_seq, h.base_tag, p.tag, \
-                l.seq, l.at, l.kind, l.id, l.lift_of, l.remember_until, l.reason, l.actor, l.tag \
-                FROM {schema}.head h \
-                LEFT JOIN {schema}.log p ON p.seq = $2 \
-                LEFT JOIN LATERAL (SELECT * FROM {schema}.log l WHERE l.seq > $2 AND $2 BETWEEN h.base_seq AND h.seq \
-                ORDER BY l.seq LIMIT $3) l ON true ORDER BY l.seq";
+    let text = "SELECT incarnation, head, head_tag, now, base_seq, base_tag, prev_tag, seq, at, kind, id, lift_of, \
+                remember_until, reason, actor, tag FROM {schema}.after($1, $2, $3)";
     let rows =
         link.query(text, &[(&link.given(), Type::INT8), (&from, Type::INT8), (&limit(rows), Type::INT8)]).await?;
     let first = rows.first().ok_or_else(headless)?;

@@ -63,6 +63,7 @@ use self::wake::{Calls, Listener};
 pub struct PostgresStore {
     link: Arc<Link>,
     opens: Lane<sessions::Open>,
+    loads: Lane<sessions::Loads>,
     advances: Lane<sessions::Advances>,
     appends: Lane<log::Appends>,
     puts: Lane<records::Puts>,
@@ -108,6 +109,7 @@ impl PostgresStore {
         let calls = Arc::new(Calls::default());
         Ok(Self {
             opens: Lane::start(&link),
+            loads: Lane::start(&link),
             advances: Lane::start(&link),
             appends: Lane::start(&link),
             puts: Lane::start(&link),
@@ -134,8 +136,7 @@ impl Store for PostgresStore {
     }
 
     async fn load(&self, sid: SessionId) -> Result<Option<Loaded>, StoreError> {
-        let link = Arc::clone(&self.link);
-        to_the_end(&self.link, "load", async move { sessions::load(&link, sid).await }).await
+        self.loads.call("load", sid).await?.map_err(self.refused("load"))
     }
 
     async fn advance(&self, sid: SessionId, from: Generation, to: Generation) -> Result<Advance, StoreError> {

@@ -20,7 +20,10 @@ use super::log::scope;
 
 const COLUMNS: &str = "l.sid, l.generation, l.rotated_at, l.position, l.opened_at, l.auth_time, l.idle, l.expires_at, \
                        l.subject, l.client, l.class, l.device, l.scope, l.claims, l.cut_seq, l.cut_at, l.cut_kind, \
-                       l.cut_id, (SELECT {schema}.now_ms($1))";
+                       l.cut_id, (SELECT {schema}.now_ms($1)), l.n";
+
+/// Where the place in the list stands.
+const PLACE: usize = 19;
 
 /// Opening sessions.
 pub(super) struct Open;
@@ -147,18 +150,33 @@ impl Work for Advances {
     }
 }
 
-/// Reads a session and what covers it.
-pub(super) async fn load(link: &Link, sid: SessionId) -> Result<Option<Loaded>, Fault> {
-    let text = format!("SELECT {COLUMNS} FROM {{schema}}.load($2) l");
-    let sid = Sixteen(*sid.as_bytes());
-    let rows = link.query(&text, &[(&link.given(), Type::INT8), (&sid, Type::UUID)]).await?;
-    rows.first().map(loaded).transpose()
+/// Reading sessions, each with what covers it. Many wait for one statement: planning it costs more than a row.
+pub(super) struct Loads;
+
+impl Work for Loads {
+    type Job = SessionId;
+    /// A row that cannot be read is the fault of its caller alone.
+    type Answer = Result<Option<Loaded>, Fault>;
+
+    async fn run(link: &Link, jobs: &[&SessionId]) -> Result<Vec<Self::Answer>, Fault> {
+        let text = format!("SELECT {COLUMNS} FROM {{schema}}.load($2) l");
+        let sids: Vec<_> = jobs.iter().map(|sid| Sixteen(*sid.as_bytes())).collect();
+        let rows = link.query(&text, &[(&link.given(), Type::INT8), (&sids, Type::UUID_ARRAY)]).await?;
+        let mut found: Vec<_> = jobs.iter().map(|_| None).collect();
+        for row in &rows {
+            let place = Cells::new(row, "sessions", 0).number(PLACE)?;
+            let place = usize::try_from(place).ok().and_then(|place| found.get_mut(place.checked_sub(1)?));
+            *place.ok_or_else(|| Fault::corrupt("a session was read that nobody had asked for"))? = Some(row);
+        }
+        Ok(found.into_iter().map(|row| row.map(loaded).transpose()).collect())
+    }
 }
 
 /// Lists a subject's sessions from the newest, each with what covers it.
 pub(super) async fn of_subject(link: &Link, subject: &Subject, page: Page) -> Result<SessionPage, Fault> {
     let text = format!(
-        "SELECT {COLUMNS} FROM {{schema}}.sessions_of($2, $3, $4) f, LATERAL {{schema}}.load(f.found) l ORDER BY f.n"
+        "SELECT {COLUMNS} FROM {{schema}}.load(ARRAY( \
+         SELECT f.found FROM {{schema}}.sessions_of($2, $3, $4) f ORDER BY f.n)) l ORDER BY l.n"
     );
     let after = page.after.map(|sid| Sixteen(*sid.as_bytes()));
     // One more than asked for tells whether there is a next page.

@@ -1,4 +1,4 @@
-//! An entry of the log as the stream has it, and the state of a scope: the short text that stands for its newest entry.
+//! An entry as the streams have it, and the state of a scope: the short text that stands for its newest entry.
 //! Owns both shapes.
 //!
 //! **Shape of a state:** `seq at until`, and the lifted position behind it where the newest entry is a lift.
@@ -15,13 +15,12 @@ use super::reply::{Reply, number};
 pub(super) struct State {
     pub(super) seq: Seq,
     pub(super) at: Timestamp,
-    pub(super) until: Timestamp,
     pub(super) act: Act,
 }
 
 impl State {
     pub(super) fn of(entry: &Entry) -> Self {
-        Self { seq: entry.seq, at: entry.at, until: entry.remember_until, act: entry.act }
+        Self { seq: entry.seq, at: entry.at, act: entry.act }
     }
 
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, Fault> {
@@ -29,24 +28,14 @@ impl State {
         let mut next = || numbers.next().flatten();
         let read = || Some((next()?, next()?, next()?, next()));
         let mut read = read;
-        let Some((seq, at, until, of)) = read() else {
+        let Some((seq, at, _until, of)) = read() else {
             return Err(Fault::corrupt(format!(
                 "the state {:?} of a scope cannot be read",
                 String::from_utf8_lossy(bytes)
             )));
         };
         let act = of.map_or(Act::CutOff, |of| Act::Lift { of: Seq::new(of) });
-        Ok(Self { seq: Seq::new(seq), at: Timestamp::from_millis(at), until: Timestamp::from_millis(until), act })
-    }
-
-    /// As scripts keep it, to be compared.
-    pub(super) fn text(&self) -> String {
-        let Self { seq, at, until, act } = self;
-        let (at, until) = (at.as_millis(), until.as_millis());
-        match act {
-            Act::CutOff => format!("{seq} {at} {until}"),
-            Act::Lift { of } => format!("{seq} {at} {until} {of}"),
-        }
+        Ok(Self { seq: Seq::new(seq), at: Timestamp::from_millis(at), act })
     }
 
     /// The scope's cut-off, where its newest entry is one.
@@ -55,8 +44,20 @@ impl State {
     }
 }
 
-/// Reads an entry of the stream, and the tag after it.
-pub(super) fn parse(mut entry: Reply) -> Result<(Entry, ChainTag), Fault> {
+/// Reads an entry of the log, and the tag after it.
+pub(super) fn parse(entry: Reply) -> Result<(Entry, ChainTag), Fault> {
+    let (entry, tag) = read(entry)?;
+    let tag = tag.try_into().map_err(|_| unreadable(&entry.seq.to_string()))?;
+    Ok((entry, ChainTag::from_bytes(tag)))
+}
+
+/// Reads an entry that is not settled, and the mark of the batch that it came with.
+pub(super) fn parse_unsettled(entry: Reply) -> Result<(Entry, Vec<u8>), Fault> {
+    read(entry)
+}
+
+/// Reads an entry of either stream, and its last field.
+fn read(mut entry: Reply) -> Result<(Entry, Vec<u8>), Fault> {
     let id = entry.bytes()?;
     let mut fields = entry.list()?;
     let mut values: [Vec<u8>; 7] = Default::default();
@@ -65,7 +66,7 @@ pub(super) fn parse(mut entry: Reply) -> Result<(Entry, ChainTag), Fault> {
         *value = fields.bytes()?;
     }
     let read = || {
-        let [at, scope, lifts, until, reason, actor, tag] = values;
+        let [at, scope, lifts, until, reason, actor, last] = values;
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).ok();
         let seq = number(id.strip_suffix(b"-0")?)?;
         let act = if lifts.is_empty() { Act::CutOff } else { Act::Lift { of: Seq::new(number(&lifts)?) } };
@@ -78,8 +79,11 @@ pub(super) fn parse(mut entry: Reply) -> Result<(Entry, ChainTag), Fault> {
             actor: Text::new(text(actor)?).ok()?,
             remember_until: Timestamp::from_millis(number(&until)?),
         };
-        Some((entry, ChainTag::from_bytes(tag.try_into().ok()?)))
+        Some((entry, last))
     };
-    let unreadable = || Fault::corrupt(format!("entry {} of the log cannot be read", String::from_utf8_lossy(&id)));
-    read().ok_or_else(unreadable)
+    read().ok_or_else(|| unreadable(&String::from_utf8_lossy(&id)))
+}
+
+fn unreadable(id: &str) -> Fault {
+    Fault::corrupt(format!("entry {id} of the log cannot be read"))
 }

@@ -37,7 +37,7 @@ impl Fault {
 
 /// The remedy for an answer of the server, by its code.
 fn remedy(code: &str) -> Option<(StoreErrorKind, &'static str)> {
-    use StoreErrorKind::{Full, Unavailable};
+    use StoreErrorKind::{Corrupt, Full, Newer, Unavailable};
     Some(match code {
         "MISCONF" => {
             (Full, "it cannot write to its disk. Free space there, or mend the disk; writes resume by themselves")
@@ -59,6 +59,13 @@ fn remedy(code: &str) -> Option<(StoreErrorKind, &'static str)> {
             (Unavailable, "its ACL keeps this user from a command that the store needs. See docs/running-many-nodes.md")
         }
         "BUSY" => (Unavailable, "a script of somebody else's keeps it busy. SCRIPT KILL ends one that only reads"),
+        "LOGFULL" => (Full, "the log has no positions left"),
+        "OLDLAYOUT" => (
+            Corrupt,
+            "its data is of a layout before this version's. Begin anew: name another prefix (?prefix=) or database in the \
+             store's URL",
+        ),
+        "NEWLAYOUT" => (Newer, "its data is of a newer rescind's layout. Upgrade this node"),
         "UNKILLABLE" | "EXECABORT" => (Unavailable, "it refused the call"),
         _ => return None,
     })

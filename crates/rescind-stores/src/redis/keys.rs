@@ -20,16 +20,11 @@ impl Keys {
         fits.then(|| Self { prefix: prefix.to_owned() })
     }
 
-    /// What every script of the log's slot takes: head, log, scopes, due, records, ids, ends.
+    /// What every script of the log's slot takes: head, log, scopes, due, records, ids, ends, unsettled, newer.
     pub(super) fn log(&self) -> Vec<Vec<u8>> {
-        ["head", "log", "scopes", "due", "records", "ids", "ends"]
+        ["head", "log", "scopes", "due", "records", "ids", "ends", "unsettled", "newer"]
             .map(|name| format!("{{{}}}:{name}", self.prefix).into_bytes())
             .into()
-    }
-
-    /// Whose turn it is to append.
-    pub(super) fn turn(&self) -> Vec<u8> {
-        format!("{{{}}}:turn", self.prefix).into_bytes()
     }
 
     /// Written to find out whether there is room again, and how long a durable write takes.

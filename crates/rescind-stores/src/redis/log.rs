@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use redis::Value;
-use rescind::log::{ChainTag, CutOff, Scope};
+use rescind::log::{ChainTag, CutOff, Entry, Scope};
 use rescind::position::{Incarnation, Seq};
 use rescind::store::{Batch, Feed, Snapshot, Swept};
 use rescind::time::Timestamp;
@@ -14,25 +14,29 @@ use super::fault::Fault;
 use super::keys;
 use super::reply::{Reply, Tip};
 use super::row::storable;
+use super::settle::Target;
 
 /// No script reads more entries: it keeps everybody else waiting meanwhile.
 const MOST: usize = 10_000;
 
 /// How many scopes one step of a snapshot reads.
-const STEP: usize = 2_000;
+const STEP: u64 = 2_000;
 
 /// How often a snapshot begins again because the history changed beside it.
 const SNAPSHOTS: usize = 5;
 
+/// How often a new incarnation waits for what others have appended meanwhile.
+const SETTLINGS: usize = 100;
+
 /// Where the log stands.
 pub(super) async fn tip(core: &Core) -> Result<Tip, Fault> {
-    core.headed(&core.scripts.head, Vec::new(), Vec::new()).await.map(|(tip, _)| tip)
+    core.read(&core.scripts.head, Vec::new(), Vec::new()).await.map(|(tip, _)| tip)
 }
 
 /// The log after a position.
 pub(super) async fn after(core: &Core, after: Seq, limit: usize) -> Result<Feed, Fault> {
     let args = vec![digits(after.get()), digits(limit.min(MOST) as u64)];
-    let (tip, mut rest) = core.headed(&core.scripts.after, Vec::new(), args).await?;
+    let (tip, mut rest) = core.read(&core.scripts.after, Vec::new(), args).await?;
     let Some(before) = rest.next() else { return Ok(Feed::Gone(tip.head)) };
     let prev_tag = match before {
         Value::BulkString(tag) => tag.try_into().map(ChainTag::from_bytes).map_err(|_| missing(after))?,
@@ -65,6 +69,30 @@ fn missing(seq: Seq) -> Fault {
     Fault::corrupt(format!("entry {seq} of the log is missing; positions have no gaps"))
 }
 
+/// The newest entry of a scope, as the log has it.
+pub(super) async fn newest(core: &Core, scope: &Scope) -> Result<Option<Entry>, Fault> {
+    let (_, mut rest) = core.read(&core.scripts.newest, Vec::new(), vec![keys::field(scope)]).await?;
+    if rest.len() == 0 {
+        return Ok(None);
+    }
+    let mut found = rest.list()?;
+    if found.len() == 0 {
+        return Err(Fault::corrupt(format!("the newest entry of {scope} is missing in the log")));
+    }
+    entry::parse(found.list()?).map(|(entry, _)| Some(entry))
+}
+
+/// The entry at a position, of whichever incarnation.
+pub(super) async fn entry(core: &Core, seq: Seq) -> Result<Option<Entry>, Fault> {
+    let id = format!("{seq}-0").into_bytes();
+    let (_, mut rest) = core.read(&core.scripts.entry, Vec::new(), vec![id]).await?;
+    let mut found = rest.list()?;
+    if found.len() == 0 {
+        return Ok(None);
+    }
+    entry::parse(found.list()?).map(|(entry, _)| Some(entry))
+}
+
 /// Every active cut-off since a time, in the order of positions.
 ///
 /// Redis serves nobody else while it reads, so the scopes are read in steps, and what was appended meanwhile is folded in:
@@ -72,54 +100,50 @@ fn missing(seq: Seq) -> Fault {
 pub(super) async fn snapshot(core: &Core, since: Timestamp) -> Result<Snapshot, Fault> {
     for _ in 0..SNAPSHOTS {
         let first = tip(core).await?;
-        let mut states = scan(core).await?;
-        if let Some(head) = fold(core, first, &mut states).await? {
-            let active = states.into_iter().filter_map(|(scope, state)| state.cut_off(scope));
-            let mut cut_offs: Vec<CutOff> = active.filter(|cut_off| cut_off.at >= since).collect();
-            cut_offs.sort_unstable_by_key(|cut_off| cut_off.seq);
-            return Ok(Snapshot { head, cut_offs });
-        }
+        let Some(mut cut_offs) = scan(core, first, since).await? else { continue };
+        let Some((head, appended)) = appended_since(core, first).await? else { continue };
+        cut_offs.retain(|cut_off| !appended.contains_key(&cut_off.scope));
+        let active = appended.into_iter().filter_map(|(scope, state)| state.cut_off(scope));
+        cut_offs.extend(active.filter(|cut_off| cut_off.at >= since));
+        cut_offs.sort_unstable_by_key(|cut_off| cut_off.seq);
+        // A scan may show a field twice.
+        cut_offs.dedup_by_key(|cut_off| cut_off.seq);
+        return Ok(Snapshot { head, cut_offs });
     }
     Err(Fault::unavailable("the history changed beside every attempt to read a snapshot"))
 }
 
-async fn scan(core: &Core) -> Result<HashMap<Scope, State>, Fault> {
-    let [_, _, scopes, ..] = &core.keys.log()[..] else { return Ok(HashMap::new()) };
-    let mut states = HashMap::new();
+/// Reads every scope that is cut off since a time; `None` where an instance answers that has less than `first`.
+async fn scan(core: &Core, first: Tip, since: Timestamp) -> Result<Option<Vec<CutOff>>, Fault> {
+    let mut cut_offs = Vec::new();
     let mut cursor = b"0".to_vec();
     loop {
-        let mut scan = redis::cmd("HSCAN");
-        scan.arg(scopes.as_slice()).arg(cursor.as_slice()).arg("COUNT").arg(STEP);
-        let mut answer = Reply::new(core.link.command(&scan).await?)?;
-        cursor = answer.bytes()?;
-        let mut found = answer.list()?;
+        let (tip, mut rest) = core.read(&core.scripts.scan, Vec::new(), vec![cursor, digits(STEP)]).await?;
+        if tip.head.incarnation != first.head.incarnation || tip.head.seq < first.head.seq {
+            return Ok(None);
+        }
+        cursor = rest.bytes()?;
+        let mut found = rest.list()?;
         while found.len() > 0 {
             let (field, state) = (found.bytes()?, State::parse(&found.bytes()?)?);
             let scope = keys::scope(&field).ok_or_else(|| {
                 Fault::corrupt(format!("the scope {:?} cannot be read", String::from_utf8_lossy(&field)))
             })?;
-            newer(&mut states, scope, state);
+            cut_offs.extend(state.cut_off(scope).filter(|cut_off| cut_off.at >= since));
         }
         if cursor == b"0" {
-            return Ok(states);
+            return Ok(Some(cut_offs));
         }
     }
 }
 
-fn newer(states: &mut HashMap<Scope, State>, scope: Scope, state: State) {
-    let known = states.entry(scope).or_insert(state);
-    if state.seq > known.seq {
-        *known = state;
-    }
-}
-
-/// Folds in what was appended since `first`; the head of the last moment, or `None` where the history is another.
-async fn fold(
+/// The scopes of what was appended behind `first`, each with its newest state, and the head behind them; `None` where
+/// the history is another.
+async fn appended_since(
     core: &Core,
     first: Tip,
-    states: &mut HashMap<Scope, State>,
-) -> Result<Option<rescind::store::Head>, Fault> {
-    let mut at = first.head.seq;
+) -> Result<Option<(rescind::store::Head, HashMap<Scope, State>)>, Fault> {
+    let (mut at, mut states) = (first.head.seq, HashMap::new());
     loop {
         let Feed::Batch(batch) = after(core, at, MOST).await? else { return Ok(None) };
         if batch.head.incarnation != first.head.incarnation {
@@ -127,10 +151,10 @@ async fn fold(
         }
         for entry in &batch.entries {
             at = entry.seq;
-            newer(states, entry.scope.clone(), State::of(entry));
+            states.insert(entry.scope.clone(), State::of(entry));
         }
         if at == batch.head.seq {
-            return Ok(Some(batch.head));
+            return Ok(Some((batch.head, states)));
         }
     }
 }
@@ -143,8 +167,15 @@ pub(super) async fn reincarnate(core: &Core, lost: Incarnation, new: Incarnation
         digits(head.get()),
         ChainTag::genesis(new).as_bytes().to_vec(),
     ];
-    let (_, mut rest) = core.written(&core.scripts.reincarnate, Vec::new(), args).await?;
-    Ok(rest.number()? == 1)
+    for _ in 0..SETTLINGS {
+        let (tip, mut rest) = core.written(&core.scripts.reincarnate, Vec::new(), args.clone()).await?;
+        match rest.number()? {
+            0 => return Ok(false),
+            1 => return Ok(true),
+            _ => drop(core.settler.settled(Target::all_of(&tip)).await?),
+        }
+    }
+    Err(Fault::unavailable("others appended beside every attempt; nothing was changed"))
 }
 
 /// Forgets records, scopes and entries that ended before `before`, at most `limit`, in steps that keep nobody waiting.

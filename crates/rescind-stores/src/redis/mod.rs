@@ -2,13 +2,16 @@
 //! is one script, or in a cluster a few in an order that keeps the contract.
 //!
 //! # A revocation's way
-//! `append.rs` gathers what waits and computes positions, tags and times for the head that it knows; `scripts/append.lua`
-//! writes it where that still is the head, and Redis flushes before it answers. All nodes are called on a channel.
+//! `append.rs` gathers what waits; `scripts/append.lua` gives it positions and a time, whatever other nodes append. No reader
+//! is shown it yet. `settle.rs` waits until it is safe, on the disk and at the replicas that were asked for, and computes its
+//! tags; `scripts/settle.lua` puts it into the log and calls all nodes on a channel. Then it is acknowledged. So nobody
+//! refuses by an entry that a failover may lose, and no node's batch has to wait for another's.
 //!
 //! # What is kept
 //! Under one hash tag `{rescind}`: `head` (where the log stands, and how many rows each structure has), `log` (a stream; an
 //! entry's id is its position), `scopes` (each scope's newest entry), `due` (when scopes are forgotten), `records`, `ids` and
-//! `ends`. Under `{rescind:0}` to `{rescind:255}`: the sessions (`s:`), when they end (`ends`), and each subject's (`u:`).
+//! `ends`; of what is not settled, `unsettled` (a stream as the log) and `newer` (the scopes' states that it makes). Under
+//! `{rescind:0}` to `{rescind:255}`: the sessions (`s:`), when they end (`ends`), and each subject's (`u:`).
 
 mod address;
 mod append;
@@ -26,6 +29,7 @@ mod reply;
 mod row;
 mod script;
 mod sessions;
+mod settle;
 mod wake;
 
 use std::fmt;
@@ -124,14 +128,12 @@ impl RedisStore {
         let watch = Watch::new(durability, address.kind == Kind::Cluster, address.replicas, place.clone());
         let opened = async {
             let link = Link::new(address, watch)?;
-            let mut writer = vec![0; 16];
-            given.random.fill(&mut writer).map_err(|error| Fault::unavailable(error.to_string()))?;
             let channel = keys.channel();
-            let core = Arc::new(Core::new(Arc::clone(&link), keys, given.clock, given.random)?);
+            let core = Core::new(Arc::clone(&link), keys, given.clock, given.random)?;
             log::tip(&core).await?;
             tokio::spawn(keep_watch(Arc::downgrade(&link)));
             let bell = Bell::hang(&link, channel);
-            Ok(Self { appender: Appender::new(&core, writer), core, bell })
+            Ok(Self { appender: Appender::new(&core), core, bell })
         };
         opened.await.map_err(|fault: Fault| fault.error("open", &place))
     }

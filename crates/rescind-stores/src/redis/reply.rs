@@ -11,13 +11,19 @@ use super::fault::Fault;
 /// Where the log stands, as the head in Redis has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tip {
+    /// The settled head: what lies above it is shown to nobody.
     pub(super) head: Head,
-    /// The time of the newest entry.
-    pub(super) at: Timestamp,
-    /// Moved by what changes scopes without an entry.
-    pub(super) revision: u64,
+    /// The last position that is taken.
+    pub(super) last: Seq,
     /// Names the time since nothing was lost: rows of another are of sessions whose cut-offs are not known.
     pub(super) era: [u8; 6],
+}
+
+impl Tip {
+    /// Whether nothing waits to be settled.
+    pub(super) fn is_settled(&self) -> bool {
+        self.head.seq == self.last
+    }
 }
 
 /// The parts of an answer, taken one by one.
@@ -97,9 +103,8 @@ impl Reply {
         let seq = Seq::new(self.number()?);
         let tag = ChainTag::from_bytes(self.fixed()?);
         let now = Timestamp::from_millis(self.number()?);
-        let at = Timestamp::from_millis(self.number()?);
-        let revision = self.number()?;
-        Ok(Tip { head: Head { incarnation, seq, tag, now }, at, revision, era: self.fixed()? })
+        let last = Seq::new(self.number()?);
+        Ok(Tip { head: Head { incarnation, seq, tag, now }, last, era: self.fixed()? })
     }
 }
 
@@ -108,7 +113,7 @@ pub(super) fn number(digits: &[u8]) -> Option<u64> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-fn odd(expected: &str) -> Fault {
+pub(super) fn odd(expected: &str) -> Fault {
     Fault::corrupt(format!(
         "a script's answer has no {expected} where one belongs; is another program using these keys?"
     ))

@@ -58,7 +58,11 @@ macro_rules! scripts {
 scripts!(
     head: ["head", "master", "read_head"],
     append: ["head", "append"],
+    unsettled: ["head", "master", "unsettled"],
+    settle: ["head", "settle"],
     newest: ["head", "master", "newest"],
+    entry: ["head", "master", "entry"],
+    scan: ["head", "master", "scan"],
     after: ["head", "master", "after"],
     reincarnate: ["head", "reincarnate"],
     forget: ["head", "forget"],

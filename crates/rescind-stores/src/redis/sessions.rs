@@ -53,6 +53,7 @@ pub(super) async fn open(core: &Core, new: NewSession) -> Result<Session, Fault>
         let answer = core.write(&core.scripts.open_far, &[row, ends], &args).await?;
         (tip, Reply::of(answer).number()?)
     } else {
+        core.catch_up().await?;
         let (tip, mut rest) = core.written(&core.scripts.open, vec![row, ends, index], parts).await?;
         (tip, rest.number()?)
     };
@@ -131,7 +132,7 @@ async fn read(core: &Core, ids: &[SessionId]) -> Result<Vec<Option<Loaded>>, Fau
     }
     let rows = ids.iter().map(|sid| core.keys.row(*sid)).collect();
     let args = ids.iter().map(|sid| sid.as_bytes().to_vec()).collect();
-    let (tip, mut rest) = core.headed(&core.scripts.rows, rows, args).await?;
+    let (tip, mut rest) = core.read(&core.scripts.rows, rows, args).await?;
     let (mut rows, mut states) = (rest.list()?, rest.list()?);
     let mut read = Vec::with_capacity(ids.len());
     for sid in ids {
@@ -154,7 +155,7 @@ async fn read_far(core: &Core, ids: &[SessionId]) -> Result<Vec<Option<Loaded>>,
                 None => fields.extend(std::iter::repeat_n(Vec::new(), 4)),
             }
         }
-        let (tip, mut rest) = core.headed(&core.scripts.cover, Vec::new(), fields).await?;
+        let (tip, mut rest) = core.read(&core.scripts.cover, Vec::new(), fields).await?;
         let again = rows_far(core, ids).await?;
         if again == rows {
             let mut states = rest.list()?;

@@ -1,14 +1,15 @@
-//! What rows cost: a refresh writes no index, and a session is small.
+//! What rows cost: a refresh writes no index, a session is small, and no call reads a whole table.
 
 use std::sync::Arc;
 
 use rescind::id::SessionId;
-use rescind::position::Generation;
+use rescind::log::Scope;
+use rescind::position::{Generation, Seq};
 use rescind::random::SystemRandom;
 use rescind::session::NewSession;
-use rescind::store::{Advance, Store};
-use rescind::testing::{new_session, subject};
-use rescind::time::{Clock, SystemClock};
+use rescind::store::{Advance, Feed, Page, Store};
+use rescind::testing::{cut_off, new_session, sid, subject};
+use rescind::time::{Clock, SystemClock, Timestamp};
 use rescind_stores::postgres::PostgresStore;
 
 use crate::support::{open, server, until};
@@ -68,4 +69,41 @@ async fn a_session_with_its_indices_is_small_and_a_refresh_writes_none_of_them()
         server.psql("select pg_total_relation_size('rescind.sessions')").unwrap().parse::<usize>().unwrap() / SESSIONS;
     println!("{bytes} bytes a session, {not_hot} of {} refreshes not HOT", SESSIONS * 3);
     assert!(bytes <= AT_MOST, "a session takes {bytes} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_call_reads_a_whole_table_whatever_the_server_knows_of_its_size() {
+    const ROUNDS: u64 = 20;
+    const EACH: u64 = 250;
+    let Some(server) = server() else { return };
+    server.psql("alter system set autovacuum = off").unwrap();
+    server.psql("select pg_reload_conf()").unwrap();
+    // Every connection plans its calls while the tables are empty, and keeps those plans.
+    let store = open(&server.url()).await.unwrap();
+    for round in 0..ROUNDS {
+        let named = |n| sid(round * EACH + n);
+        let opening: Vec<_> = (0..EACH)
+            .map(|n| (Arc::clone(&store), NewSession { id: named(n), ..new_session(n, "alice") }))
+            .map(|(store, session)| tokio::spawn(async move { store.open(session).await }))
+            .collect();
+        for opened in opening {
+            opened.await.unwrap().unwrap();
+        }
+        store.append((0..EACH).map(|n| cut_off(Scope::session(named(n)))).collect()).await.unwrap();
+        let head = store.health().await.unwrap().seq;
+        for n in 0..5 {
+            assert!(store.load(named(n)).await.unwrap().unwrap().cut_off.is_some());
+        }
+        assert!(matches!(store.after(Seq::new(head.get() - 1), 10_000).await.unwrap(), Feed::Batch(_)));
+        store.sessions_of(&subject("alice"), Page { after: None, limit: 10 }).await.unwrap();
+        store.sweep(Timestamp::EPOCH, 1_000).await.unwrap();
+    }
+    until("the server has counted", || async {
+        let sql = "select n_tup_ins from pg_stat_user_tables where relname = 'log'";
+        server.psql(sql).unwrap() == (ROUNDS * EACH).to_string()
+    })
+    .await;
+    let sql = "select string_agg(relname || ' ' || seq_tup_read, ', ') from pg_stat_user_tables \
+               where schemaname = 'rescind' and relname in ('log', 'sessions') and seq_tup_read > 0";
+    assert_eq!(server.psql(sql).unwrap(), "", "rows that were read one by one");
 }

@@ -9,5 +9,6 @@ mod lost;
 mod nodes;
 mod outage;
 mod refused;
+mod settling;
 mod support;
 mod tls;

@@ -1,9 +1,10 @@
 //! A token may be news: of a key that another node has made current, or of a lifetime that another node has registered,
 //! since this node last looked. Owns that the store is asked before such a token is refused, and how seldom.
 //!
-//! A 401 never comes from a fault of ours: where the store cannot be asked, nothing is said about the token. It stays
-//! cheap for whoever sends random keys' names: all who come at the same time share one reading, and between two lies
-//! [`COOL_DOWN`], whether they succeed or not.
+//! A 401 never comes from a fault of ours: where the store cannot be asked, or cannot prove that it is the one that all
+//! write to, nothing is said about the token. It stays cheap for whoever sends random keys' names: all who come at the
+//! same time share one reading, one proof and one reading behind it, and between two readings lies [`COOL_DOWN`],
+//! whether they succeed or not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -47,8 +48,11 @@ impl Inner {
     pub(super) async fn known_by_now(&self, token: &str, now: Now) -> Result<Arc<Known>, Error> {
         match self.known(token, now) {
             Err(rejection) if self.is_news(token, rejection) => {
-                self.catch_up(token, rejection).await?;
-                Ok(self.known(token, now)?)
+                let look = async || {
+                    self.catch_up(token, rejection).await?;
+                    Ok(self.known(token, now)?)
+                };
+                self.proven(look, is_news_still).await
             }
             known => Ok(known?),
         }
@@ -58,8 +62,11 @@ impl Inner {
     pub(super) async fn presented_by_now(&self, token: &str) -> Result<Presented, Error> {
         match self.presented(token) {
             Err(Error::Rejected(rejection)) if self.is_news(token, rejection) => {
-                self.catch_up(token, rejection).await?;
-                self.presented(token)
+                let look = async || {
+                    self.catch_up(token, rejection).await?;
+                    self.presented(token)
+                };
+                self.proven(look, is_news_still).await
             }
             presented => presented,
         }
@@ -81,7 +88,9 @@ impl Inner {
         match &self.keys {
             KeyMaterial::Published { .. } if rejection == Rejection::LifetimeTooLong => self.ask_lifetimes().await,
             KeyMaterial::Published { keys, .. } => self.fetch_keys(keys, kid_of(token)).await,
-            KeyMaterial::Own { .. } if rejection == Rejection::LifetimeTooLong => self.know_lifetimes().await,
+            KeyMaterial::Own { .. } if rejection == Rejection::LifetimeTooLong => {
+                self.know_lifetimes_of(self.clock.boot()).await
+            }
             KeyMaterial::Own { .. } => self.look_for_keys().await,
         }
     }
@@ -117,6 +126,11 @@ impl Inner {
             }
         }
     }
+}
+
+/// Whether the token is refused by what the store does not have.
+const fn is_news_still<T>(known: &Result<T, Error>) -> bool {
+    matches!(known, Err(Error::Rejected(Rejection::UnknownKey | Rejection::LifetimeTooLong)))
 }
 
 /// What the token names its key.

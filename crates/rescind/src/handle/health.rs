@@ -21,7 +21,7 @@ impl Health {
         let health = health.map_err(ToString::to_string);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let (Ok(_), Err(error)) = (&*known, &health) {
-            tracing::error!(error, "the store is not healthy");
+            tracing::warn!(error, "the store is not healthy");
         }
         *known = health;
     }

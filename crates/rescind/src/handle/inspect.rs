@@ -12,7 +12,7 @@ use super::settings::{Checks, OnStale};
 use super::{Inner, Rescind};
 use crate::access_token::TOKEN_MAX;
 use crate::log::Entry;
-use crate::refresh_token::{Decision, decide, looks_like_refresh_token};
+use crate::refresh_token::{Decision, RefreshClaims, decide, looks_like_refresh_token};
 use crate::rejection::Rejection;
 use crate::session::{Loaded, Session};
 use crate::view::Now;
@@ -92,7 +92,8 @@ impl Rescind {
         }
     }
 
-    /// Says all there is to say about a token, and why it would be refused now.
+    /// Says all there is to say about a token, and why it would be refused now, by one reading of the store: a refresh
+    /// makes sure of the store before it refuses.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -112,7 +113,7 @@ impl Rescind {
         let inner = &*self.0;
         let (kind, header, claims, verdict) = if looks_like_refresh_token(token) {
             let claims = inner.refresh_claims(token).await;
-            (Kind::Refresh, None, claims, inner.refresh_state(token).await.map(drop))
+            (Kind::Refresh, None, claims, inner.refresh_state_as_read(token).await)
         } else {
             let (header, claims) = decoded(token);
             let kind = if header.is_some() { Kind::Access } else { Kind::Unknown };
@@ -134,16 +135,25 @@ impl Rescind {
 }
 
 impl Inner {
-    /// The session of a refresh token that would be answered now, by the application's word, too.
+    /// The session of a refresh token that would be answered now, by the application's word, too. A refusal is proven.
     async fn refreshable(&self, token: &str) -> Result<Session, Error> {
-        let session = self.refresh_state(token).await?.session;
-        let welcome = self.is_welcome(&session.subject).await?;
-        if welcome { Ok(session) } else { Err(Rejection::SubjectUnwelcome.into()) }
+        let claims = self.refresh_tokens()?.read(token)?;
+        let ask = async || {
+            let session = self.refresh_state(&claims).await?.session;
+            let welcome = self.is_welcome(&session.subject).await?;
+            if welcome { Ok(session) } else { Err(Rejection::SubjectUnwelcome.into()) }
+        };
+        self.proven(ask, |answer| matches!(answer, Err(Error::Rejected(_)))).await
+    }
+
+    /// Whether a refresh token would be answered now, as far as this one reading of the store says.
+    async fn refresh_state_as_read(&self, token: &str) -> Result<(), Error> {
+        let claims = self.refresh_tokens()?.read(token)?;
+        self.refresh_state(&claims).await.map(drop)
     }
 
     /// The session of a refresh token that would be answered now, as far as the store says.
-    async fn refresh_state(&self, token: &str) -> Result<Loaded, Error> {
-        let claims = self.refresh_tokens()?.read(token)?;
+    async fn refresh_state(&self, claims: &RefreshClaims) -> Result<Loaded, Error> {
         let loaded = self.store.load(claims.session).await?.ok_or(Rejection::SessionUnknown)?;
         match decide(claims.generation, &loaded, self.settings.grace) {
             Decision::Refuse(rejection) => Err(rejection.into()),

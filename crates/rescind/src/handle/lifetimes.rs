@@ -39,8 +39,8 @@ impl KnownLifetimes {
         Self { kept, read: AtomicU64::new(read.as_millis()), reading, other_issuer }
     }
 
-    fn is_known(&self, now: BootTime) -> bool {
-        now.since(BootTime::from_millis(self.read.load(Ordering::Acquire))) <= KNOWN_FOR
+    fn is_known_of(&self, moment: BootTime) -> bool {
+        BootTime::from_millis(self.read.load(Ordering::Acquire)) >= moment
     }
 }
 
@@ -56,11 +56,16 @@ impl Inner {
     ///
     /// **Cost:** a read of the store a second, however many ask; none where it is not shared.
     pub(super) async fn know_lifetimes(&self) -> Result<(), Error> {
-        if !self.store.is_shared() || self.lifetimes.is_known(self.clock.boot()) {
+        self.know_lifetimes_of(self.clock.boot().minus(KNOWN_FOR)).await
+    }
+
+    /// Makes sure that they are known as they stood at `moment` or later.
+    pub(super) async fn know_lifetimes_of(&self, moment: BootTime) -> Result<(), Error> {
+        if !self.store.is_shared() || self.lifetimes.is_known_of(moment) {
             return Ok(());
         }
         let _reading = self.lifetimes.reading.lock().await;
-        if self.lifetimes.is_known(self.clock.boot()) { Ok(()) } else { self.read_lifetimes().await }
+        if self.lifetimes.is_known_of(moment) { Ok(()) } else { self.read_lifetimes().await }
     }
 
     /// Reads the largest lifetimes, and goes by them from now on.

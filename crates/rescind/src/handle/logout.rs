@@ -84,7 +84,8 @@ impl Rescind {
     /// # Errors
     /// [`Error::Store`] where nothing is known to have ended.
     pub async fn end(&self, sid: SessionId, scope: LogoutScope, actor: Text) -> Result<LoggedOut, Error> {
-        if self.0.store.load(sid).await?.is_none() {
+        let is_there = async || Ok(self.0.store.load(sid).await?.is_some());
+        if !self.0.proven(is_there, |answer| matches!(answer, Ok(false))).await? {
             // Nobody has shown a token of it.
             return Ok(LoggedOut::NOTHING);
         }
@@ -100,18 +101,9 @@ impl Rescind {
         actor: Text,
     ) -> Result<LoggedOut, Error> {
         self.to_the_end(move |inner| async move {
-            let Some(loaded) = inner.store.load(sid).await? else {
-                return inner.end_lost(sid, token.as_ref(), scope, actor).await;
-            };
-            // A dead session has no say over the others.
-            if !inner.may_act(&loaded) {
-                return Ok(LoggedOut::NOTHING);
-            }
-            match scope {
-                LogoutScope::Session => inner.end_one(&loaded, actor).await,
-                LogoutScope::Others => inner.end_others(&loaded.session.subject, sid, actor).await,
-                LogoutScope::All => inner.end_all(&loaded, actor).await,
-            }
+            let end = || inner.end_as_read(sid, token.as_ref(), scope, &actor);
+            // That nothing was to be ended is as good as "done" to whoever asks.
+            inner.proven(end, |answer| matches!(answer, Ok(LoggedOut { seq: None, .. }))).await
         })
         .await
     }
@@ -122,6 +114,28 @@ pub(super) fn is_live(loaded: &Loaded) -> bool {
 }
 
 impl Inner {
+    async fn end_as_read(
+        &self,
+        sid: SessionId,
+        token: Option<&Verified>,
+        scope: LogoutScope,
+        actor: &Text,
+    ) -> Result<LoggedOut, Error> {
+        let actor = actor.clone();
+        let Some(loaded) = self.store.load(sid).await? else {
+            return self.end_lost(sid, token, scope, actor).await;
+        };
+        // A dead session has no say over the others.
+        if !self.may_act(&loaded) {
+            return Ok(LoggedOut::NOTHING);
+        }
+        match scope {
+            LogoutScope::Session => self.end_one(&loaded, actor).await,
+            LogoutScope::Others => self.end_others(&loaded.session.subject, sid, actor).await,
+            LogoutScope::All => self.end_all(&loaded, actor).await,
+        }
+    }
+
     /// Whether a token of the session may still pass.
     fn may_act(&self, loaded: &Loaded) -> bool {
         loaded.cut_off.is_none() && !self.passes_no_more(loaded)

@@ -21,6 +21,7 @@ mod node_record;
 mod nodes;
 mod open;
 mod presented;
+mod proven;
 mod published;
 mod refresh;
 mod registry;
@@ -169,10 +170,15 @@ impl Inner {
         if known && self.progress.in_touch() {
             return Ok(());
         }
+        self.fits_now().await
+    }
+
+    /// Whether a round of the feed that begins now finds that history.
+    async fn fits_now(&self) -> Result<(), StoreError> {
         if timeout(self.settings.staleness_bound, self.progress.attempt()).await == Ok(true) {
             return Ok(());
         }
-        let unknown = "the log cannot be followed, so the store may have lost its history; try again";
+        let unknown = "the log cannot be followed, so nothing else that the store says is believed; try again";
         Err(StoreError::new(StoreErrorKind::Unavailable, "after", unknown))
     }
 }

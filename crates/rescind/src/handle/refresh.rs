@@ -39,6 +39,13 @@ pub enum Verdict {
     Ahead,
 }
 
+/// What an exchange came to.
+enum Exchange {
+    Done(Refreshed),
+    /// Refused by what the store or the application says; nobody was told yet.
+    Refused(Rejection, Bearer),
+}
+
 /// A new pair, and how it came about.
 #[derive(Debug)]
 pub struct Refreshed {
@@ -53,7 +60,8 @@ impl Rescind {
     ///
     /// Runs to its end when the future is dropped: a token is never spent without its successor being durable.
     ///
-    /// **Cost:** one read and one durable write; a retry within grace only reads.
+    /// **Cost:** one read and one durable write; a retry within grace only reads. A refusal by a shared store waits for a
+    /// durable write of this node, which all share, and reads once more: a fault is never a refusal.
     ///
     /// # Errors
     /// [`Error::Rejected`] where the token is refused; a reused one has ended its session, durably, before that answer.
@@ -69,28 +77,40 @@ impl Rescind {
 
 impl Inner {
     async fn refresh(&self, claims: RefreshClaims, refresh: Refresh) -> Result<Refreshed, Error> {
+        // Not where it was reused: its session was ended durably before that is said.
+        let rests_on_reading = |answer: &Result<_, Error>| matches!(answer, Ok(Exchange::Refused(..)));
+        match self.proven(|| self.exchange(&claims, &refresh), rests_on_reading).await? {
+            Exchange::Done(refreshed) => Ok(refreshed),
+            Exchange::Refused(rejection, bearer) => Err(self.refuse(rejection, || bearer)),
+        }
+    }
+
+    async fn exchange(&self, claims: &RefreshClaims, refresh: &Refresh) -> Result<Exchange, Error> {
         for _ in 0..ATTEMPTS {
-            let loaded = self.store.load(claims.session).await?;
-            let unknown = || self.refuse(Rejection::SessionUnknown, || Bearer::of_session_id(claims.session));
-            let loaded = loaded.ok_or_else(unknown)?;
-            let refused = |rejection| self.refuse(rejection, || Bearer::from(&loaded.session));
+            let Some(loaded) = self.store.load(claims.session).await? else {
+                return Ok(Exchange::Refused(Rejection::SessionUnknown, Bearer::of_session_id(claims.session)));
+            };
+            let refused = |rejection| Ok(Exchange::Refused(rejection, Bearer::from(&loaded.session)));
             // Before the decision: only a token that its own client presents may end the session as reused.
             if refresh.client.as_ref().is_some_and(|client| *client != loaded.session.client) {
-                return Err(refused(Rejection::WrongClient));
+                return refused(Rejection::WrongClient);
             }
             let decision = decide(claims.generation, &loaded, self.settings.grace);
             let Loaded { session, now, .. } = &loaded;
             let (to, verdict) = match decision {
-                Decision::Refuse(rejection) => return Err(refused(rejection)),
+                Decision::Refuse(rejection) => return refused(rejection),
                 Decision::Reuse => return Err(self.end_reused(session, *now).await),
                 Decision::Rotate { to } => (to, Verdict::Rotated),
                 Decision::Keep => (session.generation, Verdict::Kept),
                 Decision::Ahead { to } => (to, Verdict::Ahead),
                 Decision::Retry => (session.generation, Verdict::Retried),
             };
-            let scope = narrowed(refresh.scope.as_deref(), session.scope.as_deref()).map_err(refused)?;
+            let scope = match narrowed(refresh.scope.as_deref(), session.scope.as_deref()) {
+                Ok(scope) => scope,
+                Err(rejection) => return refused(rejection),
+            };
             if !self.is_welcome(&session.subject).await? {
-                return Err(refused(Rejection::SubjectUnwelcome));
+                return refused(Rejection::SubjectUnwelcome);
             }
             let Loaded { session, now, .. } = loaded;
             let moved = if verdict == Verdict::Retried { Some(session) } else { self.advance(session, to).await? };
@@ -101,7 +121,7 @@ impl Inner {
                     (minted, Verdict::Retried) => Event::Retried(minted),
                     (minted, verdict) => Event::Refreshed { minted, verdict },
                 });
-                return Ok(Refreshed { pair, verdict });
+                return Ok(Exchange::Done(Refreshed { pair, verdict }));
             }
         }
         let lost = "other refreshes of the same session won every time; try again";

@@ -189,6 +189,7 @@ impl Registry {
     async fn write(&self, presence: Presence) -> Result<(), StoreError> {
         // Read before the store's time is: whoever sees that time knows how old our view can be at most.
         let began = self.clock.boot();
+        let proof = self.progress.proof.begin(began);
         let head = self.store.health().await?;
         self.times.note(began, head.now, self.clock.boot());
         for _ in 0..ATTEMPTS {
@@ -200,7 +201,7 @@ impl Registry {
             let ends = Some(head.now.plus(KEPT));
             if let Put::Written(version) = self.store.put_record(RecordKind::NODES, &id, version, body, ends).await? {
                 self.note_written(&id, version);
-                self.progress.proof.proved(began);
+                self.progress.proof.succeeded(proof);
                 self.health.note(Ok(head));
                 return Ok(());
             }

@@ -93,14 +93,16 @@ impl Rescind {
     /// where the token's own cut-off is there already, its session is unknown, or it passes nowhere any more. For
     /// callers who must not make the log grow with one token.
     ///
-    /// **Cost:** a read of the store, and an append where there is something to cut off.
+    /// **Cost:** a read of the store, and an append where there is something to cut off. "Nothing" is said by a shared store
+    /// only behind a durable write of this node, which all share.
     ///
     /// # Errors
     /// As [`revoke_presented`](Self::revoke_presented).
     pub async fn revoke_once(&self, token: &str, reason: Text, actor: Text) -> Result<Option<Entry>, Error> {
         let presented = self.0.presented_by_now(token).await?;
         let scope = presented.scope()?;
-        if self.0.nothing_left_of(&presented).await? {
+        let left = || self.0.nothing_left_of(&presented);
+        if self.0.proven(left, |answer| matches!(answer, Ok(true))).await? {
             return Ok(None);
         }
         match self.revoke(Revoke { scope, reason, actor }).await {

@@ -101,6 +101,14 @@ impl KeptRing {
         &self,
         change: impl Fn(&KeyRing, Timestamp) -> Result<Option<KeyRing>, Error>,
     ) -> Result<(), Error> {
+        self.write(Loss::News, change).await
+    }
+
+    async fn write(
+        &self,
+        loss: Loss,
+        change: impl Fn(&KeyRing, Timestamp) -> Result<Option<KeyRing>, Error>,
+    ) -> Result<(), Error> {
         let _changing = self.changing.lock().await;
         for _ in 0..ATTEMPTS {
             let record = self.store.record(RecordKind::KEYS, ID).await?;
@@ -118,6 +126,9 @@ impl KeptRing {
             if let Put::Written(_) =
                 self.store.put_record(RecordKind::KEYS, ID, version, document.clone(), None).await?
             {
+                if let (Loss::News, Present::Lost(_)) = (loss, &present) {
+                    tracing::error!("ALARM: the store had lost this node's key ring; it is written again");
+                }
                 self.hold(Arc::new(Ring::new(keys, document)));
                 return Ok(());
             }
@@ -145,14 +156,18 @@ impl KeptRing {
         let stands = held.keys.in_place_of(&stored, self.clock.wall(), &*self.random).map_err(internal)?;
         Ok(match stands {
             None => Present::Stored(Arc::new(Ring::new(stored, record.body))),
-            Some(keys) => {
-                tracing::error!(
-                    "ALARM: the store has an older key ring than this node; the newer one is written again"
-                );
-                Present::Lost(Arc::new(Ring::new(keys, Vec::new())))
-            }
+            Some(keys) => Present::Lost(Arc::new(Ring::new(keys, Vec::new()))),
         })
     }
+}
+
+/// What is known of a loss when the ring is found to be lost.
+#[derive(Debug, Clone, Copy)]
+enum Loss {
+    /// Nobody has been told of one.
+    News,
+    /// The log was lost, too, and is being healed, with an alarm.
+    Known,
 }
 
 /// The ring as it should be now.
@@ -178,7 +193,7 @@ impl Renew for KeptRing {
     /// Revokes every key: an older copy of the store may bring back one that was revoked since, and whoever stole it
     /// could sign tokens of any position.
     async fn renew(&self) -> Result<(), BoxError> {
-        let renewed = self.change(|ring, now| {
+        let renewed = self.write(Loss::Known, |ring, now| {
             let mut renewed = ring.clone();
             for key in ring.keys() {
                 renewed = renewed.revoke(key.id(), now, &*self.random).map_err(internal)?;
@@ -192,7 +207,7 @@ impl Renew for KeptRing {
     /// cut off go on to pass.
     async fn unite(&self, revoked: &[KeyId]) -> Result<(), BoxError> {
         let (held, before) = (self.held.load_full(), self.before.load_full());
-        let united = self.change(|ring, now| {
+        let united = self.write(Loss::Known, |ring, now| {
             let known = before.as_ref().map_or(&held, |before| before);
             let known = known.keys.united_with(&held.keys, revoked, now, &*self.random).map_err(internal)?;
             let united = known.united_with(ring, revoked, now, &*self.random).map_err(internal)?;
@@ -202,7 +217,7 @@ impl Renew for KeptRing {
     }
 
     async fn take_over(&self) -> Result<(), BoxError> {
-        self.change(|_, _| Ok(None)).await.map_err(Into::into)
+        self.write(Loss::Known, |_, _| Ok(None)).await.map_err(Into::into)
     }
 }
 

@@ -58,6 +58,8 @@ struct Counted {
     present: Option<Sight>,
     /// The last one of the incarnation before.
     before: Option<Sight>,
+    /// Where none counts from before a loss: the peers that were there when it was first asked, in the incarnation after it.
+    found: Option<(Incarnation, Vec<String>)>,
 }
 
 /// The peers that lived, in one incarnation.
@@ -140,6 +142,23 @@ impl Registry {
         counted.settle(self.progress.done().round, incarnation);
         counted.pending = Some((self.progress.begun(), sight));
     }
+
+    /// The peers that lived before `incarnation`, or, for a node that had just started then, when it first asks: whoever
+    /// lives and has not joined yet. What that may miss is a peer whose record the store has lost, too, until that is
+    /// written again, a quarter of the peer's bound later; and a peer that died in this moment.
+    async fn peers_before(&self, incarnation: Incarnation) -> Result<Vec<String>, StoreError> {
+        let known = lock(&self.sightings.counted).peers_before(incarnation);
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let (me, listing) = (self.id(), self.listing().await?);
+        let has_yet_to_join = |(id, record): &&(String, NodeRecord)| {
+            *id != me && self.state_of(record) == NodeState::Live && record.incarnation() != Some(incarnation)
+        };
+        let found: Vec<String> = listing.iter().filter(has_yet_to_join).map(|(id, _)| id.clone()).collect();
+        lock(&self.sightings.counted).found = Some((incarnation, found.clone()));
+        Ok(found)
+    }
 }
 
 impl Counted {
@@ -156,9 +175,11 @@ impl Counted {
         }
     }
 
-    /// The last sight that is not of this incarnation.
-    fn other_than(&self, incarnation: Incarnation) -> Option<&Sight> {
-        [&self.present, &self.before].into_iter().flatten().find(|sight| sight.incarnation != incarnation)
+    /// The peers by the last sight that is not of this incarnation, or as they were found without one.
+    fn peers_before(&self, incarnation: Incarnation) -> Option<Vec<String>> {
+        let sight = [&self.present, &self.before].into_iter().flatten().find(|sight| sight.incarnation != incarnation);
+        let found = self.found.as_ref().filter(|(of, _)| *of == incarnation).map(|(_, found)| found);
+        sight.map(|sight| &sight.peers).or(found).cloned()
     }
 }
 
@@ -174,15 +195,17 @@ impl Peers for Registry {
     }
 
     async fn absent(&self, incarnation: Incarnation) -> Result<Vec<String>, StoreError> {
-        let sight = lock(&self.sightings.counted).other_than(incarnation).cloned();
-        let Some(sight) = sight.filter(|sight| !sight.peers.is_empty()) else { return Ok(Vec::new()) };
+        let peers = self.peers_before(incarnation).await?;
+        if peers.is_empty() {
+            return Ok(peers);
+        }
         let listing = self.listing().await?;
         let is_accounted_for = |peer: &String| {
             listing.iter().any(|(id, record)| {
                 id == peer && (record.presence == Presence::Left || record.incarnation() == Some(incarnation))
             })
         };
-        Ok(sight.peers.into_iter().filter(|peer| !is_accounted_for(peer)).collect())
+        Ok(peers.into_iter().filter(|peer| !is_accounted_for(peer)).collect())
     }
 }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::claim::Seen;
 use super::contact::{Contact, patient};
-use super::heal::{Fit, HealError, Renew, fit, stands_for_all};
+use super::heal::{Fit, HealError, OnLoss, Renew, fit, stands_for_all};
 use super::healing::Healing;
 use super::peers::Peers;
 use super::progress::Progress;
@@ -33,7 +34,7 @@ const SNAPSHOT_PATIENCE: Duration = Duration::from_mins(2);
 pub(super) const HEALINGS: usize = 8;
 
 /// Between two rounds that may not be answered from yet.
-const PAUSE: Duration = Duration::from_millis(20);
+pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 /// Reads the log of one store into one view.
 pub(crate) struct Follower {
@@ -60,28 +61,14 @@ pub(crate) struct Follower {
     pub(super) contact: Contact,
     /// A healing that is written down but has not come about yet.
     pub(super) prepared: Option<(Incarnation, Healing)>,
+    /// Another node's claim to cut everything off.
+    pub(super) claimed: Option<Seen>,
     /// What the store took between a loss and the healing by this node.
     pub(super) forked: Vec<Entry>,
     /// By how much the wall clock was seen to step in all: entries may bear a time that is as wrong.
     stepped: Duration,
     /// The view has to be loaded again though the log fits.
     reload: bool,
-}
-
-/// What is done about a store that lost or forked its history.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum OnLoss {
-    /// It is healed, by this node or another one.
-    Heals,
-    /// Nothing can be written: wait until the store that it is a copy of is healed.
-    Waits,
-}
-
-impl OnLoss {
-    /// What becomes of a store.
-    fn of(store: &dyn Store) -> Self {
-        if store.behind().is_zero() { Self::Heals } else { Self::Waits }
-    }
 }
 
 /// A round that could not be completed.
@@ -155,6 +142,7 @@ impl Follower {
             unsettled: None,
             contact: Contact::Steady,
             prepared: None,
+            claimed: None,
             forked: Vec::new(),
             stepped: Duration::ZERO,
             reload: false,
@@ -204,7 +192,7 @@ impl Follower {
                         unsettled.wait_anew(self.clock.boot());
                     }
                     if !self.contact.is_broken() {
-                        tracing::error!(%error, "the log cannot be followed; checks go on until the view is stale");
+                        tracing::warn!(%error, "the log cannot be followed; checks go on until the view is stale");
                     }
                     // Whoever waits asks again at once; a store that is down is not asked more often for it.
                     sleep(self.contact.failed(&*self.random)).await;

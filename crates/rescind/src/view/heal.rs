@@ -1,6 +1,6 @@
-//! What to do when a store lost or forked its history. Owns the judgement and the last resort, where no living view
-//! covers the gap: a new incarnation far ahead of everything known, new signing keys, and a cut-off on `all`. Everyone
-//! signs in again; nobody revoked comes back. What else can be done is in `recover`.
+//! What to do when a store lost or forked its history. Owns the judgement, and what the last resort is made of, where no
+//! living view covers the gap: a new incarnation far ahead of everything known, new signing keys, and a cut-off on `all`.
+//! Everyone signs in again; nobody revoked comes back. What else can be done is in `recover`, who does it in `claim`.
 
 use async_trait::async_trait;
 
@@ -9,11 +9,27 @@ use crate::id::KeyId;
 use crate::log::{Act, Entry, NewEntry, Scope, Text};
 use crate::position::{Incarnation, Seq};
 use crate::random::{Random, RandomFailed};
-use crate::store::{Batch, Feed, Head, Snapshot, Store, StoreError};
+use crate::store::{Batch, Feed, Snapshot, Store, StoreError};
 use crate::time::Timestamp;
 
 /// The reason of the cut-off that stands for everything that a store has lost.
 pub(crate) const HISTORY_LOST: &str = "history_lost";
+
+/// What is done about a store that lost or forked its history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OnLoss {
+    /// It is healed, by this node or another one.
+    Heals,
+    /// Nothing can be written: wait until the store that it is a copy of is healed.
+    Waits,
+}
+
+impl OnLoss {
+    /// What becomes of a store.
+    pub(super) fn of(store: &dyn Store) -> Self {
+        if store.behind().is_zero() { Self::Heals } else { Self::Waits }
+    }
+}
 
 /// How a store's answer fits what a node has already seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,48 +112,15 @@ pub(super) fn ahead_of(highest: Seq, random: &dyn Random) -> Result<(Incarnation
     Ok((Incarnation::from_bytes(fresh), base))
 }
 
-/// Starts a new incarnation ahead of everything known, unless a healing that ended half way has done so, and cuts off
-/// everything in it. Returns false where somebody else is quicker: then nothing is changed.
-///
-/// The caller reads again and judges anew in either case. The cut-off comes last, so that a crash between the steps is
-/// found: the incarnation is another one and nothing covers the gap.
-pub(super) async fn heal_with_all(
-    store: &dyn Store,
-    (known, highest): (HighWater, Seq),
-    present: Head,
-    remember_until: Timestamp,
-    random: &dyn Random,
-    renew: &dyn Renew,
-) -> Result<bool, HealError> {
-    // A healing that ended half way is gone on with: every further jump would use positions up.
-    let jumped = present.incarnation != known.incarnation && present.seq >= known.seq.plus(Seq::JUMP);
-    if !jumped {
-        let (new, base) = ahead_of(highest.max(known.seq).max(present.seq), random)?;
-        if !store.reincarnate(present.incarnation, new, base).await? {
-            return Ok(false);
-        }
-    }
-    cut_off_everything(store, remember_until, renew).await?;
-    Ok(true)
-}
-
-/// Renews the keys, then cuts off `all`: what is revoked and cannot be named may be a key, and whoever stole that signs
-/// tokens of any position.
-pub(super) async fn cut_off_everything(
-    store: &dyn Store,
-    remember_until: Timestamp,
-    renew: &dyn Renew,
-) -> Result<(), HealError> {
-    renew.renew().await.map_err(HealError::Keys)?;
-    let everything = NewEntry {
+/// The cut-off that stands for everything that was lost.
+pub(super) fn everything(remember_until: Timestamp) -> NewEntry {
+    NewEntry {
         scope: Scope::All,
         act: Act::CutOff,
         reason: Text::known(HISTORY_LOST),
         actor: Text::known("rescind"),
         remember_until,
-    };
-    store.append(vec![everything]).await?;
-    Ok(())
+    }
 }
 
 /// Whether an entry stands for everything that was lost and cannot be named.

@@ -2,6 +2,7 @@
 //! check asks and what the feed writes; reads never wait for writes. Knows no store: `follow` feeds it.
 
 mod again;
+mod claim;
 mod contact;
 mod digest;
 mod follow;

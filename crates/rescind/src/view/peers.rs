@@ -20,7 +20,8 @@ pub(crate) trait Peers: Send + Sync {
     fn highest(&self) -> Seq;
 
     /// The peers that lived by the last listing that counts from before `incarnation`, and of which the store does not
-    /// say now that they joined it (their record names it as theirs) or left for good.
+    /// say now that they joined it (their record names it as theirs) or left for good. A node that had just started knows
+    /// of no such listing, and waits for those who live when it asks first.
     async fn absent(&self, incarnation: Incarnation) -> Result<Vec<String>, StoreError>;
 }
 

@@ -4,11 +4,14 @@
 
 use std::sync::atomic::Ordering;
 
+use tokio::time::sleep;
+
 use super::again::{Again, Gap, Healed, known_here, once_each, told_after_the_loss};
+use super::claim::Turn;
 use super::contact::{Contact, patient};
-use super::follow::{FollowError, Follower, HEALINGS, OnLoss};
+use super::follow::{FollowError, Follower, HEALINGS, PAUSE};
 use super::freshness::{CLOCK_MARGIN, Now};
-use super::heal::{Fit, HealError, ahead_of, cut_off_everything, fit, heal_with_all, is_healed, stands_for_all};
+use super::heal::{Fit, HealError, OnLoss, ahead_of, fit, is_healed, stands_for_all};
 use super::healing::Healing;
 use crate::high_water::HighWater;
 use crate::id::KeyId;
@@ -26,6 +29,8 @@ const STEP: usize = 1024;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unsettled {
     incarnation: Incarnation,
+    /// Where it begins.
+    base: Seq,
     since: BootTime,
 }
 
@@ -59,11 +64,7 @@ impl Follower {
                 continue;
             }
             self.alarm(known, head, "every earlier token is refused from now on and everyone signs in again");
-            let until = self.widely(head.now);
-            let marks = (known, self.highest());
-            if heal_with_all(&*self.store, marks, head, until, &*self.random, &*self.renew).await? {
-                self.progress.healed.fetch_add(1, Ordering::Relaxed);
-            }
+            self.heal_with_all(known, head).await?;
         }
         Err(HealError::Contended.into())
     }
@@ -71,24 +72,76 @@ impl Follower {
     /// Whether everybody who may know of a revocation that nobody else does has added it, or everything is cut off
     /// because one of them did not come in time. Asked before the log is read, so that what they added is then seen.
     pub(super) async fn settle(&mut self) -> Result<(), FollowError> {
-        let Some(Unsettled { incarnation, since }) = self.unsettled else { return Ok(()) };
-        let absent = patient(self.patience(), "records", self.peers.absent(incarnation)).await?;
+        let Some(Unsettled { incarnation, base, since }) = self.unsettled else { return Ok(()) };
+        let nobody = self.absent(incarnation).await?.is_empty();
+        let is_over = self.clock.boot().since(since) > self.view.mark().bound();
+        if nobody && !self.is_claimed(incarnation).await? {
+            return self.everybody_was_heard().await;
+        }
+        if !nobody && !is_over {
+            return Ok(());
+        }
+        // Until another node's cut-off is found in the log, this one waits on; and so it does where nobody is absent any
+        // more but another node has found somebody who was: it would sign in who is out again a moment later.
+        let Turn::Ours(claimed) = self.claim(incarnation).await? else { return Ok(()) };
+        // Asked again behind the claim: who came back meanwhile was seen by whoever saw no claim.
+        let absent = self.absent(incarnation).await?;
         if absent.is_empty() {
-            // They may have added keys, too, after this node had.
+            return self.everybody_was_heard().await;
+        }
+        if self.is_cut_off(incarnation, base).await? {
             self.renew.take_over().await.map_err(HealError::Keys)?;
-            // Everybody who may know more was heard: there is nothing to wait for after an outage, either.
-            (self.unsettled, self.contact) = (None, Contact::Steady);
-        } else if Now::read(&*self.clock).boot.since(since) > self.view.mark().bound() {
+        } else {
+            self.deliver(claimed).await?;
             tracing::error!(
                 ?absent,
-                "ALARM: the store lost its history, and these nodes, which did not come back in time, may know of \
-                 revocations that nobody else does; every earlier token is refused from now on and everyone signs in again"
+                "these nodes did not come back in time and may know of revocations that the store lost and nobody else \
+                 knows of; every earlier token is refused from now on and everyone signs in again"
             );
-            let now = patient(self.patience(), "health", self.store.health()).await?.now;
-            cut_off_everything(&*self.store, self.widely(now), &*self.renew).await?;
-            self.unsettled = None;
         }
+        self.unsettled = None;
         Ok(())
+    }
+
+    async fn absent(&self, incarnation: Incarnation) -> Result<Vec<String>, StoreError> {
+        patient(self.patience(), "records", self.peers.absent(incarnation)).await
+    }
+
+    async fn everybody_was_heard(&mut self) -> Result<(), FollowError> {
+        // They may have added keys, too, after this node had.
+        self.renew.take_over().await.map_err(HealError::Keys)?;
+        // Everybody who may know more was heard: there is nothing to wait for after an outage, either.
+        (self.unsettled, self.contact) = (None, Contact::Steady);
+        Ok(())
+    }
+
+    /// Starts a new incarnation ahead of everything known, unless a healing that ended half way has done so, and cuts off
+    /// everything in it, unless another node does. Where somebody else was quicker nothing is changed. The caller reads
+    /// again and judges anew in any case.
+    async fn heal_with_all(&mut self, known: HighWater, present: Head) -> Result<(), FollowError> {
+        // A healing that ended half way is gone on with: every further jump would use positions up.
+        let jumped = present.incarnation != known.incarnation && present.seq >= known.seq.plus(Seq::JUMP);
+        let (incarnation, base) = if jumped {
+            (present.incarnation, present.seq)
+        } else {
+            let (new, base) = ahead_of(self.highest().max(known.seq).max(present.seq), &*self.random)?;
+            if !self.store.reincarnate(present.incarnation, new, base).await? {
+                return Ok(());
+            }
+            (new, base)
+        };
+        loop {
+            if let Turn::Ours(claimed) = self.claim(incarnation).await? {
+                self.deliver(claimed).await?;
+                self.progress.healed.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            }
+            let (Feed::Batch(Batch { head, .. }) | Feed::Gone(head)) = self.read(base, 1).await?;
+            if head.incarnation != incarnation || head.seq != base {
+                return Ok(());
+            }
+            sleep(PAUSE).await;
+        }
     }
 
     /// The last position at which the store's log, of the same incarnation, is the one that this node has read.
@@ -184,7 +237,7 @@ impl Follower {
             return Err(moved().into());
         }
         let since = Now::read(&*self.clock).boot;
-        self.unsettled = (!settled).then_some(Unsettled { incarnation, since });
+        self.unsettled = (!settled).then_some(Unsettled { incarnation, base, since });
         if settled {
             self.contact = Contact::Steady;
         }
@@ -250,7 +303,7 @@ impl Follower {
     }
 
     /// The log's entries above a position, at most so many; none where they are not in the log any more.
-    async fn entries_after(&self, after: Seq, incarnation: Incarnation) -> Result<Vec<Entry>, FollowError> {
+    pub(super) async fn entries_after(&self, after: Seq, incarnation: Incarnation) -> Result<Vec<Entry>, FollowError> {
         let mut entries: Vec<Entry> = Vec::new();
         while entries.len() < MOST_READ {
             let from = entries.last().map_or(after, |entry| entry.seq);
@@ -269,13 +322,13 @@ impl Follower {
     /// **Cost:** a small read until then, for it is asked again and again; after it, the whole snapshot once.
     async fn follow_upstream(&mut self, known: HighWater) -> Result<(), FollowError> {
         let feed = self.read(known.seq, 1).await?;
-        let (Feed::Batch(Batch { head, .. }) | Feed::Gone(head)) = &feed;
-        self.alarm(known, *head, "nothing is answered until the store above is healed");
+        let (Feed::Batch(Batch { head, .. }) | Feed::Gone(head)) = feed;
+        if fit(known, self.highest(), &feed) != Fit::Lost {
+            return Ok(());
+        }
+        self.alarm(known, head, "nothing is answered until the store above is healed");
         if head.incarnation == known.incarnation {
-            return match fit(known, self.highest(), &feed) {
-                Fit::Lost => Err(HealError::Upstream.into()),
-                Fit::Fits | Fit::Swept => Ok(()),
-            };
+            return Err(HealError::Upstream.into());
         }
         let whole = if head.seq < known.seq { None } else { Some(self.snapshot(Timestamp::EPOCH).await?) };
         // A healed history goes on far above whatever was known: one below is another, and lacks what this node forgot.
@@ -302,7 +355,7 @@ impl Follower {
         }
     }
 
-    fn widely(&self, now: Timestamp) -> Timestamp {
+    pub(super) fn widely(&self, now: Timestamp) -> Timestamp {
         now.plus(self.kept.session().saturating_add(CLOCK_MARGIN))
     }
 }

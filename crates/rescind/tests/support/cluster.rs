@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rescind::log::{Entry, Scope};
-use rescind::store::{FailingStore, Fault, MemoryStore, Operation, Store, StoreErrorKind, Which};
+use rescind::position::Seq;
+use rescind::store::{FailingStore, Fault, Feed, MemoryStore, Operation, Store, StoreErrorKind, Which};
 use rescind::testing::{SeededRandom, subject};
 use rescind::time::{BootTime, Clock, Timestamp};
 use rescind::{Builder, Error, Rescind, TokenPair};
@@ -101,6 +102,24 @@ impl Cluster {
         failing
     }
 
+    /// The entries of the present history.
+    pub(crate) async fn entries(&self) -> Vec<Entry> {
+        let primary = self.primary();
+        let head = primary.health().await.unwrap().seq;
+        let mut entries = Vec::new();
+        let mut after = head;
+        // Backwards to where the history begins, or the log was swept.
+        while let Some(before) = after.get().checked_sub(1).map(Seq::new) {
+            match primary.after(before, 1).await.unwrap() {
+                Feed::Batch(batch) => entries.extend(batch.entries),
+                Feed::Gone(_) => break,
+            }
+            after = before;
+        }
+        entries.reverse();
+        entries
+    }
+
     /// Whether the log has a cut-off on everything.
     pub(crate) async fn everything_is_cut_off(&self) -> bool {
         let whole = self.primary().snapshot(Timestamp::EPOCH).await.unwrap();
@@ -141,6 +160,11 @@ impl Node {
         for operation in [Operation::After, Operation::Snapshot] {
             self.link.inject(operation, Which::Every, Fault::Refuse(StoreErrorKind::Unavailable));
         }
+    }
+
+    /// One operation goes wrong from now on.
+    pub(crate) fn fail(&self, operation: Operation, fault: Fault) {
+        self.link.inject(operation, Which::Every, fault);
     }
 
     pub(crate) fn mend(&self) {

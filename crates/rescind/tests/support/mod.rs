@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
 pub(crate) mod cluster;
+pub(crate) mod logs;
 pub(crate) mod swap;
 
 use std::future::Future;

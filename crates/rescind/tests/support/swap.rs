@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::TestStore;
 
-/// A store in the place of which another can be put. It says that it is shared, and calls its readers.
+/// A store in the place of which another can be put. It says that it is shared, unless it is a copy, and calls its readers.
 pub(crate) struct SwapStore {
     present: Mutex<Arc<TestStore>>,
     behind: Duration,
@@ -113,6 +113,11 @@ impl Store for SwapStore {
 
     async fn woken(&self) {
         self.grown.subscribe().changed().await.unwrap();
+    }
+
+    /// A copy proves nothing by writing, and is written to by nobody.
+    fn is_shared(&self) -> bool {
+        self.behind.is_zero()
     }
 
     fn behind(&self) -> Duration {

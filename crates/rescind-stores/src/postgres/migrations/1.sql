@@ -1,7 +1,9 @@
 -- The first layout. `{schema}` is the store's schema. Times are milliseconds since 1970-01-01T00:00:00Z; the views below
 -- show them as dates. Kinds of scopes: 0 token, 1 session, 2 subject, 3 client, 4 key, 5 all.
 -- Every function names its search_path: in a schema where others may create, theirs could fit a call better than the
--- one that is meant, and would run with the rights of the store.
+-- one that is meant, and would run with the rights of the store. Those that look up rows forbid the planner to read whole
+-- tables instead, and to compile: before the first ANALYZE, and while a table grows, its estimates are far off, and a
+-- session keeps the plan of a call that found the tables empty.
 
 -- One row: where the log stands. Whoever appends holds its lock until the commit, so positions have no gap and no
 -- reader sees one before its predecessors. A sequence would leave gaps and show them in any order.
@@ -110,7 +112,8 @@ CREATE FUNCTION {schema}.append(
     given bigint, kinds smallint[], ids text[], lifts bigint[], untils bigint[], reasons text[], actors text[],
     OUT first bigint, OUT entry_at bigint, OUT kept bigint[],
     OUT misfit boolean, OUT newest_seq bigint
-) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     h record;
     e record;
@@ -119,7 +122,9 @@ DECLARE
     s bigint;
     t bytea;
     late bigint;
-    until bigint;
+    tags uuid[];
+    newests boolean[];
+    superseded bigint[];
 BEGIN
     PERFORM {schema}.durably();
     misfit := false;
@@ -157,33 +162,61 @@ BEGIN
     t := uuid_send(h.tag);
     kept := untils;
     FOR e IN
-        SELECT u.*, hashtextextended(u.id, u.kind) AS hash
+        SELECT u.*, l.seq AS superseded, lead(u.n) OVER (scope ORDER BY u.n) IS NULL AS newest,
+            -- Never shorter than what it supersedes, in the log or in this call.
+            max(greatest(least(u.until, 9223372036854775807 - late) + late, l.remember_until)) OVER (scope ORDER BY u.n) AS kept
         FROM unnest(kinds, ids, lifts, untils, reasons, actors) WITH ORDINALITY
             AS u (kind, id, lift_of, until, reason, actor, n)
+        LEFT JOIN {schema}.log l ON l.newest AND hashtextextended(l.id, l.kind) = hashtextextended(u.id, u.kind)
+            AND l.id = u.id AND l.kind = u.kind
+        WINDOW scope AS (PARTITION BY u.kind, u.id)
         ORDER BY u.n
     LOOP
         s := s + 1;
-        until := least(e.until, 9223372036854775807 - late) + late;
-        SELECT l.seq, l.remember_until INTO state FROM {schema}.log l
-            WHERE l.newest AND hashtextextended(l.id, l.kind) = e.hash AND l.id = e.id AND l.kind = e.kind;
-        IF FOUND THEN
-            UPDATE {schema}.log SET newest = false WHERE seq = state.seq;
-            until := greatest(until, state.remember_until);
-        END IF;
         -- `ChainTag::next`, byte for byte: the tag is made under the lock, and the lock never waits for a client.
         t := substring(sha256(
-            t || int8send(s) || int8send(entry_at) || int8send(until) || int8send(coalesce(e.lift_of, 0))
+            t || int8send(s) || int8send(entry_at) || int8send(e.kept) || int8send(coalesce(e.lift_of, 0))
             || int8send(octet_length(words[e.kind + 1])) || convert_to(words[e.kind + 1], 'UTF8')
             || int8send(octet_length(e.id)) || convert_to(e.id, 'UTF8')
             || int8send(octet_length(e.reason)) || convert_to(e.reason, 'UTF8')
             || int8send(octet_length(e.actor)) || convert_to(e.actor, 'UTF8')
         ) FROM 1 FOR 16);
-        INSERT INTO {schema}.log (seq, at, remember_until, tag, kind, newest, id, reason, actor, lift_of)
-            VALUES (s, entry_at, until, encode(t, 'hex')::uuid, e.kind, true, e.id, e.reason, e.actor, e.lift_of);
-        kept[e.n] := until;
+        tags[e.n] := encode(t, 'hex')::uuid;
+        kept[e.n] := e.kept;
+        newests[e.n] := e.newest;
+        IF e.superseded IS NOT NULL THEN
+            superseded := superseded || e.superseded;
+        END IF;
     END LOOP;
+    IF superseded IS NOT NULL THEN
+        UPDATE {schema}.log SET newest = false WHERE seq = ANY (superseded);
+    END IF;
+    INSERT INTO {schema}.log (seq, at, remember_until, tag, kind, newest, id, reason, actor, lift_of)
+        SELECT h.seq + u.n, entry_at, u.kept, u.tag, u.kind, u.newest, u.id, u.reason, u.actor, u.lift_of
+        FROM unnest(kinds, ids, lifts, kept, reasons, actors, tags, newests) WITH ORDINALITY
+            AS u (kind, id, lift_of, kept, reason, actor, tag, newest, n);
     UPDATE {schema}.head SET seq = s, at = entry_at, tag = encode(t, 'hex')::uuid;
     PERFORM pg_notify({channel}, 'log');
+END $$;
+
+-- The head in each row, and the entries behind a position; one row without an entry where there are none. Stable: all of
+-- it is of the calling statement's moment.
+CREATE FUNCTION {schema}.after(given bigint, behind bigint, most bigint) RETURNS TABLE (
+    incarnation uuid, head bigint, head_tag uuid, now bigint, base_seq bigint, base_tag uuid, prev_tag uuid,
+    seq bigint, at bigint, kind smallint, id text, lift_of bigint, remember_until bigint, reason text, actor text, tag uuid
+) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+BEGIN
+    RETURN QUERY
+    SELECT h.incarnation, h.seq, h.tag, (SELECT {schema}.now_ms(given)), h.base_seq, h.base_tag, p.tag,
+        l.seq, l.at, l.kind, l.id, l.lift_of, l.remember_until, l.reason, l.actor, l.tag
+    FROM {schema}.head h
+    LEFT JOIN {schema}.log p ON p.seq = behind
+    LEFT JOIN LATERAL (
+        SELECT * FROM {schema}.log e WHERE e.seq > behind AND behind BETWEEN h.base_seq AND h.seq
+        ORDER BY e.seq LIMIT most
+    ) l ON true
+    WHERE h.one ORDER BY l.seq;
 END $$;
 
 -- Opens sessions in order; `opened` says of each whether its id was free.
@@ -191,7 +224,8 @@ CREATE FUNCTION {schema}.open(
     given bigint, sids uuid[], subjects text[], clients text[], classes text[], auth_times bigint[], idles bigint[],
     absolutes bigint[], devices text[], scopes text[], claimses text[],
     OUT at bigint, OUT head bigint, OUT opened boolean[]
-) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     e record;
     p integer;
@@ -225,7 +259,8 @@ END $$;
 CREATE FUNCTION {schema}.advance(
     given bigint, sids uuid[], froms bigint[], tos bigint[],
     OUT at bigint, OUT moved boolean[]
-) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     e record;
 BEGIN
@@ -237,20 +272,22 @@ BEGIN
     END LOOP;
 END $$;
 
--- A session, what it has in common with others, and the highest active cut-off above its position. Stable: all of it
--- is of the calling statement's moment.
-CREATE FUNCTION {schema}.load(wanted uuid) RETURNS TABLE (
-    sid uuid, generation bigint, rotated_at bigint, "position" bigint, opened_at bigint, auth_time bigint, idle bigint,
-    expires_at bigint, subject text, client text, class text, device text, scope text, claims text,
+-- Sessions by their place in the list, each with what it has in common with others and the highest active cut-off above
+-- its position. Stable: all of it is of the calling statement's moment.
+CREATE FUNCTION {schema}.load(wanted uuid[]) RETURNS TABLE (
+    n bigint, sid uuid, generation bigint, rotated_at bigint, "position" bigint, opened_at bigint, auth_time bigint,
+    idle bigint, expires_at bigint, subject text, client text, class text, device text, scope text, claims text,
     cut_seq bigint, cut_at bigint, cut_kind smallint, cut_id text
-) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
     PERFORM {schema}.from_primary();
     RETURN QUERY
-    SELECT s.sid, s.generation, s.rotated_at, s.position, s.opened_at,
+    SELECT w.n, s.sid, s.generation, s.rotated_at, s.position, s.opened_at,
         coalesce(nullif(s.auth_time, '')::bigint, s.opened_at), p.idle, s.expires_at, s.subject,
         p.client, p.class, s.device, s.scope, s.claims, c.seq, c.at, c.kind, c.id
-    FROM {schema}.sessions s
+    FROM unnest(wanted) WITH ORDINALITY AS w (sid, n)
+    JOIN {schema}.sessions s ON s.sid = w.sid
     LEFT JOIN {schema}.profiles p ON p.id = s.profile
     LEFT JOIN LATERAL (
         SELECT l.seq, l.at, l.kind, l.id FROM {schema}.log l
@@ -261,13 +298,13 @@ BEGIN
         AND (l.kind = 1 AND l.id = s.sid::text OR l.kind = 2 AND l.id = s.subject
             OR l.kind = 3 AND l.id = p.client OR l.kind = 5)
         ORDER BY l.seq DESC LIMIT 1
-    ) c ON true
-    WHERE s.sid = wanted;
+    ) c ON true;
 END $$;
 
 -- The ids of a subject's sessions from the newest, so that a page is read along the index.
 CREATE FUNCTION {schema}.sessions_of(name text, behind uuid, most bigint) RETURNS TABLE (n bigint, found uuid)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    SET jit = off SET enable_seqscan = off AS $$
 BEGIN
     PERFORM {schema}.from_primary();
     RETURN QUERY
@@ -282,7 +319,8 @@ END $$;
 -- Writes records in order where each still has the version that was expected; 0 stands for "there is none".
 CREATE FUNCTION {schema}.put(kinds text[], ids text[], expecteds bigint[], bodies bytea[], ends_at bigint[],
     OUT written boolean[]
-) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     e record;
 BEGIN
@@ -319,7 +357,8 @@ END $$;
 -- touched under the head's lock and from its front only: a hole would look like lost history.
 CREATE FUNCTION {schema}.sweep(before bigint, most bigint,
     OUT sessions bigint, OUT records bigint, OUT scopes bigint, OUT entries bigint
-) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     h record;
     e record;
@@ -467,7 +506,8 @@ REVOKE ALL ON FUNCTION {schema}.revoke(text, text, text, text), {schema}.revoked
 -- request's number, by which a claimer that died between move and removal is found out.
 CREATE FUNCTION {schema}.inbox_claim(most bigint) RETURNS TABLE (
     id bigint, kind smallint, scope_id text, reason text, actor text, moved boolean
-) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    SET jit = off SET enable_seqscan = off AS $$
 BEGIN
     PERFORM {schema}.durably();
     IF NOT EXISTS (SELECT 1 FROM {schema}.inbox i WHERE i.claimed_until < clock_timestamp()) THEN

@@ -1,40 +1,68 @@
--- Writes a batch that was computed for one head, if that still is the head; else says what is, and each scope's state.
--- KEYS 8: whose turn it is. ARGV 4-11: writer, attempts, the incarnation, position and revision computed for, the
--- batch's time, the channel, how many entries; then for each entry: the scope's field, the state computed for
--- ('' none, '-' an entry of this batch), position, lifted position or '', end, scope, reason, actor, tag.
-local turn = redis.call('GET', KEYS[8])
-local n = tonumber(ARGV[11])
-local at = tonumber(ARGV[9])
-local fits = (not turn or turn == ARGV[4]) and h[1] == ARGV[6] and h[2] == ARGV[7] and h[5] == ARGV[8]
-  -- Never before the store's time: a view forgets by it. Not far ahead of it either, for all that follows inherits it.
-  and at >= tonumber(now) and (at <= tonumber(now) + 10000 or at <= tonumber(h[4]))
-local states = {}
-for i = 0, n - 1 do
-  local state = redis.call('HGET', KEYS[3], ARGV[12 + i * 9])
-  states[i + 1] = state
-  local expected = ARGV[13 + i * 9]
-  if expected ~= '-' and (state or '') ~= expected then fits = false end
+-- Places the entries of calls behind the last position that is taken. They are unsettled: no reader is shown them before
+-- settle.lua has put them into the log. ARGV 4: the mark of this batch. 5: how many calls; then for each call how many
+-- entries, and for each entry: the scope's field, lifted position or '', end, scope, reason, actor.
+-- Answers the entries' time, and for each call its first position and the end of each entry, or 0 and which lift does
+-- not fit.
+
+-- Times reach 2^63 - 1, further than a number counts exactly here, so they stay digits.
+local function later(a, b)
+  if #a ~= #b then return #a > #b and a or b end
+  return a > b and a or b
 end
-if not fits then
-  -- Who has lost often gets a turn of its own, so that a node far away makes progress beside a near one.
-  if not turn and tonumber(ARGV[5]) >= 4 then redis.call('SET', KEYS[8], ARGV[4], 'PX', 200) end
-  return {head, states}
+local function plus(time, span)
+  if span == 0 then return time end
+  local low = tonumber(string.sub(time, -9)) + span
+  local rest = low % 1000000000
+  local high = (tonumber(string.sub(time, 1, -10)) or 0) + (low - rest) / 1000000000
+  local sum = high > 0 and string.format('%.0f%09.0f', high, rest) or string.format('%.0f', rest)
+  local most = '9223372036854775807'
+  return later(sum, most) == most and sum or most
 end
-local new = 0
-for i = 0, n - 1 do
-  local a = 12 + i * 9
-  local of = ARGV[a + 3]
-  redis.call('XADD', KEYS[2], ARGV[a + 2] .. '-0', 'at', ARGV[9], 'scope', ARGV[a + 5], 'lifts', of, 'until', ARGV[a + 4],
-    'reason', ARGV[a + 6], 'actor', ARGV[a + 7], 'tag', ARGV[a + 8])
-  local state = ARGV[a + 2] .. ' ' .. ARGV[9] .. ' ' .. ARGV[a + 4]
-  if of ~= '' then state = state .. ' ' .. of end
-  new = new + redis.call('HSET', KEYS[3], ARGV[a], state)
-  redis.call('ZADD', KEYS[4], ARGV[a + 4], ARGV[a])
+
+local last = tonumber(h[5])
+local calls = tonumber(ARGV[5])
+if last + (#ARGV - 5 - calls) / 6 > 2 ^ 53 - 1 then return redis.error_reply('LOGFULL no position is left') end
+-- As Entry::new: never before the predecessor's time, and remembered longer by as much as the clock is behind that.
+local at = later(now, h[4])
+local behind = tonumber(at) - tonumber(now)
+local answers, newer, a = {}, 0, 6
+for call = 1, calls do
+  local n = tonumber(ARGV[a])
+  a = a + 1
+  -- First what every entry becomes, then the writing: a lift that does not fit refuses its whole call.
+  local states, ends, unfit = {}, {}, nil
+  for i = 1, n do
+    local b = a + (i - 1) * 6
+    local field, of = ARGV[b], ARGV[b + 1]
+    local state = states[field] or redis.call('HGET', KEYS[9], field) or redis.call('HGET', KEYS[3], field)
+    local seq, kept, lifted
+    if state then seq, kept, lifted = string.match(state, '^(%d+) %d+ (%d+) ?(%d*)$') end
+    if of ~= '' and (seq ~= of or lifted ~= '') then
+      unfit = i - 1
+      break
+    end
+    ends[i] = plus(ARGV[b + 2], behind)
+    -- No shorter than what it supersedes: what that covered, it covers too.
+    if kept then ends[i] = later(ends[i], kept) end
+    states[field] = string.format('%.0f', last + i) .. ' ' .. at .. ' ' .. ends[i] .. (of ~= '' and ' ' .. of or '')
+  end
+  if unfit then
+    answers[call] = {0, unfit}
+  else
+    for i = 1, n do
+      local b = a + (i - 1) * 6
+      redis.call('XADD', KEYS[8], string.format('%.0f-0', last + i), 'at', at, 'scope', ARGV[b + 3], 'lifts', ARGV[b + 1],
+        'until', ends[i], 'reason', ARGV[b + 4], 'actor', ARGV[b + 5], 'mark', ARGV[4])
+    end
+    for field, state in pairs(states) do newer = newer + redis.call('HSET', KEYS[9], field, state) end
+    answers[call] = {string.format('%.0f', last + 1), ends}
+    last = last + n
+  end
+  a = a + n * 6
 end
-local last = 12 + (n - 1) * 9
-redis.call('HSET', KEYS[1], 'seq', ARGV[last + 2], 'tag', ARGV[last + 8], 'at', ARGV[9])
-redis.call('HINCRBY', KEYS[1], 'entries', n)
-if new > 0 then redis.call('HINCRBY', KEYS[1], 'scopes', new) end
-if turn then redis.call('DEL', KEYS[8]) end
-redis.call('PUBLISH', ARGV[10], ARGV[last + 2])
-return {head}
+if last > tonumber(h[5]) then
+  head[5] = string.format('%.0f', last)
+  redis.call('HSET', KEYS[1], 'seq', head[5], 'at', at)
+  if newer > 0 then redis.call('HINCRBY', KEYS[1], 'newer', newer) end
+end
+return {head, at, answers}

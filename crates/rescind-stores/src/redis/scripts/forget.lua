@@ -27,11 +27,7 @@ if left > 0 then
   end
 end
 if swept[1] > 0 then redis.call('HINCRBY', KEYS[1], 'records', -swept[1]) end
--- An append that was computed beside this one counted on the scopes that are gone: it is computed again.
-if swept[2] > 0 then
-  redis.call('HINCRBY', KEYS[1], 'scopes', -swept[2])
-  redis.call('HINCRBY', KEYS[1], 'rev', 1)
-end
+if swept[2] > 0 then redis.call('HINCRBY', KEYS[1], 'scopes', -swept[2]) end
 if swept[3] > 0 then
   redis.call('HINCRBY', KEYS[1], 'entries', -swept[3])
   -- Entries of an earlier incarnation lie before the base already.
