@@ -31,7 +31,7 @@ fn a_store_that_hangs_is_waited_for_within_the_bound_and_not_past_it(round: &Rou
 fn store_is_away(round: &Round, rig: &Rig, goes: impl Fn(), comes_back: impl Fn()) {
     let history = &rig.nodes.history;
     let load = Load::begin(&rig.nodes);
-    best_of_three("from the store's return until everything was served", || {
+    best_of_three("from the store's return until checks were served", || {
         load.goes_on_for(30);
         load.goes_on_until_some_moment(round);
         goes();

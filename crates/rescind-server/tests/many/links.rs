@@ -22,7 +22,7 @@ fn a_node_that_is_cut_off_refuses_past_the_bound_and_the_others_serve(round: &Ro
     let Some(rig) = Rig::start(round, Links::Proxied) else { return };
     let history = &rig.nodes.history;
     let load = Load::begin(&rig.nodes);
-    best_of_three("from the link's return until the node served everything", || {
+    best_of_three("from the link's return until checks were served", || {
         load.goes_on_for(10);
         load.goes_on_until_some_moment(round);
         rig.links[0].cut().unwrap();
@@ -109,7 +109,6 @@ fn is_served_again(rig: &Rig, load: Load) {
     rig.links.iter().for_each(|link| link.heal().unwrap());
     let back = rig.nodes.history.phase("back");
     let served = load.resumes(&ALL, back);
-    eprintln!("everything is served again {served:.2?} after the links");
     assert!(served < GIVEN_UP, "only {served:?} after the links");
     load.goes_on_for(20);
     load.end(&rig.nodes).assert_sound();

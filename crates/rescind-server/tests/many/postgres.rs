@@ -18,7 +18,7 @@ fn a_pooler_in_between_may_be_killed_and_comes_back(round: &Round) {
     let nodes = Nodes::start(&vec![pooler.url(); NODES], |options| options).in_round(round);
     let history = &nodes.history;
     let load = Load::begin(&nodes);
-    best_of_three("from the pooler's return until everything was served", || {
+    best_of_three("from the pooler's return until checks were served", || {
         load.goes_on_for(30);
         load.goes_on_until_some_moment(round);
         pooler.kill().unwrap();
@@ -76,7 +76,7 @@ fn refuses(round: &Round, fault: impl Fn(&Postgres), remedy: impl Fn(&Postgres))
     let rig = Rig::start(round, Links::Direct)?;
     let history = &rig.nodes.history;
     let load = Load::begin(&rig.nodes);
-    best_of_three("from the remedy until everything was served", || {
+    best_of_three("from the remedy until checks were served", || {
         load.goes_on_for(30);
         load.goes_on_until_some_moment(round);
         fault(rig.store.postgres());

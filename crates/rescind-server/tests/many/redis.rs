@@ -65,7 +65,7 @@ fn is_told_to_forget(round: &Round, setting: &str, [wrong, right]: [&str; 2]) {
     }
     rig.store.redis().cli(&["CONFIG", "SET", setting, right]).unwrap();
     let back = history.phase("put right");
-    eprintln!("everything is served again {:.2?} after the remedy", load.resumes(&ALL, back));
+    load.resumes(&ALL, back);
     load.goes_on_for(20);
     load.end(&rig.nodes).assert_sound();
 }
@@ -74,7 +74,7 @@ fn a_redis_that_takes_no_writes_is_as_good_as_none_until_it_does(round: &Round) 
     let Some(rig) = Rig::start(round, Links::Direct) else { return };
     let history = &rig.nodes.history;
     let load = Load::begin(&rig.nodes);
-    best_of_three("from the remedy until everything was served", || {
+    best_of_three("from the remedy until checks were served", || {
         load.goes_on_for(30);
         load.goes_on_until_some_moment(round);
         // It has no replica.

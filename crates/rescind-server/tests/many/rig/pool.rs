@@ -172,6 +172,14 @@ impl Pool {
         lately.or_else(any).cloned()
     }
 
+    /// A token that nobody has begun to revoke.
+    pub(super) fn good(&self, luck: usize) -> Option<Token> {
+        let number = self.any(luck, |session| {
+            session.tokens.last().is_some_and(|last| !self.taken.contains(&Scope::new("token", &last.jti)))
+        })?;
+        self.sessions[number].tokens.last().cloned()
+    }
+
     pub(super) fn lately(&self) -> Vec<Token> {
         self.lately.iter().cloned().collect()
     }
