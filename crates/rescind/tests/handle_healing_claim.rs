@@ -110,6 +110,31 @@ async fn a_cut_off_that_hangs_on_its_way_is_waited_for_by_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_claim_that_has_become_needless_holds_everybody_up_once() {
+    let cluster = Cluster::new();
+    let (a, b, c) = (cluster.node(1).await, cluster.node(2).await, cluster.node(3).await);
+    let early = a.login("alice").await;
+    pass(LONG).await;
+    let replica = cluster.lagging();
+    a.revoke_subject("somebody").await;
+    pass(ms(200)).await;
+    c.cut();
+    cluster.promote(replica);
+    pass(secs(1)).await;
+    // A fourth node, which is dead by now, had found c away for too long.
+    let claim = format!("{}/all", cluster.primary().health().await.unwrap().incarnation);
+    let body = br#"{"version":1,"by":"node-4","bound_ms":2000,"standing":"claimed"}"#.to_vec();
+    cluster.primary().put_record(RecordKind::HEALINGS, &claim, 0, body, None).await.unwrap();
+    c.mend();
+    pass(secs(2)).await;
+    assert_eq!(c.check(&early).await, Answer::Nothing, "what is claimed may come");
+    pass(secs(1)).await;
+    assert_eq!(answers([&a, &b], &early).await, [Answer::Valid; 2]);
+    assert_eq!(c.check(&early).await, Answer::Valid);
+    assert_eq!(on_everything(&cluster).await.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_no_view_covers_the_gap_one_node_cuts_everything_off_too() {
     let cluster = Cluster::new();
     let (a, b) = (cluster.node(1).await, cluster.node(2).await);

@@ -166,6 +166,11 @@ async fn nothing_to_end_is_not_said_by_the_old_primary() {
     pass(secs(1)).await;
     let _old = split.fail_over();
     let late = split.a.login("carol").await;
+    failed(&split.b.session(late.session_id).await);
+    split.reconnect();
+    pass(secs(1)).await;
+    let _old = split.fail_over();
+    let late = split.a.login("carol").await;
     failed(&split.b.end(late.session_id, LogoutScope::Session, text("carol")).await);
     split.reconnect();
     pass(secs(1)).await;

@@ -60,10 +60,13 @@ impl Rescind {
 
     /// Reads a session; `None` where there is none, or it was swept after its end.
     ///
+    /// **Cost:** one read. "None" is said by a shared store only behind a durable write of this node, which all share.
+    ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn session(&self, sid: SessionId) -> Result<Option<Loaded>, Error> {
-        Ok(self.0.store.load(sid).await?)
+        let load = async || Ok(self.0.store.load(sid).await?);
+        self.0.proven(load, |answer| matches!(answer, Ok(None))).await
     }
 
     /// Reads the log after a position.

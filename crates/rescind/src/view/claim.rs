@@ -19,12 +19,21 @@ use crate::time::BootTime;
 const VERSION: u32 = 1;
 
 /// Whose it is to cut everything off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Turn {
-    /// This node's, by a claim that it began to write at this moment.
-    Ours(BootTime),
+    /// This node's.
+    Ours(Held),
     /// Another node's.
     Theirs,
+}
+
+/// A claim of this node's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    of: Incarnation,
+    version: u64,
+    /// When it began to be written.
+    began: BootTime,
 }
 
 /// Another node's claim, as this node first saw it.
@@ -41,42 +50,53 @@ struct Document {
     by: String,
     /// The bound of whoever claims. **Units:** milliseconds.
     bound_ms: u64,
+    standing: Standing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Standing {
+    Claimed,
+    /// There was nothing to cut off after all.
+    Withdrawn,
 }
 
 impl Follower {
     /// Claims it for this node, unless another one has and may still deliver.
     pub(super) async fn claim(&mut self, of: Incarnation) -> Result<Turn, FollowError> {
-        let now = patient(self.patience(), "health", self.store.health()).await?.now;
         let record = self.claim_record(of).await?;
         let expected = record.as_ref().map_or(0, |record| record.version);
         let began = self.clock.boot();
         if record.is_some_and(|record| self.is_waited_for(of, &record, began)) {
             return Ok(Turn::Theirs);
         }
-        let bound_ms = u64::try_from(self.view.mark().bound().as_millis()).unwrap_or(u64::MAX);
-        let document = Document { version: VERSION, by: self.peers.me(), bound_ms };
-        let body = serde_json::to_vec(&document)
-            .map_err(|error| StoreError::new(StoreErrorKind::Broken, "put_record", error))?;
-        let (id, ends) = (name(of), Some(self.widely(now)));
-        let put = self.store.put_record(RecordKind::HEALINGS, &id, expected, body, ends);
-        match patient(self.patience(), "put_record", put).await? {
-            Put::Written(_) => Ok(Turn::Ours(began)),
-            Put::Stale => Ok(Turn::Theirs),
-        }
+        Ok(match self.put_claim(of, expected, Standing::Claimed).await? {
+            Put::Written(version) => Turn::Ours(Held { of, version, began }),
+            Put::Stale => Turn::Theirs,
+        })
+    }
+
+    /// Says that there is nothing to cut off after all, so that nobody waits for it.
+    pub(super) async fn withdraw(&self, held: Held) -> Result<(), StoreError> {
+        // Where another node has taken it over, it is that one's.
+        self.put_claim(held.of, held.version, Standing::Withdrawn).await.map(drop)
     }
 
     /// Whether anybody has claimed it.
     pub(super) async fn is_claimed(&self, of: Incarnation) -> Result<bool, StoreError> {
-        Ok(self.claim_record(of).await?.is_some())
+        Ok(self.claim_record(of).await?.is_some_and(|record| {
+            let document = serde_json::from_slice(&record.body);
+            !matches!(document, Ok(Document { standing: Standing::Withdrawn, .. }))
+        }))
     }
 
-    /// Renews the keys and cuts everything off, by a claim that this node began to write at `claimed`.
+    /// Renews the keys and cuts everything off, by a claim of this node's.
     ///
     /// The keys first: what is revoked and cannot be named may be a key, and whoever stole that signs tokens of any
     /// position. The cut-off comes last, so that a crash between the steps is found: nothing covers the gap.
-    pub(super) async fn deliver(&self, claimed: BootTime) -> Result<(), FollowError> {
+    pub(super) async fn deliver(&self, held: Held) -> Result<(), FollowError> {
         self.renew.renew().await.map_err(HealError::Keys)?;
-        if self.clock.boot().since(claimed) > self.view.mark().bound() / 2 {
+        if self.clock.boot().since(held.began) > self.view.mark().bound() / 2 {
             let late =
                 "the keys took so long that another node may cut everything off instead; the next round claims it anew";
             return Err(StoreError::new(StoreErrorKind::Unavailable, "append", late).into());
@@ -91,20 +111,30 @@ impl Follower {
         Ok(self.entries_after(base, of).await?.iter().any(stands_for_all))
     }
 
+    async fn put_claim(&self, of: Incarnation, expected: u64, standing: Standing) -> Result<Put, StoreError> {
+        let now = patient(self.patience(), "health", self.store.health()).await?.now;
+        let bound_ms = u64::try_from(self.view.mark().bound().as_millis()).unwrap_or(u64::MAX);
+        let document = Document { version: VERSION, by: self.peers.me(), bound_ms, standing };
+        let broken = |error| StoreError::new(StoreErrorKind::Broken, "put_record", error);
+        let body = serde_json::to_vec(&document).map_err(broken)?;
+        let (id, ends) = (name(of), Some(self.widely(now)));
+        let put = self.store.put_record(RecordKind::HEALINGS, &id, expected, body, ends);
+        patient(self.patience(), "put_record", put).await
+    }
+
     async fn claim_record(&self, of: Incarnation) -> Result<Option<Record>, StoreError> {
         patient(self.patience(), "record", self.store.record(RecordKind::HEALINGS, &name(of))).await
     }
 
     /// Whether a claim is another node's that may still deliver. One that cannot be read is given as long as one of this node's.
     fn is_waited_for(&mut self, of: Incarnation, record: &Record, now: BootTime) -> bool {
-        let (by, bound) = match serde_json::from_slice::<Document>(&record.body) {
-            Ok(Document { by, bound_ms, .. }) => (Some(by), Duration::from_millis(bound_ms)),
-            Err(_) => (None, self.view.mark().bound()),
+        let bound = match serde_json::from_slice::<Document>(&record.body) {
+            Ok(Document { standing: Standing::Withdrawn, .. }) => return false,
+            // This node's own, of a round that failed, or of the process before this one.
+            Ok(Document { by, .. }) if by == self.peers.me() => return false,
+            Ok(Document { bound_ms, .. }) => Duration::from_millis(bound_ms),
+            Err(_) => self.view.mark().bound(),
         };
-        // This node's own, of a round that failed, or of the process before this one.
-        if by == Some(self.peers.me()) {
-            return false;
-        }
         let known = self.claimed.filter(|seen| seen.of == of && seen.version == record.version);
         let seen = *self.claimed.insert(known.unwrap_or(Seen { of, version: record.version, since: now }));
         now.since(seen.since) <= bound

@@ -9,13 +9,14 @@ use tokio::time::sleep;
 
 use super::claim::Seen;
 use super::contact::{Contact, patient};
+use super::freshness::{CLOCK_MARGIN, KEPT_LONGER, LOADED_LONGER};
 use super::heal::{Fit, HealError, OnLoss, Renew, fit, stands_for_all};
 use super::healing::Healing;
 use super::peers::Peers;
 use super::progress::Progress;
 use super::recover::Unsettled;
 use super::retention::Retention;
-use super::{CLOCK_MARGIN, Now, View};
+use super::{Now, View};
 use crate::high_water::{HighWater, HighWaterError, HighWaterFile};
 use crate::log::{ChainTag, Entry, ScopeKind};
 use crate::position::{Incarnation, Seq};
@@ -48,7 +49,7 @@ pub(crate) struct Follower {
     pub(crate) high_water: Option<HighWaterFile>,
     /// For how long cut-offs matter, as any node on the store says.
     pub(crate) kept: Arc<Retention>,
-    /// Cut-offs older than this cannot matter to an access token: the view is loaded by it.
+    /// By right clocks, cut-offs older than this cannot matter to an access token.
     pub(crate) retention: Duration,
     /// Without a nudge, a round begins this often.
     pub(crate) poll: Duration,
@@ -156,6 +157,7 @@ impl Follower {
 
     /// Loads the view for the first time. Nothing may be answered before.
     pub(crate) async fn start(&mut self) -> Result<(), FollowError> {
+        self.keep_for(Duration::ZERO);
         self.progress.begin();
         match self.known {
             Some(known) if self.fit_of(known).await? == Fit::Lost => {
@@ -248,7 +250,7 @@ impl Follower {
         tracing::error!("the wall clock stepped; the view is loaded again before anything more is answered");
         self.stepped = self.stepped.saturating_add(self.view.mark().drift(now));
         // A token from a clock that was ahead lives again when the right clock gets there.
-        self.view.keep_for(self.retention.saturating_add(self.stepped.min(CLOCK_MARGIN)));
+        self.keep_for(self.stepped);
         self.view.mark().forget_at(now);
         self.reload = true;
     }
@@ -258,9 +260,14 @@ impl Follower {
         let retention = self.kept.access();
         if retention > self.retention {
             self.retention = retention;
-            self.view.keep_for(retention.saturating_add(self.stepped.min(CLOCK_MARGIN)));
+            self.keep_for(self.stepped);
             self.reload = true;
         }
+    }
+
+    /// Keeps cut-offs for what they can matter by clocks that were seen to be off by so much.
+    fn keep_for(&self, off: Duration) {
+        self.view.keep_for(self.retention.saturating_add(KEPT_LONGER).saturating_add(off.min(CLOCK_MARGIN)));
     }
 
     async fn take(&mut self, batch: Batch) -> Result<(), FollowError> {
@@ -294,7 +301,7 @@ impl Follower {
     async fn load_again(&mut self) -> Result<(), FollowError> {
         let began = Now::read(&*self.clock);
         let now = patient(self.patience(), "health", self.store.health()).await?.now;
-        let span = self.retention.saturating_add(CLOCK_MARGIN).saturating_add(self.stepped);
+        let span = self.retention.saturating_add(LOADED_LONGER).saturating_add(self.stepped);
         let snapshot = self.snapshot(now.minus(span)).await?;
         let Head { incarnation, seq, .. } = snapshot.head;
         if self.known.is_some_and(|known| incarnation != known.incarnation || seq < known.seq) {
@@ -308,7 +315,7 @@ impl Follower {
     pub(super) fn replace(&mut self, snapshot: &Snapshot) -> Result<(), FollowError> {
         let Head { incarnation, seq, tag, now } = snapshot.head;
         let ahead = snapshot.cut_offs.iter().map(|cut_off| cut_off.at.since(now)).max().unwrap_or_default();
-        self.view.keep_for(self.retention.saturating_add(ahead.min(CLOCK_MARGIN)));
+        self.keep_for(ahead);
         self.view.load(&snapshot.cut_offs, (now, seq), self.clock.boot());
         self.reload = false;
         self.progress.tail().reset(seq, tag);

@@ -10,9 +10,22 @@ use crate::time::{BootTime, Clock, Timestamp};
 /// wall clock counts as stepped. Slewing moves both, so only steps count.
 pub(crate) const STEP_TOLERANCE: Duration = Duration::from_secs(1);
 
-/// By how much clocks may have been wrong, in all, without a revoked token coming back: cut-offs are remembered and
-/// loaded for this much longer than right clocks would need.
+/// By how much clocks may have been wrong, in all, without a revoked session coming back: the store remembers cut-offs for
+/// this much longer than right clocks would need.
 pub(crate) const CLOCK_MARGIN: Duration = Duration::from_hours(24);
+
+/// By how much the store's clock and a node's may each be wrong, in either direction, for a while or for good, without a
+/// revoked access token coming back. The log's times, which never go back, are those of cut-offs: nothing there tells that
+/// a token was issued by a wrong clock.
+const CLOCK_ERROR: Duration = Duration::from_hours(1);
+
+/// A view keeps cut-offs for this much longer than right clocks would need: the clock that a token was issued by may have
+/// been ahead, and the one that it is judged by behind.
+pub(crate) const KEPT_LONGER: Duration = CLOCK_ERROR.saturating_mul(2);
+
+/// A view is loaded with cut-offs that are this much older than right clocks would need: beside that, the store's clock may
+/// have been behind when they were appended, and be ahead when they are loaded.
+pub(crate) const LOADED_LONGER: Duration = CLOCK_ERROR.saturating_mul(4);
 
 /// The offset of the clocks before the view was loaded: nothing can have stepped against it.
 const NEVER: i64 = i64::MIN;

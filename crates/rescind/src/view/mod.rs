@@ -79,8 +79,8 @@ pub struct Scopes<'a> {
 impl View {
     /// Makes an empty view that answers nothing until it was loaded.
     ///
-    /// **Units:** cut-offs are kept for `retention` after they were appended: the largest access lifetime of any
-    /// node, plus leeway, plus skew. `seed` is random and of this process alone.
+    /// **Units:** cut-offs are kept for `retention` after they came: the largest access lifetime of any node, plus leeway,
+    /// plus skew, plus what clocks may be wrong by. `seed` is random and of this process alone.
     pub fn new(seed: [u64; 4], retention: Duration, bound: Duration) -> Self {
         let [a, b, c, d] = seed;
         Self {

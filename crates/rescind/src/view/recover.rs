@@ -83,16 +83,17 @@ impl Follower {
         }
         // Until another node's cut-off is found in the log, this one waits on; and so it does where nobody is absent any
         // more but another node has found somebody who was: it would sign in who is out again a moment later.
-        let Turn::Ours(claimed) = self.claim(incarnation).await? else { return Ok(()) };
+        let Turn::Ours(held) = self.claim(incarnation).await? else { return Ok(()) };
         // Asked again behind the claim: who came back meanwhile was seen by whoever saw no claim.
         let absent = self.absent(incarnation).await?;
         if absent.is_empty() {
+            self.withdraw(held).await?;
             return self.everybody_was_heard().await;
         }
         if self.is_cut_off(incarnation, base).await? {
             self.renew.take_over().await.map_err(HealError::Keys)?;
         } else {
-            self.deliver(claimed).await?;
+            self.deliver(held).await?;
             tracing::error!(
                 ?absent,
                 "these nodes did not come back in time and may know of revocations that the store lost and nobody else \
@@ -131,8 +132,8 @@ impl Follower {
             (new, base)
         };
         loop {
-            if let Turn::Ours(claimed) = self.claim(incarnation).await? {
-                self.deliver(claimed).await?;
+            if let Turn::Ours(held) = self.claim(incarnation).await? {
+                self.deliver(held).await?;
                 self.progress.healed.fetch_add(1, Ordering::Relaxed);
                 return Ok(());
             }
