@@ -54,7 +54,7 @@ fn tables_that_were_emptied_end_every_node_and_none_starts_on_them(round: &Round
 }
 
 /// A rig all of whose nodes have ended by what was done to their store.
-fn damaged(round: &Round, damage: impl FnOnce(&Store)) -> Option<(Rig, Load)> {
+fn damaged(round: &Round, damage: impl Fn(&Store)) -> Option<(Rig, Load)> {
     let rig = Rig::start(round, Links::Direct)?;
     let load = Load::begin(&rig.nodes);
     load.goes_on_for(30);
@@ -62,8 +62,12 @@ fn damaged(round: &Round, damage: impl FnOnce(&Store)) -> Option<(Rig, Load)> {
     for node in ALL {
         rig.nodes.ends(node);
     }
-    damage(&rig.store);
     rig.nodes.history.phase("damaged");
-    until("every node has ended", || rig.nodes.all.iter().all(|node| node.has_ended())).unwrap();
+    until("every node has ended", || {
+        // A node that was about to write may have written over it.
+        damage(&rig.store);
+        rig.nodes.all.iter().all(|node| node.has_ended())
+    })
+    .unwrap();
     Some((rig, load))
 }

@@ -22,8 +22,8 @@ const SESSIONS: usize = 80;
 const OPENS: usize = 8;
 /// One subject in so many gets a second session.
 const SECOND_SESSIONS: usize = 3;
-/// One revocation in so many is lifted, some time later.
-const LIFTS: usize = 3;
+/// One revocation in so many is lifted, some time later, and one turn in so many lifts.
+const LIFTS: usize = 2;
 
 const WRITES: [What; 3] = [What::Open, What::Refresh, What::Revoke];
 
@@ -58,6 +58,8 @@ impl Load {
             load.spawn(node, Worker::check, 8);
         }
         load.goes_on_for(10);
+        let history = &load.client.history;
+        until("something is lifted", || history.count(What::Lift, &Answer::Yes, At::ZERO) >= 3).unwrap();
         load
     }
 
