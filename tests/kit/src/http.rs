@@ -112,7 +112,13 @@ impl Connection {
 
     fn read_more(&mut self, to: &mut Vec<u8>) -> io::Result<()> {
         let mut part = [0; 16 * 1024];
-        let count = self.0.read(&mut part)?;
+        let count = loop {
+            match self.0.read(&mut part) {
+                // A socket with a time limit is interrupted where its process stands still and goes on.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
         if count == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

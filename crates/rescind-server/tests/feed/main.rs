@@ -2,6 +2,7 @@
 //! real one, and every link that is delayed or cut a real one, too.
 #![cfg(test)]
 
+mod crowd;
 mod followed;
 mod link;
 mod outage;

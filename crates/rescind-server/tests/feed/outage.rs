@@ -1,14 +1,16 @@
 //! What a follower says while the server that it follows is dead, stopped, slow, or has lost its history: nothing that is
 //! older than the bound, never 401 for a fault, and never "valid" for what was revoked.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::followed::{BOUND, Worth, admin, follow, following, good, pause, refused, unsaid, until, worth};
+use crate::followed::{BOUND, Worth, admin, feed_token, follow, following, good, pause, refused, unsaid, until, worth};
 use crate::link::Link;
+use crate::stream::Events;
 use crate::support::{Server, home, now};
 
 /// What a machine that does other things, too, may take on top.
@@ -120,6 +122,65 @@ async fn a_server_that_lost_its_history_unrevokes_nobody() {
     }
     server.logout(&fresh.access, "{}");
     until(&follower, &fresh, refused).await;
+}
+
+/// The files of the server's database, taken out of one folder and put into another.
+fn put_database(from: &Path, to: &Path) {
+    let is_part = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rescind.db"));
+    let parts = |folder: &Path| -> Vec<PathBuf> {
+        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        files.filter(|path| is_part(path)).collect()
+    };
+    std::fs::create_dir_all(to).unwrap();
+    for old in parts(to) {
+        std::fs::remove_file(old).unwrap();
+    }
+    for part in parts(from) {
+        std::fs::copy(&part, to.join(part.file_name().unwrap())).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_from_before_the_first_revocation_is_healed_and_whoever_stands_at_position_0_follows() {
+    let server = Server::dev(&[]);
+    let (args, early) = (args(&server), server.sign_in());
+    let scratch = home();
+    let mark = scratch.path().join("mark");
+    // This one has seen nothing but an empty log.
+    let first = following(&server, server.admin).high_water(&mark).build().await.unwrap();
+    assert_eq!(worth(&first, &early).await, Worth::Good);
+    first.shutdown().await;
+    let home = Arc::clone(&server.home);
+    server.stop();
+    let (data, copy) = (home.path().join("data"), scratch.path().join("copy"));
+    put_database(&data, &copy);
+
+    let server = again(&home, &args);
+    let follower = follow(&server).await;
+    let revoked = server.sign_in();
+    until(&follower, &revoked, good).await;
+    server.logout(&revoked.access, "{}");
+    until(&follower, &revoked, refused).await;
+    let home = server.kill();
+    put_database(&copy, &data);
+    let server = again(&home, &args);
+
+    let fresh = server.sign_in();
+    until(&follower, &fresh, good).await;
+    let from_nothing = following(&server, server.admin).high_water(&mark).build().await.unwrap();
+    until(&from_nothing, &fresh, good).await;
+    for (number, follower) in [&follower, &from_nothing].into_iter().enumerate() {
+        for pair in [&revoked, &early] {
+            let worth = worth(follower, pair).await;
+            assert!(matches!(worth, Worth::Refused(_)), "follower {number} says {worth:?}");
+        }
+    }
+    let token = feed_token(&server);
+    let gone = Events::open(server.admin, &token, "/admin/v1/feed?after=0", None).next().unwrap();
+    assert_eq!(gone.name, "gone", "position 0 is of another history");
+    server.logout(&fresh.access, "{}");
+    until(&follower, &fresh, refused).await;
+    until(&from_nothing, &fresh, refused).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

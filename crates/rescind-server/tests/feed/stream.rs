@@ -19,17 +19,17 @@ use crate::followed::{BOUND, feed_token, revoke};
 use crate::support::{Connection, JSON, Server, client_request, exchange, home, now, wait_until};
 
 /// An event.
-struct Event {
-    name: String,
-    id: u64,
+pub(crate) struct Event {
+    pub(crate) name: String,
+    pub(crate) id: u64,
     data: Value,
 }
 
 /// A reader of the stream.
-struct Events(BufReader<TcpStream>);
+pub(crate) struct Events(BufReader<TcpStream>);
 
 impl Events {
-    fn open(to: SocketAddr, token: &str, path: &str, last: Option<u64>) -> Self {
+    pub(crate) fn open(to: SocketAddr, token: &str, path: &str, last: Option<u64>) -> Self {
         let mut connection = Connection::open(to);
         let (bearer, last) = (format!("Bearer {token}"), last.map(|last| last.to_string()));
         let mut headers = vec![("authorization", bearer.as_str())];
@@ -50,7 +50,7 @@ impl Events {
     }
 
     /// The next event; `None` at the end. Sizes of chunks are passed over: no field begins with a digit.
-    fn next(&mut self) -> Option<Event> {
+    pub(crate) fn next(&mut self) -> Option<Event> {
         let (mut name, mut id) = (String::new(), 0);
         loop {
             let mut line = String::new();
@@ -87,7 +87,7 @@ impl Chain {
     }
 }
 
-fn poll(server: &Server, token: &str, after: u64, limit: usize) -> Value {
+pub(crate) fn poll(server: &Server, token: &str, after: u64, limit: usize) -> Value {
     let bearer = format!("Bearer {token}");
     let path = format!("/admin/v1/feed?after={after}&limit={limit}");
     let reply = exchange(server.admin, "GET", &path, &[("authorization", &bearer), ("accept", JSON)], b"");

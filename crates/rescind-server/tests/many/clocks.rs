@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rescind_test_kit::{or_skip, until};
 
-use crate::rig::{Answer, Kind, Load, NODES, Nodes, Store, What, on_each_store};
+use crate::rig::{Answer, Load, NODES, Nodes, Round, Store, What, on_each_store};
 
 on_each_store! {
     a_node_whose_clock_steps_by_an_hour_revives_nothing_and_says_so
@@ -12,8 +12,8 @@ on_each_store! {
 
 const HOUR: i64 = 3600;
 
-fn a_node_whose_clock_steps_by_an_hour_revives_nothing_and_says_so(kind: Kind) {
-    let Some(store) = or_skip(Store::start(kind), rescind::testing::skip) else { return };
+fn a_node_whose_clock_steps_by_an_hour_revives_nothing_and_says_so(round: &Round) {
+    let Some(store) = or_skip(Store::start(round.kind), rescind::testing::skip) else { return };
     let urls = vec![store.url(); NODES];
     // Tokens that an hour does not expire.
     let Some(nodes) = or_skip(
@@ -22,6 +22,7 @@ fn a_node_whose_clock_steps_by_an_hour_revives_nothing_and_says_so(kind: Kind) {
     ) else {
         return;
     };
+    let nodes = nodes.in_round(round);
     let history = &nodes.history;
     let load = Load::begin(&nodes);
     load.goes_on_for(20);
@@ -39,6 +40,7 @@ fn a_node_whose_clock_steps_by_an_hour_revives_nothing_and_says_so(kind: Kind) {
         load.is_served_by(&[1, 2], begin);
         until("it revokes", || history.first(What::Revoke, &Answer::Yes, 0, begin).is_some()).unwrap();
         load.goes_on_for(20);
+        load.goes_on_until_some_moment(round);
         load.goes_on_until(begin + Duration::from_secs(2));
     }
     assert!(nodes.all[0].log().contains("the wall clock stepped"), "it says so");

@@ -2,23 +2,24 @@
 
 use rescind_test_kit::{SmallDisk, or_skip, until};
 
-use crate::rig::{ALL, Answer, At, BOUND, Kind, Links, Load, Rig, Store, What, on_each_store};
+use crate::rig::{ALL, Answer, At, BOUND, Kind, Links, Load, Rig, Round, Store, What, on_each_store};
 
 on_each_store! {
     a_full_disk_acknowledges_nothing_and_room_is_all_that_is_needed
 }
 
-fn a_full_disk_acknowledges_nothing_and_room_is_all_that_is_needed(kind: Kind) {
+fn a_full_disk_acknowledges_nothing_and_room_is_all_that_is_needed(round: &Round) {
     let skip = rescind::testing::skip;
-    let Some(disk) = or_skip(SmallDisk::mount(Store::least_disk(kind)), skip) else { return };
-    let Some(store) = or_skip(Store::start_on(kind, disk), skip) else { return };
-    let rig = Rig::on(store, Links::Direct);
+    let Some(disk) = or_skip(SmallDisk::mount(Store::least_disk(round.kind)), skip) else { return };
+    let Some(store) = or_skip(Store::start_on(round.kind, disk), skip) else { return };
+    let rig = Rig::on(round, store, Links::Direct);
     let history = &rig.nodes.history;
     let load = Load::begin(&rig.nodes);
     load.goes_on_for(20);
+    load.goes_on_until_some_moment(round);
     rig.store.disk().fill().unwrap();
     let full = history.phase("full");
-    match kind {
+    match round.kind {
         // Where a row's page has room it goes on, the nodes' own records among them, until the server finds none for its log.
         Kind::Postgres => {
             until("a revocation finds no room", || history.count(What::Revoke, &Answer::Unavailable, full) > 5)

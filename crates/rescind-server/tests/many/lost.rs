@@ -1,9 +1,9 @@
 //! The store lost acknowledged history: an older copy of its data was put in its place, or all of it was thrown away. The
 //! nodes find that and heal it by themselves, loudly.
 
-use rescind_test_kit::{Copied, Node, until};
+use rescind_test_kit::{Copied, DATABASE, Node, USER, until};
 
-use crate::rig::{ALL, At, BOUND, Kind, Links, Load, Nodes, Rig, on_each_store};
+use crate::rig::{ALL, Answer, At, BOUND, Links, Load, Nodes, Rig, Round, on_each_store, on_postgres, on_redis};
 
 on_each_store! {
     an_older_copy_is_healed_from_the_views_and_nobody_is_signed_out
@@ -11,9 +11,17 @@ on_each_store! {
     an_older_copy_under_nodes_that_were_all_down_is_found_by_what_they_kept
 }
 
+on_postgres! {
+    a_database_that_was_made_anew_signs_everybody_out_and_revives_nobody
+}
+
+on_redis! {
+    a_flushed_redis_signs_everybody_out_and_revives_nobody
+}
+
 /// A rig under load whose store has a backup from before the last revocations; when it was made.
-fn with_a_backup(kind: Kind) -> Option<(Rig, Load, Copied, At)> {
-    let rig = Rig::start(kind, Links::Direct)?;
+fn with_a_backup(round: &Round) -> Option<(Rig, Load, Copied, At)> {
+    let rig = Rig::start(round, Links::Direct)?;
     let history = &rig.nodes.history;
     let load = Load::begin(&rig.nodes);
     load.goes_on_for(20);
@@ -24,11 +32,12 @@ fn with_a_backup(kind: Kind) -> Option<(Rig, Load, Copied, At)> {
     let after = history.phase("after copy");
     load.is_served_by_every_node(after);
     load.goes_on_for(40);
+    load.goes_on_until_some_moment(round);
     Some((rig, load, copy, copied))
 }
 
-fn an_older_copy_is_healed_from_the_views_and_nobody_is_signed_out(kind: Kind) {
-    let Some((rig, load, copy, copied)) = with_a_backup(kind) else { return };
+fn an_older_copy_is_healed_from_the_views_and_nobody_is_signed_out(round: &Round) {
+    let Some((rig, load, copy, copied)) = with_a_backup(round) else { return };
     let history = &rig.nodes.history;
     rig.store.stop();
     rig.store.restore(&copy);
@@ -45,8 +54,8 @@ fn an_older_copy_is_healed_from_the_views_and_nobody_is_signed_out(kind: Kind) {
     load.end(&rig.nodes).assert_sound();
 }
 
-fn an_older_copy_while_a_node_is_dead_signs_everybody_out(kind: Kind) {
-    let Some((rig, load, copy, copied)) = with_a_backup(kind) else { return };
+fn an_older_copy_while_a_node_is_dead_signs_everybody_out(round: &Round) {
+    let Some((rig, load, copy, copied)) = with_a_backup(round) else { return };
     let history = &rig.nodes.history;
     // The node may have acknowledged what nobody else has read.
     rig.nodes.kill(2);
@@ -65,8 +74,8 @@ fn an_older_copy_while_a_node_is_dead_signs_everybody_out(kind: Kind) {
     load.end(&rig.nodes).assert_sound();
 }
 
-fn an_older_copy_under_nodes_that_were_all_down_is_found_by_what_they_kept(kind: Kind) {
-    let Some((rig, load, copy, copied)) = with_a_backup(kind) else { return };
+fn an_older_copy_under_nodes_that_were_all_down_is_found_by_what_they_kept(round: &Round) {
+    let Some((rig, load, copy, copied)) = with_a_backup(round) else { return };
     let history = &rig.nodes.history;
     for node in ALL {
         rig.nodes.kill(node);
@@ -85,15 +94,39 @@ fn an_older_copy_under_nodes_that_were_all_down_is_found_by_what_they_kept(kind:
     load.end(&rig.nodes).assert_sound();
 }
 
-#[test]
-fn a_flushed_redis_signs_everybody_out_and_revives_nobody() {
-    let Some(rig) = Rig::start(Kind::Redis, Links::Direct) else { return };
+fn a_flushed_redis_signs_everybody_out_and_revives_nobody(round: &Round) {
+    let Some(rig) = Rig::start(round, Links::Direct) else { return };
     let history = &rig.nodes.history;
     let load = Load::begin(&rig.nodes);
     load.goes_on_for(40);
+    load.goes_on_until_some_moment(round);
     history.sessions_are_lost_since(At::ZERO);
     rig.store.redis().cli(&["FLUSHALL"]).unwrap();
     history.phase("flushed");
+    everybody_is_signed_out(&rig.nodes);
+    load.is_served_by_every_node(history.now());
+    load.goes_on_for(20);
+    assert_healed(&rig.nodes);
+    load.end(&rig.nodes).assert_sound();
+}
+
+fn a_database_that_was_made_anew_signs_everybody_out_and_revives_nobody(round: &Round) {
+    let Some(rig) = Rig::start(round, Links::Direct) else { return };
+    let (history, server) = (&rig.nodes.history, rig.store.postgres());
+    let load = Load::begin(&rig.nodes);
+    load.goes_on_for(40);
+    load.goes_on_until_some_moment(round);
+    history.sessions_are_lost_since(At::ZERO);
+    server.psql_in("postgres", &format!("drop database {DATABASE} with (force)")).unwrap();
+    server.psql_in("postgres", &format!("create database {DATABASE} owner {USER}")).unwrap();
+    let gone = history.phase("no tables");
+    load.goes_on_until(gone + BOUND * 2);
+    assert_eq!(history.checks(&ALL, &Answer::Yes, gone + BOUND..At::MAX), 0, "past the bound nothing is");
+    assert!(rig.nodes.all.iter().all(|node| node.readiness() == Some(503)), "no node is ready");
+    // Tables are made at a start.
+    rig.nodes.kill(0);
+    rig.nodes.start_again(0);
+    history.phase("made anew");
     everybody_is_signed_out(&rig.nodes);
     load.is_served_by_every_node(history.now());
     load.goes_on_for(20);

@@ -4,6 +4,8 @@
 #![cfg(test)]
 
 mod clocks;
+mod cluster;
+mod damaged;
 mod disk;
 mod kills;
 mod links;

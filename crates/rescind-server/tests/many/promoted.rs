@@ -1,11 +1,18 @@
-//! Another Postgres takes the place of the primary: a replica that lags, and one that has everything.
+//! Another Postgres takes the place of the primary: a replica that lags, one that has everything, and one whose old primary
+//! goes on as if nothing were.
 
 use std::net::SocketAddr;
 
-use rescind_test_kit::{DATABASE, PASSWORD, Postgres, USER, or_skip};
+use rescind_test_kit::{DATABASE, PASSWORD, Postgres, Proxy, USER, or_skip};
 
 use crate::lost::assert_healed;
-use crate::rig::{ALL, BOUND, Load, NODES, Nodes};
+use crate::rig::{ALL, Answer, At, BOUND, Load, NODES, Nodes, Round, What, on_postgres};
+
+on_postgres! {
+    a_replica_that_lags_is_promoted_and_healed_from_the_views
+    a_replica_that_does_not_show_what_it_has_is_promoted_and_nothing_is_lost
+    a_node_that_still_talks_to_the_old_primary_refuses_past_the_bound
+}
 
 /// A primary and its replica.
 fn pair() -> Option<(Postgres, Postgres)> {
@@ -16,10 +23,10 @@ fn pair() -> Option<(Postgres, Postgres)> {
 }
 
 /// Nodes that know both servers and use the one that can write.
-fn on_both(first: &Postgres, second: &Postgres) -> Nodes {
+fn on_both(round: &Round, first: &Postgres, second: &Postgres) -> Nodes {
     let hosts = |servers: [SocketAddr; 2]| servers.map(|address| address.to_string()).join(",");
     let url = format!("postgres://{USER}:{PASSWORD}@{}/{DATABASE}", hosts([first.address(), second.address()]));
-    Nodes::start(&vec![url; NODES], |options| options)
+    Nodes::start(&vec![url; NODES], |options| options).in_round(round)
 }
 
 /// From now on nothing is acknowledged that the replica has not.
@@ -35,21 +42,21 @@ fn healed(nodes: &Nodes) -> u64 {
     ALL.iter().map(|node| nodes.stat(*node, "history_healed")).sum()
 }
 
-#[test]
-fn a_replica_that_lags_is_promoted_and_healed_from_the_views() {
+fn a_replica_that_lags_is_promoted_and_healed_from_the_views(round: &Round) {
     let Some((primary, replica)) = pair() else { return };
-    let nodes = on_both(&primary, &replica);
+    let nodes = on_both(round, &primary, &replica);
     let history = &nodes.history;
     let load = Load::begin(&nodes);
     load.goes_on_for(20);
     let lagging = history.phase("lagging");
     replica.stop_receiving().unwrap();
     load.goes_on_for(40);
+    load.goes_on_until_some_moment(round);
     primary.kill().unwrap();
-    history.phase("failover");
-    replica.promote().unwrap();
     // What was on its way to it at either end may be lost, too.
     history.sessions_are_lost_since(lagging.saturating_sub(BOUND / 4));
+    history.phase("failover");
+    replica.promote().unwrap();
     let back = history.phase("promoted");
     let served = load.is_served_by_every_node(back).saturating_sub(back);
     eprintln!("healed and served {served:.2?} after the promotion");
@@ -60,15 +67,15 @@ fn a_replica_that_lags_is_promoted_and_healed_from_the_views() {
     load.end(&nodes).assert_sound();
 }
 
-#[test]
-fn a_replica_that_does_not_show_what_it_has_is_promoted_and_nothing_is_lost() {
+fn a_replica_that_does_not_show_what_it_has_is_promoted_and_nothing_is_lost(round: &Round) {
     let Some((primary, replica)) = pair() else { return };
     wait_for_standby(&primary);
-    let nodes = on_both(&primary, &replica);
+    let nodes = on_both(round, &primary, &replica);
     let history = &nodes.history;
     let load = Load::begin(&nodes);
     replica.pause_replay().unwrap();
     load.goes_on_for(40);
+    load.goes_on_until_some_moment(round);
     primary.kill().unwrap();
     history.phase("failover");
     // A promotion applies what was received first, however long it was held back.
@@ -80,4 +87,37 @@ fn a_replica_that_does_not_show_what_it_has_is_promoted_and_nothing_is_lost() {
     load.goes_on_for(30);
     assert_eq!(healed(&nodes), 0, "there was nothing to heal");
     load.end(&nodes).assert_sound();
+}
+
+fn a_node_that_still_talks_to_the_old_primary_refuses_past_the_bound(round: &Round) {
+    let Some((old, new)) = pair() else { return };
+    wait_for_standby(&old);
+    let link = Proxy::start(old.address()).unwrap();
+    let led = link.through(&old.url());
+    let nodes = Nodes::start(&[old.url(), led.clone(), led], |options| options).in_round(round);
+    let history = &nodes.history;
+    let load = Load::begin(&nodes);
+    load.goes_on_for(20);
+    load.goes_on_until_some_moment(round);
+    // An operator fails over; one node is not told, and the old primary lives on, alone.
+    new.promote().unwrap();
+    link.lead_to(new.address());
+    link.cut().unwrap();
+    link.heal().unwrap();
+    let split = history.phase("split");
+    load.is_served_by(&[1, 2], split);
+    load.goes_on_until(split + BOUND + BOUND / 2);
+    let past = history.now();
+    load.goes_on_for(30);
+    load.goes_on_until(past + BOUND);
+    assert_eq!(history.checks(&[0], &Answer::Yes, past..At::MAX), 0, "what the old primary says is not believed");
+    assert!(history.checks(&[0], &Answer::Unavailable, past..At::MAX) > 10);
+    assert_eq!(history.first(What::Revoke, &Answer::Yes, 0, split), None, "and nothing is acknowledged on it");
+    // The operator ends the split. The node that was led astray stays away: its setting names another server.
+    nodes.kill(0);
+    old.kill().unwrap();
+    let one = history.phase("one again");
+    load.is_served_by(&[1, 2], one);
+    load.goes_on_for(20);
+    load.end_at(&nodes, &[1, 2]).assert_sound();
 }

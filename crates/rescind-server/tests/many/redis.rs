@@ -1,13 +1,24 @@
-//! What only Redis does to its users: it evicts, its settings change while it runs, its slots move to another node of a
-//! cluster.
+//! What only Redis does to its users: it evicts, its settings change while it runs, it wants replicas and has none.
 
-use rescind_test_kit::{Cluster, Node, Redis, or_skip, until};
+use std::time::Duration;
+
+use rescind_test_kit::{Node, Redis, or_skip, until};
 
 use crate::lost::{assert_healed, everybody_is_signed_out};
-use crate::rig::{Answer, At, BOUND, Kind, Links, Load, Nodes, Rig, What};
+use crate::rig::{ALL, Answer, At, BOUND, Links, Load, Nodes, Rig, Round, What, best_of_three, on_redis};
+
+on_redis! {
+    a_redis_that_is_told_to_evict_while_it_runs_is_not_believed_any_more
+    a_redis_that_is_told_to_keep_no_file_while_it_runs_is_not_believed_any_more
+    a_redis_that_takes_no_writes_is_as_good_as_none_until_it_does
+    what_a_relaxed_redis_evicted_is_found_and_healed
+}
+
+/// Settings are looked at this often.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Keys of the log, of which none may be lost without notice.
-const LOG: [&str; 3] = ["{rescind}:head", "{rescind}:log", "{rescind}:scopes"];
+pub(crate) const LOG: [&str; 3] = ["{rescind}:head", "{rescind}:log", "{rescind}:scopes"];
 
 #[test]
 fn a_redis_that_evicts_is_refused_at_the_start_with_the_remedy() {
@@ -20,34 +31,77 @@ fn a_redis_that_evicts_is_refused_at_the_start_with_the_remedy() {
     assert!(refused.contains("CONFIG SET maxmemory-policy noeviction"), "{refused}");
 }
 
-#[test]
-fn a_redis_that_is_told_to_evict_while_it_runs_is_not_believed_any_more() {
-    let Some(rig) = Rig::start(Kind::Redis, Links::Direct) else { return };
+fn a_redis_that_is_told_to_evict_while_it_runs_is_not_believed_any_more(round: &Round) {
+    is_told_to_forget(round, "maxmemory-policy", ["allkeys-lru", "noeviction"]);
+}
+
+fn a_redis_that_is_told_to_keep_no_file_while_it_runs_is_not_believed_any_more(round: &Round) {
+    is_told_to_forget(round, "appendonly", ["no", "yes"]);
+}
+
+/// By a setting of which one value forgets and the other one does not. Soon nothing is acknowledged any more.
+fn is_told_to_forget(round: &Round, setting: &str, [wrong, right]: [&str; 2]) {
+    let Some(rig) = Rig::start(round, Links::Direct) else { return };
     let history = &rig.nodes.history;
     let load = Load::begin(&rig.nodes);
-    rig.store.redis().cli(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]).unwrap();
-    let evicting = history.phase("evicting");
+    load.goes_on_until_some_moment(round);
+    rig.store.redis().cli(&["CONFIG", "SET", setting, wrong]).unwrap();
+    let told = history.phase("forgets");
     until("no node is ready", || rig.nodes.all.iter().all(|node| node.readiness() == Some(503))).unwrap();
-    eprintln!("noticed after {:.2?}", history.now().saturating_sub(evicting));
     let noticed = history.now();
+    let took = noticed.saturating_sub(told);
+    eprintln!("noticed after {took:.2?}");
+    // The node notices at its next look, and is not ready once its next write was not done.
+    assert!(took < LOOK + BOUND, "only after {took:.2?}");
     load.goes_on_until(noticed + BOUND * 2);
-    assert_eq!(history.checks(&[0, 1, 2], &Answer::Yes, noticed + BOUND..At::MAX), 0, "nothing is answered from it");
-    assert!(history.count(What::Revoke, &Answer::Unavailable, noticed) > 0);
-    rig.store.redis().cli(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]).unwrap();
-    let right = history.phase("put right");
-    load.is_served_by_every_node(right);
+    assert_eq!(history.checks(&ALL, &Answer::Yes, noticed + BOUND..At::MAX), 0, "nothing is answered from it");
+    assert_eq!(history.count(What::Revoke, &Answer::Yes, noticed), 0, "nothing is acknowledged");
+    for what in [What::Revoke, What::Open, What::Refresh] {
+        assert!(history.count(what, &Answer::Unavailable, noticed) > 0, "{what:?}");
+    }
+    let remedy = format!("CONFIG SET {setting} {right}");
+    for node in &rig.nodes.all {
+        assert!(node.log().contains(&remedy), "it says what to change: {}", node.log());
+    }
+    rig.store.redis().cli(&["CONFIG", "SET", setting, right]).unwrap();
+    let back = history.phase("put right");
+    load.resumes(&ALL, back);
     load.goes_on_for(20);
     load.end(&rig.nodes).assert_sound();
 }
 
-#[test]
-fn what_a_relaxed_redis_evicted_is_found_and_healed() {
+fn a_redis_that_takes_no_writes_is_as_good_as_none_until_it_does(round: &Round) {
+    let Some(rig) = Rig::start(round, Links::Direct) else { return };
+    let history = &rig.nodes.history;
+    let load = Load::begin(&rig.nodes);
+    best_of_three("from the remedy until checks were served", || {
+        load.goes_on_for(30);
+        load.goes_on_until_some_moment(round);
+        // It has no replica.
+        rig.store.redis().cli(&["CONFIG", "SET", "min-replicas-to-write", "1"]).unwrap();
+        let begun = history.phase("refused");
+        load.goes_on_until(begun + BOUND * 2);
+        assert!(history.checks(&ALL, &Answer::Yes, begun..begun + BOUND) > 10, "within the bound it is served");
+        assert_eq!(history.checks(&ALL, &Answer::Yes, begun + BOUND..At::MAX), 0, "past the bound nothing is");
+        until("no node is ready", || rig.nodes.all.iter().all(|node| node.readiness() == Some(503))).unwrap();
+        load.is_refused_writes(begun);
+        assert_eq!(history.count(What::Revoke, &Answer::Yes, begun), 0, "nothing is acknowledged");
+        rig.store.redis().cli(&["CONFIG", "SET", "min-replicas-to-write", "0"]).unwrap();
+        load.resumes(&ALL, history.phase("back"))
+    });
+    load.goes_on_for(30);
+    assert!(ALL.iter().all(|node| rig.nodes.stat(*node, "history_healed") == 0), "there was nothing to heal");
+    load.end(&rig.nodes).assert_sound();
+}
+
+fn what_a_relaxed_redis_evicted_is_found_and_healed(round: &Round) {
     let Some(redis) =
         or_skip(Redis::options().setting("maxmemory-policy", "allkeys-random").start(), rescind::testing::skip)
     else {
         return;
     };
     let nodes = Nodes::start(&[redis.url(), redis.url(), redis.url()], |node| node.arg("--durability", "relaxed"));
+    let nodes = nodes.in_round(round);
     let history = &nodes.history;
     let load = Load::begin(&nodes);
     load.goes_on_for(30);
@@ -69,69 +123,4 @@ fn what_a_relaxed_redis_evicted_is_found_and_healed() {
     assert_healed(&nodes);
     assert!(nodes.metrics(0).contains("rescind_store_relaxed 1"));
     load.end(&nodes).assert_sound();
-}
-
-fn url(cluster: &Cluster) -> String {
-    let nodes: Vec<String> = cluster.addresses().iter().map(ToString::to_string).collect();
-    format!("redis+cluster://{}", nodes.join(","))
-}
-
-#[test]
-fn a_cluster_whose_primary_is_killed_goes_on_with_its_replica() {
-    let Some(cluster) = or_skip(Cluster::start(1), rescind::testing::skip) else { return };
-    let nodes = Nodes::start(&[url(&cluster), url(&cluster), url(&cluster)], |node| node);
-    let history = &nodes.history;
-    let load = Load::begin(&nodes);
-    load.goes_on_for(20);
-    let primary = cluster.owner_of(LOG[0]).unwrap();
-    // The replica may lag by what was on its way.
-    let lately = history.now().saturating_sub(BOUND / 4);
-    primary.kill().unwrap();
-    history.sessions_are_lost_since(lately);
-    history.phase("failover");
-    cluster.wait_for_failover(LOG[0], primary).unwrap();
-    let back = history.phase("promoted");
-    let served = load.is_served_by_every_node(back).saturating_sub(back);
-    eprintln!("served {served:.2?} after the promotion");
-    load.goes_on_for(20);
-    load.end(&nodes).assert_sound();
-}
-
-#[test]
-fn the_logs_slot_can_be_moved_to_another_node_of_the_cluster_while_it_is_used() {
-    let Some(cluster) = or_skip(Cluster::start(0), rescind::testing::skip) else { return };
-    let nodes = Nodes::start(&[url(&cluster), url(&cluster), url(&cluster)], |node| node);
-    let history = &nodes.history;
-    let load = Load::begin(&nodes);
-    load.goes_on_for(20);
-    history.phase("moving");
-    let from = cluster.owner_of(LOG[0]).unwrap();
-    let to = cluster.nodes().iter().find(|node| node.address() != from.address()).unwrap();
-    move_slot(&cluster, from, to);
-    assert_eq!(cluster.owner_of(LOG[0]).unwrap().address(), to.address(), "it is there");
-    let moved = history.phase("moved");
-    load.is_served_by_every_node(moved);
-    load.goes_on_for(20);
-    load.end(&nodes).assert_sound();
-}
-
-/// As `redis-cli --cluster reshard` does it.
-fn move_slot(cluster: &Cluster, from: &Redis, to: &Redis) {
-    let slot = from.cli(&["CLUSTER", "KEYSLOT", LOG[0]]).unwrap();
-    let (old, new) = (from.cli(&["CLUSTER", "MYID"]).unwrap(), to.cli(&["CLUSTER", "MYID"]).unwrap());
-    to.cli(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &old]).unwrap();
-    from.cli(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &new]).unwrap();
-    let (host, port) = (to.address().ip().to_string(), to.address().port().to_string());
-    until("the slot is empty", || {
-        let keys = from.cli(&["CLUSTER", "GETKEYSINSLOT", &slot, "100"]).unwrap();
-        let keys: Vec<&str> = keys.lines().filter(|key| !key.is_empty()).collect();
-        if !keys.is_empty() {
-            from.cli(&[&["MIGRATE", &host, &port, "", "0", "5000", "KEYS"], &keys[..]].concat()).unwrap();
-        }
-        keys.is_empty()
-    })
-    .unwrap();
-    for node in [to, from].into_iter().chain(cluster.nodes()) {
-        node.cli(&["CLUSTER", "SETSLOT", &slot, "NODE", &new]).unwrap();
-    }
 }

@@ -2,7 +2,16 @@
 
 use rescind_test_kit::{Proxy, Redis, SentinelSet, or_skip, until};
 
-use crate::rig::{ALL, Answer, At, BOUND, Load, Nodes, What};
+use crate::lost::reasons;
+use crate::rig::{ALL, Answer, At, BOUND, Load, NODES, Nodes, Round, What, on_redis};
+
+on_redis! {
+    a_replica_that_lags_is_promoted_and_healed_from_the_views
+    a_failover_to_a_replica_that_has_everything_goes_on_without_healing
+    a_failover_that_was_asked_for_goes_on_without_healing
+    a_primary_that_stands_still_is_replaced_and_not_believed_when_it_goes_on
+    sentinels_may_be_away_for_as_long_as_the_primary_is_there
+}
 
 /// The URL by which nodes ask the Sentinels who is primary.
 fn url(set: &SentinelSet) -> String {
@@ -17,10 +26,9 @@ fn detach_replicas(primary: &Redis) {
     until("the replicas are off", || primary.info("connected_slaves").is_ok_and(|count| count == "0")).unwrap();
 }
 
-#[test]
-fn a_replica_that_lags_is_promoted_and_healed_from_the_views() {
+fn a_replica_that_lags_is_promoted_and_healed_from_the_views(round: &Round) {
     let Some(set) = or_skip(SentinelSet::start(1), rescind::testing::skip) else { return };
-    let nodes = Nodes::start(&[url(&set), url(&set), url(&set)], |options| options);
+    let nodes = Nodes::start(&[url(&set), url(&set), url(&set)], |options| options).in_round(round);
     let history = &nodes.history;
     let load = Load::begin(&nodes);
     load.goes_on_for(20);
@@ -30,6 +38,7 @@ fn a_replica_that_lags_is_promoted_and_healed_from_the_views() {
     detach_replicas(primary);
     history.phase("lagging");
     load.goes_on_for(40);
+    load.goes_on_until_some_moment(round);
     primary.kill().unwrap();
     history.sessions_are_lost_since(detached);
     history.phase("failover");
@@ -45,23 +54,89 @@ fn a_replica_that_lags_is_promoted_and_healed_from_the_views() {
     load.end(&nodes).assert_sound();
 }
 
-#[test]
-fn a_failover_to_a_replica_that_has_everything_goes_on_without_healing() {
-    let Some(set) = or_skip(SentinelSet::start(2), rescind::testing::skip) else { return };
-    let url = format!("{}?replicas=1", url(&set));
-    let nodes = Nodes::start(&[url.clone(), url.clone(), url], |options| options);
+fn a_failover_to_a_replica_that_has_everything_goes_on_without_healing(round: &Round) {
+    let Some((set, nodes)) = with_everything(round, 2) else { return };
     let history = &nodes.history;
     let load = Load::begin(&nodes);
     load.goes_on_for(30);
+    load.goes_on_until_some_moment(round);
     let primary = set.primary().unwrap();
     primary.kill().unwrap();
     history.phase("failover");
     set.wait_for_failover(primary).unwrap();
-    let back = history.phase("promoted");
+    goes_on_without_healing(&nodes, load);
+}
+
+fn a_failover_that_was_asked_for_goes_on_without_healing(round: &Round) {
+    // With a second replica a write at the old primary could be acknowledged by the one that is not promoted.
+    let Some((set, nodes)) = with_everything(round, 1) else { return };
+    let load = Load::begin(&nodes);
+    load.goes_on_for(30);
+    load.goes_on_until_some_moment(round);
+    let primary = set.primary().unwrap();
+    set.fail_over().unwrap();
+    nodes.history.phase("failover");
+    set.wait_for_failover(primary).unwrap();
+    goes_on_without_healing(&nodes, load);
+}
+
+fn a_primary_that_stands_still_is_replaced_and_not_believed_when_it_goes_on(round: &Round) {
+    let Some((set, nodes)) = with_everything(round, 2) else { return };
+    let load = Load::begin(&nodes);
+    load.goes_on_for(30);
+    load.goes_on_until_some_moment(round);
+    let primary = set.primary().unwrap();
+    primary.pause().unwrap();
+    nodes.history.phase("failover");
+    set.wait_for_failover(primary).unwrap();
+    let back = nodes.history.phase("promoted");
+    load.is_served_by_every_node(back);
+    load.goes_on_for(20);
+    // It goes on as the primary that it was, until the Sentinels have told it.
+    primary.resume().unwrap();
+    nodes.history.phase("both");
+    load.goes_on_for(20);
+    until("it has found its place", || primary.info("role").is_ok_and(|role| role == "slave")).unwrap();
+    goes_on_without_healing(&nodes, load);
+}
+
+fn sentinels_may_be_away_for_as_long_as_the_primary_is_there(round: &Round) {
+    let Some((set, nodes)) = with_everything(round, 2) else { return };
+    let history = &nodes.history;
+    let load = Load::begin(&nodes);
+    load.goes_on_for(20);
+    load.goes_on_until_some_moment(round);
+    let sentinels = 0..set.sentinels().len();
+    sentinels.clone().for_each(|number| set.kill_sentinel(number).unwrap());
+    let alone = history.phase("alone");
+    load.goes_on_until(alone + BOUND * 2);
+    load.is_served_by_every_node(alone);
+    history.assert_undisturbed(&ALL, alone);
+    let primary = &set.servers()[0];
+    primary.kill().unwrap();
+    let down = history.phase("nobody");
+    load.goes_on_until(down + BOUND * 2);
+    assert_eq!(history.checks(&ALL, &Answer::Yes, down + BOUND..history.now()), 0, "past the bound nothing is");
+    sentinels.for_each(|number| set.start_sentinel_again(number).unwrap());
+    history.phase("failover");
+    set.wait_for_failover(primary).unwrap();
+    goes_on_without_healing(&nodes, load);
+}
+
+/// So many replicas, of which one has everything that is acknowledged.
+fn with_everything(round: &Round, replicas: usize) -> Option<(SentinelSet, Nodes)> {
+    let set = or_skip(SentinelSet::start(replicas), rescind::testing::skip)?;
+    let url = format!("{}?replicas=1", url(&set));
+    let nodes = Nodes::start(&vec![url; NODES], |options| options).in_round(round);
+    Some((set, nodes))
+}
+
+fn goes_on_without_healing(nodes: &Nodes, load: Load) {
+    let back = nodes.history.phase("one primary");
     let served = load.is_served_by_every_node(back).saturating_sub(back);
     eprintln!("served {served:.2?} after the promotion");
     load.goes_on_for(30);
-    load.end(&nodes).assert_sound();
+    load.end(nodes).assert_sound();
 }
 
 #[test]

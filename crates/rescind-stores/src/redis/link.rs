@@ -28,9 +28,10 @@ use super::script::{Script, Sent};
 const CONNECT: Duration = Duration::from_secs(1);
 /// An answer that is not there by then is lost: what the call did is unknown. Below the time after which a view is stale.
 const ANSWER: Duration = Duration::from_millis(1_500);
-/// After a failed attempt to connect, the first wait; it doubles up to the last.
+/// After a failed attempt to connect, the first wait; it doubles up to the last. Whoever follows the log waits between its
+/// own attempts, too, and then for a while until it believes a store that was away: all of it is to be less than a second.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
-const LAST_WAIT: Duration = Duration::from_millis(500);
+const LAST_WAIT: Duration = Duration::from_millis(100);
 /// How often a call is sent again that a cluster has refused before it ran, and how long is waited before.
 const REDIRECTS: u32 = 20;
 const REDIRECT_WAIT: Duration = Duration::from_millis(25);

@@ -1,39 +1,58 @@
-//! The last questions, when the faults are over: every node about what the witness wrote down, about what must be good,
-//! and whether refresh tokens that were answered with 503 still are. All of it must be answered.
+//! The last questions, when the faults are over: every node about what the witness wrote down, about what was lifted and
+//! what must be good, and whether refresh tokens that were answered with 503 still are. All of it must be answered.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use super::client::Client;
 use super::history::{Answer, Scope, What};
 use super::pool::{Pool, Session, Use};
+use super::witness::Line;
 
 /// So many sessions of each kind are asked about: the newest, which the faults have met.
-const MOST: usize = 60;
+const MOST: usize = 40;
 
 pub(super) fn audit(client: &Client, pool: &Pool, nodes: &[usize]) {
     client.history.phase("audit");
-    let witnessed: HashSet<Scope> = client.history.witness.read().into_iter().collect();
+    let witnessed = client.history.witness.read();
     let acknowledged = client.history.count(What::Revoke, &Answer::Yes, super::At::ZERO);
     assert!(
         witnessed.len() <= acknowledged && !witnessed.is_empty(),
         "the witness saw {} of {acknowledged}",
         witnessed.len()
     );
-    let (ended, live): (Vec<_>, Vec<_>) = pool.sessions.iter().rev().partition(|session| session.at == Use::Ending);
-    for session in live.into_iter().take(MOST).chain(ended.into_iter().take(MOST)) {
-        look(client, session, nodes);
+    let newest = || pool.sessions.iter().rev();
+    let ended = newest().filter(|session| session.at == Use::Ending).take(MOST);
+    let (lifted, others): (Vec<_>, Vec<_>) =
+        newest().filter(|session| session.at != Use::Ending).partition(|session| session.was_lifted);
+    let mut wrong = Vec::new();
+    for session in others.into_iter().take(MOST).chain(lifted.into_iter().take(MOST)).chain(ended) {
+        look(client, session, nodes, &witnessed, &mut wrong);
     }
+    assert!(wrong.is_empty(), "{} acknowledged revocations are lost:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-fn look(client: &Client, session: &Session, nodes: &[usize]) {
+fn look(
+    client: &Client,
+    session: &Session,
+    nodes: &[usize],
+    witnessed: &HashMap<Scope, Line>,
+    wrong: &mut Vec<String>,
+) {
+    let mut settled = |node: usize, answer: &Answer, credential: usize| {
+        let fault = || client.history.last_fault(node);
+        let is_settled = matches!(answer, Answer::Yes | Answer::Refused);
+        assert!(is_settled, "the faults are over, and node {node} says {answer:?}: {:?}", fault());
+        let scopes = client.history.scopes_of(credential);
+        let revoked = scopes.into_iter().find(|scope| witnessed.get(scope) == Some(&Line::Revoked));
+        if let (Answer::Yes, Some(scope)) = (answer, revoked) {
+            wrong.push(format!("the witness has {scope} as revoked, and node {node} says yes"));
+        }
+    };
     for node in nodes.iter().copied() {
         for token in session.tokens.iter().rev().take(2) {
-            settled(&client.check(node, &token.text, token.credential));
+            settled(node, &client.check(node, &token.text, token.credential), token.credential);
         }
     }
-    settled(&client.refresh(nodes[session.credential % nodes.len()], &session.refresh, session.credential).0);
-}
-
-fn settled(answer: &Answer) {
-    assert!(matches!(answer, Answer::Yes | Answer::Refused), "the faults are over, and a node says {answer:?}");
+    let node = nodes[session.credential % nodes.len()];
+    settled(node, &client.refresh(node, &session.refresh, session.credential).0, session.credential);
 }

@@ -90,8 +90,9 @@ impl Client {
         (answer, reply.and_then(|reply| reply.json()["seq"].as_u64()))
     }
 
-    /// Lifts the cut-off at a position.
+    /// Lifts the cut-off at a position. Nobody else does anything to its scope meanwhile.
     pub(super) fn lift(&self, node: usize, scope: &Scope, seq: u64) -> Answer {
+        self.history.begins_to_lift(scope);
         let noted = Noted { what: What::Lift, about: None, scope: Some(scope.clone()) };
         self.admin(noted, node, "DELETE", &format!("/admin/v1/revocations/{seq}"), &Value::Null).0
     }
@@ -106,10 +107,13 @@ impl Client {
     fn ask(&self, noted: Noted, node: usize, send: impl FnOnce() -> std::io::Result<Reply>) -> (Answer, Option<Reply>) {
         let Noted { what, about, scope } = noted;
         let began = self.history.now();
-        let reply = send().ok();
+        let (reply, fault) = match send() {
+            Ok(reply) => (Some(reply), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
         let done = self.history.now();
         let answer = reply.as_ref().map_or(Answer::Silent, |reply| meaning(what, reply));
-        self.history.note(Asked { what, node, sent: began, done, answer: answer.clone(), about, scope });
+        self.history.note(Asked { what, node, sent: began, done, answer: answer.clone(), fault, about, scope });
         let reply = reply.filter(|_| answer == Answer::Yes);
         (answer, reply)
     }
@@ -121,7 +125,7 @@ fn meaning(what: What, reply: &Reply) -> Answer {
         (What::Check | What::Refresh | What::Open | What::Lift, 200) | (What::Revoke, 201) => Answer::Yes,
         (What::Check, 401) if reply.error() == "invalid_token" => Answer::Refused,
         (What::Refresh, 400) if reply.error() == "invalid_grant" => Answer::Refused,
-        // The answer to the first try was lost, or it was healed since.
+        // It was done though the answer to the first try was lost, or the cut-off has another position since it was healed.
         (What::Lift, 409 | 404) => Answer::Refused,
         (_, 503) if !reply.header("retry-after").is_empty() => Answer::Unavailable,
         (_, status) => Answer::Wrong(format!("{status} {}", reply.text())),

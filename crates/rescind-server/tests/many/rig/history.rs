@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::moment::Stopwatch;
-use super::witness::Witness;
+use super::witness::{Line, Witness};
 
 /// Since the history's begin.
 pub(crate) type At = Duration;
@@ -29,7 +29,8 @@ impl Scope {
 /// Something that a node can be asked about: an access token, or the right to refresh a session.
 #[derive(Debug, Clone)]
 pub(super) struct Credential {
-    /// A cut-off on any of these ends it. Nothing is issued under a scope that somebody has begun to revoke.
+    /// A cut-off on any of these ends it. Nothing is issued under a scope that somebody has begun to revoke, until a lift
+    /// of that is acknowledged.
     pub(super) scopes: Vec<Scope>,
     pub(super) issued: At,
 }
@@ -68,6 +69,8 @@ pub(super) struct Asked {
     pub(super) sent: At,
     pub(super) done: At,
     pub(super) answer: Answer,
+    /// Why no answer came.
+    pub(super) fault: Option<String>,
     /// Of a check or a refresh: about what, as a number in `Past::credentials`.
     pub(super) about: Option<usize>,
     /// Of a revocation or a lift.
@@ -98,6 +101,8 @@ pub(super) struct Past {
     pub(super) everyone_out: Option<At>,
     /// The store lost the sessions that were opened from then to now: they cannot be refreshed.
     pub(super) sessions_lost: Option<(At, At)>,
+    /// The store lost acknowledged entries: what not every node had read of them may be healed as if it were revoked.
+    pub(super) entries_lost: Vec<At>,
     /// Spans in which a node's clock is behind: what it refuses may be from its future, which says nothing of revocations.
     pub(super) behind: Vec<(usize, At, At)>,
 }
@@ -139,7 +144,9 @@ impl History {
     pub(crate) fn sessions_are_lost_since(&self, since: At) {
         let mut past = self.past();
         // A worker may note late what was answered before.
-        past.sessions_lost = Some((since, self.now() + super::BOUND / 2));
+        let now = self.now();
+        past.sessions_lost = Some((since, now + super::BOUND / 2));
+        past.entries_lost.push(now);
     }
 
     /// A node's clock is put behind the others' now.
@@ -210,10 +217,26 @@ impl History {
     }
 
     pub(super) fn note(&self, asked: Asked) {
-        if let (What::Revoke, Answer::Yes, Some(scope)) = (asked.what, &asked.answer, &asked.scope) {
-            self.witness.note(scope);
+        match (asked.what, &asked.answer, &asked.scope) {
+            (What::Revoke, Answer::Yes, Some(scope)) => self.witness.note(Line::Revoked, scope),
+            (What::Lift, Answer::Yes, Some(scope)) => self.witness.note(Line::Lifted, scope),
+            _ => {}
         }
         self.past().asked.push(asked);
+    }
+
+    /// Whatever comes of it.
+    pub(super) fn begins_to_lift(&self, scope: &Scope) {
+        self.witness.note(Line::Lifting, scope);
+    }
+
+    /// Why the last request to this node has no answer.
+    pub(super) fn last_fault(&self, node: usize) -> Option<String> {
+        self.past().asked.iter().rfind(|asked| asked.node == node)?.fault.clone()
+    }
+
+    pub(super) fn scopes_of(&self, credential: usize) -> Vec<Scope> {
+        self.past().credentials[credential].scopes.clone()
     }
 
     pub(super) fn goes_down(&self, node: usize) {

@@ -1,6 +1,9 @@
-//! What the guarantees say of a history. A plain function, tried on histories that break each of them.
+//! What the guarantees say of a history. A plain function, tried in `judged` on histories that break each of them.
+//!
+//! Acts on one scope come one after another, so each scope has a line of revocations and lifts, and each credential is
+//! judged by the lines of its scopes in one pass over what was said of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::BOUND;
 use super::history::{Answer, Asked, At, Outage, Past, Scope, What};
@@ -16,14 +19,19 @@ pub(super) fn judge(past: &Past) -> Vec<String> {
         {
             about.entry(credential).or_default().push(asked);
         }
-        if let Some(scope) = &asked.scope {
+        // A lift that is refused has done nothing.
+        if let Some(scope) = &asked.scope
+            && asked.answer != Answer::Refused
+        {
             on.entry(scope).or_default().push(asked);
         }
     }
+    for acts in on.values_mut() {
+        acts.sort_by_key(|act| act.sent);
+    }
     for (number, asked) in about {
         let credential = &past.credentials[number];
-        let acts: Vec<&Asked> =
-            credential.scopes.iter().flat_map(|scope| on.get(scope).into_iter().flatten()).copied().collect();
+        let lines = credential.scopes.iter().filter_map(|scope| on.get(scope)).map(Vec::as_slice).collect();
         let out = past.everyone_out.is_some_and(|out| credential.issued < out);
         let row_lost =
             past.sessions_lost.is_some_and(|(from, to)| from <= credential.issued && credential.issued <= to);
@@ -34,7 +42,7 @@ pub(super) fn judge(past: &Past) -> Vec<String> {
         } else {
             Excused::Not
         };
-        let life = Life { name: &credential.scopes[0], acts, outages: &past.outages, excused };
+        let life = Life { name: &credential.scopes[0], lines, past, excused };
         wrong.extend(life.revived(&asked));
         wrong.extend(life.refused_without_cause(&asked));
     }
@@ -51,7 +59,8 @@ fn answered_otherwise(asked: &Asked, outages: &[Outage]) -> Option<String> {
     match &asked.answer {
         Answer::Wrong(answer) => Some(format!("{what:?} at node {node}, {sent:.2?}: {answer}")),
         Answer::Silent if !outages.iter().any(was_down) => {
-            Some(format!("{what:?} at node {node}, which was up: no answer from {sent:.2?} to {done:.2?}"))
+            let why = asked.fault.as_deref().unwrap_or_default();
+            Some(format!("{what:?} at node {node}, which was up: no answer from {sent:.2?} to {done:.2?}: {why}"))
         }
         _ => None,
     }
@@ -64,12 +73,17 @@ fn from_the_future(asked: &Asked, behind: &[(usize, At, At)]) -> bool {
     asked.answer == Answer::Refused && behind.iter().any(meanwhile)
 }
 
+/// Since when a node surely knows of what was acknowledged, or said, by the same node or another one.
+fn known_at(node: usize, asked: &Asked) -> At {
+    if node == asked.node { asked.done } else { asked.done + BOUND }
+}
+
 /// One credential, and what was done on its scopes.
 struct Life<'a> {
     name: &'a Scope,
-    /// Revocations and lifts.
-    acts: Vec<&'a Asked>,
-    outages: &'a [Outage],
+    /// Of each scope the revocations and lifts, in order.
+    lines: Vec<&'a [&'a Asked]>,
+    past: &'a Past,
     excused: Excused,
 }
 
@@ -86,20 +100,12 @@ enum Excused {
 impl Life<'_> {
     /// What was revoked is good again: at the node that acknowledged it or said so before, at another one past the bound.
     fn revived(&self, asked: &[&Asked]) -> Vec<String> {
-        // What somebody tried to lift may be good again.
-        let lifted = self.acts(What::Lift).map(|act| act.sent).min().unwrap_or(At::MAX);
-        let acknowledged =
-            self.acts(What::Revoke).filter(|act| act.answer == Answer::Yes).map(|act| (act.node, act.done));
-        let refused =
-            asked.iter().filter(|asked| asked.answer == Answer::Refused).map(|asked| (asked.node, asked.done));
-        let dead: Vec<(usize, At)> = acknowledged.chain(refused).collect();
-        let yes = asked.iter().filter(|asked| asked.answer == Answer::Yes && asked.done < lifted);
+        let refusals = self.refusals(asked);
+        let yes = asked.iter().filter(|asked| asked.answer == Answer::Yes);
         yes.filter_map(|asked| {
             let decided = self.not_decided_before(asked);
-            let (node, since) = dead.iter().find(|(node, since)| {
-                let known = if *node == asked.node { *since } else { *since + BOUND };
-                known < decided
-            })?;
+            let revoked = self.lines.iter().find_map(|line| revoked(line, asked, decided));
+            let (node, since) = revoked.or_else(|| refused(&refusals, asked, decided))?;
             Some(format!(
                 "{} was dead at node {node} from {since:.2?}; node {} says it is good, asked ({:?}) at {decided:.2?}",
                 self.name, asked.node, asked.what
@@ -108,32 +114,73 @@ impl Life<'_> {
         .collect()
     }
 
-    /// A credential that nobody has begun to revoke is refused.
+    /// A credential that nobody has begun to revoke is refused, or one whose revocation was lifted.
     fn refused_without_cause(&self, asked: &[&Asked]) -> Vec<String> {
-        let revoked = self.acts(What::Revoke).map(|act| act.sent).min().unwrap_or(At::MAX);
-        let refused = asked.iter().filter(|asked| asked.answer == Answer::Refused && asked.done < revoked);
+        let refused = asked.iter().filter(|asked| asked.answer == Answer::Refused);
         let refused = refused.filter(|asked| match self.excused {
             Excused::Not => true,
             Excused::Refresh => asked.what != What::Refresh,
             Excused::Whole => false,
         });
-        refused
-            .map(|asked| {
-                format!(
-                    "{} is refused by node {} at {:.2?} ({:?}), and nothing covers it",
-                    self.name, asked.node, asked.done, asked.what
-                )
-            })
-            .collect()
+        let free = refused.filter(|asked| self.lines.iter().all(|line| self.is_free(line, asked)));
+        free.map(|asked| {
+            let lifted = self.lines.iter().flat_map(|line| line.iter()).any(|act| act.what == What::Lift);
+            format!(
+                "{} is refused by node {} at {:.2?} ({:?}), and nothing covers it{}",
+                self.name,
+                asked.node,
+                asked.done,
+                asked.what,
+                if lifted { ": it was lifted" } else { "" }
+            )
+        })
+        .collect()
     }
 
-    fn acts(&self, what: What) -> impl Iterator<Item = &&Asked> {
-        self.acts.iter().filter(move |act| act.what == what)
+    /// Whether nothing on this scope can be the reason of a refusal.
+    fn is_free(&self, line: &[&Asked], refused: &Asked) -> bool {
+        // One whose outcome is unknown may come about at any later time.
+        let (mut free, mut unknown) = (true, false);
+        for act in line.iter().take_while(|act| act.sent <= refused.done) {
+            match (act.what, &act.answer) {
+                (What::Lift, Answer::Yes) => {
+                    let holds = !unknown && !self.is_in_doubt(act);
+                    free |= holds && known_at(refused.node, act) < refused.sent;
+                }
+                (What::Lift, _) => {}
+                (_, answer) => {
+                    free = false;
+                    unknown |= *answer != Answer::Yes;
+                }
+            }
+        }
+        free
+    }
+
+    /// A lift that the store lost before every node had read it: whoever knows only the cut-off makes that again. In doubt,
+    /// revoked.
+    fn is_in_doubt(&self, lift: &Asked) -> bool {
+        self.past.entries_lost.iter().any(|lost| lift.done + BOUND > *lost && lift.sent < *lost + BOUND)
+    }
+
+    /// When the credential was refused, by the moment from which somebody tried to lift a cut-off that this was about.
+    fn refusals(&self, asked: &[&Asked]) -> BTreeMap<At, BTreeMap<usize, At>> {
+        let lifts = || self.lines.iter().flat_map(|line| line.iter()).filter(|act| act.what == What::Lift);
+        let mut refusals: BTreeMap<At, BTreeMap<usize, At>> = BTreeMap::new();
+        for refused in asked.iter().filter(|asked| asked.answer == Answer::Refused) {
+            // A lift that the node knew of surely was of something else.
+            let knew = |lift: &Asked| lift.answer == Answer::Yes && known_at(refused.node, lift) < refused.sent;
+            let until = lifts().filter(|lift| !knew(lift)).map(|lift| lift.sent).min().unwrap_or(At::MAX);
+            let first = refusals.entry(until).or_default().entry(refused.node).or_insert(refused.done);
+            *first = refused.done.min(*first);
+        }
+        refusals
     }
 
     /// A node that stands still decides after it goes on, whenever it was asked.
     fn not_decided_before(&self, asked: &Asked) -> At {
         let still = self
+            .past
             .outages
             .iter()
             .filter(|outage| outage.node == asked.node && outage.still.is_some_and(|still| still < asked.sent));
@@ -141,97 +188,31 @@ impl Life<'_> {
     }
 }
 
+/// Where and since when a revocation stands that whoever said yes must have known, unless somebody tried to lift it.
+fn revoked(line: &[&Asked], yes: &Asked, decided: At) -> Option<(usize, At)> {
+    let mut standing = None;
+    for act in line.iter().take_while(|act| act.sent <= yes.done) {
+        match (act.what, &act.answer) {
+            (What::Lift, _) => standing = None,
+            (_, Answer::Yes) if known_at(yes.node, act) < decided => standing = Some((act.node, act.done)),
+            _ => {}
+        }
+    }
+    standing
+}
+
+/// Where and since when it was refused, so that whoever said yes must have known.
+fn refused(refusals: &BTreeMap<At, BTreeMap<usize, At>>, yes: &Asked, decided: At) -> Option<(usize, At)> {
+    let standing = refusals.iter().filter(|(until, _)| **until > yes.done).flat_map(|(_, first)| first);
+    let mut known = standing.filter(|(node, since)| {
+        let known = if **node == yes.node { **since } else { **since + BOUND };
+        known < decided
+    });
+    known.next().map(|(node, since)| (*node, *since))
+}
+
 impl std::fmt::Display for Scope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.kind, self.id)
-    }
-}
-
-mod tests {
-    use super::super::history::Credential;
-    use super::*;
-
-    const SESSION: fn() -> Scope = || Scope::new("session", "s");
-
-    fn at(seconds: f64) -> At {
-        At::from_secs_f64(seconds)
-    }
-
-    fn asked(what: What, node: usize, sent: f64, answer: Answer) -> Asked {
-        let (about, scope) = match what {
-            What::Check | What::Refresh => (Some(0), None),
-            _ => (None, Some(SESSION())),
-        };
-        Asked { what, node, sent: at(sent), done: at(sent + 0.1), answer, about, scope }
-    }
-
-    fn judged(asked: impl Into<Vec<Asked>>, change: impl FnOnce(&mut Past)) -> Vec<String> {
-        let credentials = vec![Credential { scopes: vec![SESSION()], issued: At::ZERO }];
-        let mut past = Past { credentials, asked: asked.into(), ..Past::default() };
-        change(&mut past);
-        judge(&past)
-    }
-
-    fn outage(still: bool) -> Outage {
-        let (still, moved_on) = if still { (Some(at(1.0)), Some(at(5.0))) } else { (None, None) };
-        Outage { node: 1, from: at(1.0), still, moved_on, until: Some(at(5.0)) }
-    }
-
-    #[test]
-    fn what_a_node_acknowledged_it_may_never_call_good_and_the_others_not_past_the_bound() {
-        let revoked = asked(What::Revoke, 0, 1.0, Answer::Yes);
-        let then = |node, sent| judged([revoked.clone(), asked(What::Check, node, sent, Answer::Yes)], |_| {});
-        assert_eq!(then(0, 0.9), Vec::<String>::new());
-        assert_eq!(then(0, 1.2).len(), 1);
-        assert_eq!(then(1, 3.0), Vec::<String>::new());
-        assert_eq!(then(1, 3.2).len(), 1);
-        let unknown = asked(What::Revoke, 0, 1.0, Answer::Unavailable);
-        assert_eq!(judged([unknown, asked(What::Check, 0, 9.0, Answer::Yes)], |_| {}), Vec::<String>::new());
-    }
-
-    #[test]
-    fn after_one_node_refused_it_none_may_call_it_good() {
-        let unknown = asked(What::Revoke, 2, 0.5, Answer::Unavailable);
-        let refused = asked(What::Check, 0, 1.0, Answer::Refused);
-        let then = |node, sent| {
-            judged([unknown.clone(), refused.clone(), asked(What::Check, node, sent, Answer::Yes)], |_| {})
-        };
-        assert_eq!(then(1, 3.0), Vec::<String>::new());
-        assert_eq!(then(1, 3.2).len(), 1);
-        assert_eq!(then(0, 1.2).len(), 1);
-        let lifted = asked(What::Lift, 0, 1.1, Answer::Yes);
-        assert_eq!(
-            judged([unknown.clone(), refused.clone(), lifted, asked(What::Check, 0, 1.2, Answer::Yes)], |_| {}),
-            Vec::<String>::new()
-        );
-    }
-
-    #[test]
-    fn what_nobody_revoked_may_not_be_refused_unless_everybody_was_signed_out() {
-        for what in [What::Check, What::Refresh] {
-            let refused = || [asked(what, 0, 1.0, Answer::Refused), asked(What::Revoke, 0, 1.5, Answer::Yes)];
-            assert_eq!(judged(refused(), |_| {}).len(), 1);
-            assert_eq!(judged(refused(), |past| past.everyone_out = Some(at(0.5))), Vec::<String>::new());
-            assert_eq!(judged(refused(), |past| past.behind.push((0, at(0.9), at(1.2)))), Vec::<String>::new());
-            assert_eq!(judged(refused(), |past| past.behind.push((0, at(0.5), at(0.9)))).len(), 1);
-            let lost = judged(refused(), |past| past.sessions_lost = Some((At::ZERO, at(0.5))));
-            assert_eq!(lost.len(), usize::from(what == What::Check));
-        }
-    }
-
-    #[test]
-    fn a_node_that_stood_still_decides_when_it_goes_on() {
-        let revoked = asked(What::Revoke, 0, 1.5, Answer::Yes);
-        let first = asked(What::Check, 1, 1.2, Answer::Yes);
-        assert_eq!(judged([revoked.clone(), first.clone()], |past| past.outages.push(outage(true))).len(), 1);
-        assert_eq!(judged([revoked, first], |past| past.outages.push(outage(false))), Vec::<String>::new());
-    }
-
-    #[test]
-    fn an_answer_of_another_kind_is_wrong_and_so_is_none_from_a_node_that_is_up() {
-        assert_eq!(judged([asked(What::Open, 0, 1.0, Answer::Wrong("500".to_owned()))], |_| {}).len(), 1);
-        let silent = asked(What::Check, 1, 4.0, Answer::Silent);
-        assert_eq!(judged([silent.clone()], |_| {}).len(), 1);
-        assert_eq!(judged([silent], |past| past.outages.push(outage(false))), Vec::<String>::new());
     }
 }

@@ -10,10 +10,11 @@ use std::time::Duration;
 use rescind_test_kit::until;
 
 use super::client::Client;
-use super::history::{Answer, At, Scope, What};
+use super::history::{Answer, At, What};
 use super::moment::rest;
-use super::pool::{Pool, Token};
-use super::{ALL, Nodes, Report};
+use super::pool::{Due, Pool, Token};
+use super::round::{next, scattered};
+use super::{ALL, Nodes, Report, Round};
 
 /// The load opens sessions until so many can be used.
 const SESSIONS: usize = 80;
@@ -21,13 +22,16 @@ const SESSIONS: usize = 80;
 const OPENS: usize = 8;
 /// One subject in so many gets a second session.
 const SECOND_SESSIONS: usize = 3;
-/// One revocation in so many is lifted.
-const LIFTS: usize = 12;
+/// One revocation in so many is lifted, some time later, and one turn in so many lifts.
+const LIFTS: usize = 2;
+
+const WRITES: [What; 3] = [What::Open, What::Refresh, What::Revoke];
 
 /// A running load.
 pub(crate) struct Load {
     pub(super) client: Client,
     pub(super) pool: Arc<Mutex<Pool>>,
+    seed: u64,
     stop: Arc<AtomicBool>,
     workers: Vec<JoinHandle<()>>,
 }
@@ -47,18 +51,20 @@ impl Load {
     pub(crate) fn begin(nodes: &Nodes) -> Self {
         let client = Client::of(&nodes.all, &nodes.history);
         let (pool, stop) = (Arc::default(), Arc::new(AtomicBool::new(false)));
-        let mut load = Self { client, pool, stop, workers: Vec::new() };
+        let mut load = Self { client, pool, seed: nodes.seed, stop, workers: Vec::new() };
         for node in 0..nodes.all.len() {
             load.spawn(node, Worker::hold_sessions, 30);
             load.spawn(node, Worker::revoke, 60);
             load.spawn(node, Worker::check, 8);
         }
         load.goes_on_for(10);
+        let history = &load.client.history;
+        until("something is lifted", || history.count(What::Lift, &Answer::Yes, At::ZERO) >= 3).unwrap();
         load
     }
 
     fn spawn(&mut self, node: usize, work: fn(&mut Worker), pace_ms: u64) {
-        let luck = (self.workers.len() as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let luck = scattered(self.seed.wrapping_add(self.workers.len() as u64));
         let (client, pool, stop) = (self.client.clone(), Arc::clone(&self.pool), Arc::clone(&self.stop));
         let mut worker = Worker { client, pool, stop, node, luck, opened: 0 };
         self.workers.push(thread::spawn(move || {
@@ -77,6 +83,11 @@ impl Load {
             done(What::Revoke, revocations) && done(What::Refresh, 3) && done(What::Check, 20) && done(What::Open, 1)
         })
         .unwrap();
+    }
+
+    /// Waits until some moment within a second: the round's seed says which.
+    pub(crate) fn goes_on_until_some_moment(&self, round: &Round) {
+        self.goes_on_until(self.client.history.now() + round.within(Duration::from_secs(1)));
     }
 
     /// Waits until every node has answered each kind of request well that was sent at or after `since`; gives when the
@@ -103,9 +114,19 @@ impl Load {
     /// Waits until each kind of write was asked for at or after `since`, and could not be done.
     pub(crate) fn is_refused_writes(&self, since: At) {
         let history = &self.client.history;
-        let kinds = [What::Open, What::Refresh, What::Revoke];
         until("each kind of write was asked for", || {
-            kinds.iter().all(|what| history.count(*what, &Answer::Unavailable, since) > 0)
+            WRITES.iter().all(|what| history.count(*what, &Answer::Unavailable, since) > 0)
+        })
+        .unwrap();
+    }
+
+    /// Waits until nothing was answered with 503 for the span of the bound.
+    pub(crate) fn is_served_whole(&self) {
+        let history = &self.client.history;
+        let since = history.now();
+        until("everything is served", || {
+            let recent = history.now().saturating_sub(super::BOUND);
+            recent > since && WRITES.iter().all(|what| history.count(*what, &Answer::Unavailable, recent) == 0)
         })
         .unwrap();
     }
@@ -136,6 +157,12 @@ impl Load {
         let (client, pool) = self.stop();
         super::audit::audit(&client, &pool, left);
         Report::of(&nodes.history)
+    }
+
+    /// Stops and judges, where no node is left that could be asked.
+    pub(crate) fn end_without_nodes(self) -> Report {
+        let (client, _) = self.stop();
+        Report::of(&client.history)
     }
 
     fn stop(self) -> (Client, Pool) {
@@ -174,18 +201,36 @@ impl Worker {
         }
     }
 
+    /// Revokes something, or lifts what some node has revoked.
     fn revoke(&mut self) {
         let luck = self.draw();
-        let Some(scope) = ({ self.pool().take_to_revoke(luck) }) else { return };
+        if luck.is_multiple_of(LIFTS)
+            && let Some(due) = { self.pool().take_to_lift(luck / LIFTS) }
+        {
+            return self.lift(due);
+        }
+        let luck = self.draw();
+        if let Some(scope) = { self.pool().take_again(luck) } {
+            // Its earlier try may come about at any time, so it is not lifted.
+            if self.client.revoke(self.node, &scope).0 != Answer::Yes {
+                self.pool().again.push(scope);
+            }
+            return;
+        }
+        let Some(scope) = ({ self.pool().take_to_revoke(luck / 2) }) else { return };
         match self.client.revoke(self.node, &scope) {
-            (Answer::Yes, Some(seq)) if self.draw().is_multiple_of(LIFTS) => self.lift(&scope, seq),
+            (Answer::Yes, Some(seq)) if self.draw().is_multiple_of(LIFTS) => self.pool().due.push(Due { scope, seq }),
             (Answer::Yes, _) => {}
             _ => self.pool().again.push(scope),
         }
     }
 
-    fn lift(&mut self, scope: &Scope, seq: u64) {
-        self.client.lift(self.node, scope, seq);
+    fn lift(&mut self, due: Due) {
+        match self.client.lift(self.node, &due.scope, due.seq) {
+            Answer::Yes => self.pool().lifted(&due.scope),
+            Answer::Refused => {}
+            _ => self.pool().due.push(due),
+        }
     }
 
     fn check(&mut self) {
@@ -198,11 +243,9 @@ impl Worker {
         self.pool.lock().unwrap()
     }
 
-    /// xorshift: the same at each run.
     fn draw(&mut self) -> usize {
-        self.luck ^= self.luck << 13;
-        self.luck ^= self.luck >> 7;
-        self.luck ^= self.luck << 17;
-        usize::try_from(self.luck >> 24).unwrap()
+        let (state, drawn) = next(self.luck);
+        self.luck = state;
+        usize::try_from(drawn).unwrap()
     }
 }

@@ -6,10 +6,13 @@ mod audit;
 mod client;
 mod history;
 mod judge;
+mod judged;
 mod load;
 mod moment;
 mod pool;
 mod report;
+mod resume;
+mod round;
 mod store;
 mod witness;
 
@@ -21,6 +24,8 @@ use rescind_test_kit::{Node, NodeOptions, Proxy, Result, or_skip, until};
 pub(crate) use self::history::{Answer, At, History, What};
 pub(crate) use self::load::Load;
 pub(crate) use self::report::Report;
+pub(crate) use self::resume::best_of_three;
+pub(crate) use self::round::{Round, on_each_store, on_postgres, on_redis, rounds};
 pub(crate) use self::store::{Kind, Store};
 
 /// The staleness bound of the nodes: the default, because that is what ships.
@@ -45,18 +50,18 @@ pub(crate) struct Rig {
 
 impl Rig {
     /// Starts a store and its nodes; `None` after a skip.
-    pub(crate) fn start(kind: Kind, links: Links) -> Option<Self> {
-        Some(Self::on(or_skip(Store::start(kind), rescind::testing::skip)?, links))
+    pub(crate) fn start(round: &Round, links: Links) -> Option<Self> {
+        Some(Self::on(round, or_skip(Store::start(round.kind), rescind::testing::skip)?, links))
     }
 
     /// The same on a store that runs already.
-    pub(crate) fn on(store: Store, links: Links) -> Self {
+    pub(crate) fn on(round: &Round, store: Store, links: Links) -> Self {
         let links: Vec<Proxy> = match links {
             Links::Direct => Vec::new(),
             Links::Proxied => (0..NODES).map(|_| Proxy::start(store.address()).unwrap()).collect(),
         };
         let url = |node: usize| links.get(node).map_or_else(|| store.url(), |link| link.through(&store.url()));
-        let nodes = Nodes::start(&[url(0), url(1), url(2)], |options| options);
+        let nodes = Nodes::start(&[url(0), url(1), url(2)], |options| options).in_round(round);
         Self { store, links, nodes }
     }
 }
@@ -65,6 +70,7 @@ impl Rig {
 pub(crate) struct Nodes {
     pub(crate) all: Vec<Node>,
     pub(crate) history: Arc<History>,
+    seed: u64,
 }
 
 impl Nodes {
@@ -83,9 +89,15 @@ impl Nodes {
         for node in &all {
             node.wait_until_ready()?;
         }
-        let nodes = Self { all, history: Arc::new(History::begin()) };
+        let nodes = Self { all, history: Arc::new(History::begin()), seed: 0 };
         until("the nodes know each other", || nodes.all.iter().all(|node| live_nodes(node) == urls.len()))?;
         Ok(nodes)
+    }
+
+    /// Their load follows from the round's seed.
+    pub(crate) fn in_round(mut self, round: &Round) -> Self {
+        self.seed = round.seed;
+        self
     }
 
     /// What one node says of another one's state.
@@ -99,6 +111,11 @@ impl Nodes {
     pub(crate) fn kill(&self, node: usize) {
         self.history.goes_down(node);
         self.all[node].kill().unwrap();
+    }
+
+    /// It ended, or is about to end, by itself.
+    pub(crate) fn ends(&self, node: usize) {
+        self.history.goes_down(node);
     }
 
     /// Starts a killed one on its data; returns when it listens.
@@ -157,24 +174,6 @@ impl Drop for Nodes {
 pub(crate) fn name(node: usize) -> String {
     format!("node-{node}")
 }
-
-/// A test for each store, from a function that takes which.
-macro_rules! on_each_store {
-    ($($name:ident)*) => { $(
-        mod $name {
-            #[test]
-            fn postgres() {
-                super::$name(crate::rig::Kind::Postgres);
-            }
-
-            #[test]
-            fn redis() {
-                super::$name(crate::rig::Kind::Redis);
-            }
-        }
-    )* };
-}
-pub(crate) use on_each_store;
 
 /// How many live nodes this one knows.
 fn live_nodes(node: &Node) -> usize {
