@@ -1,13 +1,17 @@
-//! Clocks that step by an hour: a node's, there and back.
+//! Clocks that step by an hour: a node's, or the store's, there and back.
 
 use std::time::Duration;
 
-use rescind_test_kit::{or_skip, until};
+use rescind_test_kit::{Postgres, or_skip, until};
 
-use crate::rig::{Answer, Load, NODES, Nodes, Round, Store, What, on_each_store};
+use crate::rig::{Answer, Links, Load, NODES, Nodes, Rig, Round, Store, What, on_each_store, on_postgres};
 
 on_each_store! {
     a_node_whose_clock_steps_by_an_hour_revives_nothing_and_says_so
+}
+
+on_postgres! {
+    a_store_whose_clock_steps_by_an_hour_revives_nothing_and_refuses_nobody
 }
 
 const HOUR: i64 = 3600;
@@ -46,4 +50,22 @@ fn a_node_whose_clock_steps_by_an_hour_revives_nothing_and_says_so(round: &Round
     assert!(nodes.all[0].log().contains("the wall clock stepped"), "it says so");
     load.is_served_by(&[0, 1, 2], history.now());
     load.end(&nodes).assert_sound();
+}
+
+fn a_store_whose_clock_steps_by_an_hour_revives_nothing_and_refuses_nobody(round: &Round) {
+    let Some(server) = or_skip(Postgres::options().stepped_clock().start(), rescind::testing::skip) else { return };
+    let rig = Rig::on(round, Store::Postgres(server), Links::Direct);
+    let history = &rig.nodes.history;
+    let load = Load::begin(&rig.nodes);
+    load.goes_on_for(20);
+    for (phase, seconds) in [("an hour on", HOUR), ("an hour back", -HOUR), ("right again", 0)] {
+        rig.store.postgres().set_clock(seconds).unwrap();
+        let begin = history.phase(phase);
+        load.is_served_by_every_node(begin);
+        load.goes_on_for(20);
+        load.goes_on_until_some_moment(round);
+        load.goes_on_until(begin + Duration::from_secs(2));
+    }
+    load.is_served_by_every_node(history.now());
+    load.end(&rig.nodes).assert_sound();
 }
