@@ -2,7 +2,6 @@
 
 use rescind_test_kit::{Proxy, Redis, SentinelSet, or_skip, until};
 
-use crate::lost::reasons;
 use crate::rig::{ALL, Answer, At, BOUND, Load, NODES, Nodes, Round, What, on_redis};
 
 on_redis! {

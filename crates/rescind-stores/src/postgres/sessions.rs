@@ -158,6 +158,11 @@ impl Work for Loads {
     /// A row that cannot be read is the fault of its caller alone.
     type Answer = Result<Option<Loaded>, Fault>;
 
+    /// A hundred at most: all wait for the slowest, and after a restart each may want pages from the disk.
+    fn weight(_: &SessionId) -> usize {
+        10
+    }
+
     async fn run(link: &Link, jobs: &[&SessionId]) -> Result<Vec<Self::Answer>, Fault> {
         let text = format!("SELECT {COLUMNS} FROM {{schema}}.load($2) l");
         let sids: Vec<_> = jobs.iter().map(|sid| Sixteen(*sid.as_bytes())).collect();

@@ -78,7 +78,10 @@ async fn serve(core: Weak<Core>, mut queue: mpsc::Receiver<Call>) {
             let Some(core) = core.upgrade() else { return };
             match place(&core, &batch).await {
                 Ok(placed) => drop(tokio::spawn(finish(core, batch, placed))),
-                Err(fault) => batch.into_iter().for_each(|call| drop(call.answer.send(Err(fault.clone())))),
+                Err(fault) => {
+                    core.doubt();
+                    batch.into_iter().for_each(|call| drop(call.answer.send(Err(fault.clone()))));
+                }
             }
         }
         expected += queue.len();
@@ -161,6 +164,9 @@ async fn finish(core: Arc<Core>, batch: Vec<Call>, placed: Placed) {
     let Placed { calls, incarnation, last, place } = placed;
     let entry = calls.iter().rev().find_map(|call| call.as_ref().ok()?.last().cloned());
     let settled = settled(&core, Target { incarnation, seq: last, entry, place }).await;
+    if settled.is_err() {
+        core.doubt();
+    }
     for (call, placed) in batch.into_iter().zip(calls) {
         let answer = match (&settled, placed) {
             (Err(fault), _) => Err(fault.clone()),
@@ -182,8 +188,10 @@ async fn settled(core: &Core, target: Target) -> Result<(), Fault> {
         let Some(entry) = entry.as_ref().filter(|_| settled == Settled::Perhaps) else { return Ok(()) };
         // Another node was first, or the history has changed; or an instance took over that never had these entries and gave
         // their positions to others. The log says which.
+        let (_, number) = core.link.connection().await?;
         if log::entry(core, entry.seq).await?.as_ref() == Some(entry) {
-            return Ok(());
+            // Who settled it may ask less of what is safe than this process does.
+            return core.flushed(number).await;
         }
     }
     Err(Fault::unavailable("the entry is not where it was placed: whether it is kept is unknown"))

@@ -1,6 +1,7 @@
 //! What every operation of the store uses: the way to Redis, the names, the scripts, and the time where one is given.
 //! Owns the answer's first part: where the log stands, and whether a history began with this call.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use redis::Value;
@@ -37,6 +38,8 @@ pub(super) struct Core {
     full: Mutex<Option<Fault>>,
     /// How far this process was shown the log.
     shown: Mutex<Option<Shown>>,
+    /// Callers were told that it is unknown whether their entries are kept.
+    doubt: AtomicBool,
 }
 
 /// A settled head that readers of this process were shown, and the connection that it came from.
@@ -67,6 +70,7 @@ impl Core {
             fresh,
             full: Mutex::new(None),
             shown: Mutex::new(None),
+            doubt: AtomicBool::new(false),
         }))
     }
 
@@ -104,7 +108,8 @@ impl Core {
     ///
     /// A settling is not waited for to be safe, as what it settles is: after a crash or a failover the same entries may be
     /// there unsettled again. So that no head goes back by that, what a new connection finds unsettled is settled before its
-    /// answer is taken, and so is what is below a head that was shown before.
+    /// answer is taken, and so is what is below a head that was shown before, and what a failed append of this process may
+    /// have left: whoever reads again learns what became of it.
     pub(super) async fn read(
         &self,
         script: &Script,
@@ -114,17 +119,20 @@ impl Core {
         for _ in 0..READS {
             let (_, number) = self.link.connection().await?;
             let before = *self.shown();
-            let (tip, rest) = self.headed(script, more_keys.clone(), args.clone()).await?;
+            let doubted = self.doubt.swap(false, Ordering::AcqRel);
+            let answer = self.headed(script, more_keys.clone(), args.clone()).await;
+            let (tip, rest) = answer.inspect_err(|_| self.doubt_again(doubted))?;
             let shown = Shown { number, incarnation: tip.head.incarnation, seq: tip.head.seq };
             let goes_on = before.is_some_and(|before| {
                 (before.number, before.incarnation) == (number, shown.incarnation) && before.seq <= shown.seq
             });
-            if tip.is_settled() || (goes_on && self.link.number() == number) {
+            if tip.is_settled() || (goes_on && !doubted && self.link.number() == number) {
                 self.show(shown);
                 self.settler.notice(&tip);
                 return Ok((tip, rest));
             }
-            self.settler.settled(Target::all_of(&tip)).await?;
+            let settled = self.settler.settled(Target::all_of(&tip)).await;
+            settled.inspect_err(|_| self.doubt_again(doubted))?;
             // Others may go on appending, so that never all of it is settled; what was there when the connection was new is.
             self.show(Shown { seq: tip.last, ..shown });
         }
@@ -133,10 +141,22 @@ impl Core {
 
     /// Settles what a new connection may have to, for a write that goes by where the log stands.
     pub(super) async fn catch_up(&self) -> Result<(), Fault> {
-        if self.shown().is_some_and(|shown| shown.number == self.link.number()) {
+        let (_, number) = self.link.connection().await?;
+        if self.shown().is_some_and(|shown| shown.number == number) {
             return Ok(());
         }
         self.read(&self.scripts.head, Vec::new(), Vec::new()).await.map(drop)
+    }
+
+    /// An append has failed: the next reading settles first what it may have left.
+    pub(super) fn doubt(&self) {
+        self.doubt.store(true, Ordering::Release);
+    }
+
+    fn doubt_again(&self, doubted: bool) {
+        if doubted {
+            self.doubt();
+        }
     }
 
     fn show(&self, now: Shown) {

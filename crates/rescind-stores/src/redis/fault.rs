@@ -63,6 +63,11 @@ fn remedy(code: &str) -> Option<(StoreErrorKind, &'static str)> {
             (Unavailable, "its ACL keeps this user from a command that the store needs. See docs/running-many-nodes.md")
         }
         "BUSY" => (Unavailable, "a script of somebody else's keeps it busy. SCRIPT KILL ends one that only reads"),
+        "BACKLOG" => (
+            Unavailable,
+            "100,000 revocations wait until they are safe. Bring back the replicas that replicas= in the store's URL asks for, \
+             or free the disk",
+        ),
         "LOGFULL" => (Full, "the log has no positions left"),
         "OLDLAYOUT" => (
             Corrupt,

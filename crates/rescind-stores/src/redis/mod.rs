@@ -5,7 +5,7 @@
 //! `append.rs` gathers what waits; `scripts/append.lua` gives it positions and a time, whatever other nodes append. No reader
 //! is shown it yet. `settle.rs` waits until it is safe, on the disk and at the replicas that were asked for, and computes its
 //! tags; `scripts/settle.lua` puts it into the log and calls all nodes on a channel. Then it is acknowledged. So nobody
-//! refuses by an entry that a failover may lose, and no node's batch has to wait for another's.
+//! refuses by an entry that is not as safe as the URL asks for (`replicas=`), and no node's batch waits for another's.
 //!
 //! # What is kept
 //! Under one hash tag `{rescind}`: `head` (where the log stands, and how many rows each structure has), `log` (a stream; an

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rescind::log::Entry;
 use rescind::position::{Incarnation, Seq};
-use rescind::store::Head;
+use rescind::store::{Head, StoreErrorKind};
 use rescind::time::{BootTime, Clock, SystemClock};
 use tokio::sync::{mpsc, oneshot};
 
@@ -116,7 +116,7 @@ impl Settler {
     /// Returns when the target's position is settled, or cannot be any more.
     pub(super) async fn settled(&self, target: Target) -> Result<Settled, Fault> {
         let (done, said) = oneshot::channel();
-        let ended = || Fault::unavailable("the task that settles has ended; restart");
+        let ended = || Fault::new(StoreErrorKind::Broken, "the task that settles has ended; restart");
         self.queue.send(Message::Wait(Box::new(Waiting { target, done }))).await.map_err(|_| ended())?;
         said.await.unwrap_or_else(|_| Err(ended()))
     }
@@ -176,6 +176,9 @@ impl Round {
 
     /// Whether it has put the target's very entry into the log; true of every target, whenever it came.
     fn moved(&self, target: &Target) -> Option<Settled> {
+        if self.tip.head.incarnation != target.incarnation {
+            return None;
+        }
         let first = self.moved.first()?.seq;
         let place = usize::try_from(target.seq.get().checked_sub(first.get())?).ok()?;
         (self.moved.get(place)? == target.entry.as_ref()?).then_some(Settled::AsPlaced)
@@ -302,6 +305,12 @@ async fn round(core: &Core, known: Option<Unsettled>) -> Result<Round, Fault> {
     let answer = core.headed(&core.scripts.settle, Vec::new(), args).await;
     let (tip, mut rest) = core.noted(answer)?;
     let moved = if rest.number()? == 1 { entries } else { Vec::new() };
+    // Another instance may have taken over since: what is safe there was not asked.
+    if core.link.number() != number && !moved.is_empty() {
+        return Err(Fault::unavailable(
+            "the connection changed while it was settled: whether the write is safe is unknown",
+        ));
+    }
     Ok(Round { tip, moved })
 }
 

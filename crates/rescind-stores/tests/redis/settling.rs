@@ -197,14 +197,31 @@ async fn a_new_connection_settles_what_it_finds_before_it_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_left_in_doubt_learns_by_reading_what_became_of_it() {
+    let Some(server) = or_skip(Redis::start(), skip) else { return };
+    let replica = server.replica().unwrap();
+    let (store, other) = (open(&replicated(&server.url())).await, open(&replicated(&server.url())).await);
+    append(&store, Scope::token(jti(1))).await;
+    assert_eq!(other.health().await.unwrap().seq, Seq::new(1));
+    replica.pause().unwrap();
+    leave(&store, Scope::token(jti(2))).await;
+    let error = store.after(Seq::new(1), 10).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "nothing is said while it is unknown: {error}");
+    replica.resume().unwrap();
+    until("it can be read", async || store.after(Seq::new(1), 10).await.ok()).await;
+    assert_log(&store, &[1, 2].map(|n| Scope::token(jti(n)))).await;
+    assert_eq!(other.health().await.unwrap().seq, Seq::new(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_new_incarnation_settles_first_what_was_appended() {
     let Some(server) = or_skip(Redis::start(), skip) else { return };
     let replica = server.replica().unwrap();
     let store = open(&replicated(&server.url())).await;
     append(&store, Scope::token(jti(1))).await;
+    let lost = store.health().await.unwrap().incarnation;
     replica.pause().unwrap();
     leave(&store, Scope::token(jti(2))).await;
-    let lost = store.health().await.unwrap().incarnation;
     let (new, start) = (Incarnation::from_bytes([7; 16]), Seq::new(100));
     let error = store.reincarnate(lost, new, start).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");

@@ -188,6 +188,10 @@ BEGIN
             superseded := superseded || e.superseded;
         END IF;
     END LOOP;
+    IF s <> h.seq + cardinality(ids) THEN
+        RAISE EXCEPTION 'two entries of the log are the newest of one scope: reindex rescind.log_state, or restore a backup'
+            USING ERRCODE = 'data_corrupted';
+    END IF;
     IF superseded IS NOT NULL THEN
         UPDATE {schema}.log SET newest = false WHERE seq = ANY (superseded);
     END IF;

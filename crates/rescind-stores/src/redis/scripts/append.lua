@@ -21,6 +21,8 @@ end
 
 local last = tonumber(h[5])
 local calls = tonumber(ARGV[5])
+-- What nobody can make safe must not pile up: whoever connects settles it before anything else.
+if last - tonumber(h[2]) > 100000 then return redis.error_reply('BACKLOG too many entries are not settled') end
 if last + (#ARGV - 5 - calls) / 6 > 2 ^ 53 - 1 then return redis.error_reply('LOGFULL no position is left') end
 -- As Entry::new: never before the predecessor's time, and remembered longer by as much as the clock is behind that.
 local at = later(now, h[4])

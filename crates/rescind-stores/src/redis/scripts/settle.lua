@@ -6,6 +6,9 @@ local entries = redis.call('XRANGE', KEYS[8], '-', '+', 'COUNT', n)
 -- The mark names one append on one instance. Where it stands, so does all before it: another instance that took over may
 -- have others at these positions.
 if h[1] ~= ARGV[4] or h[2] ~= ARGV[5] or #entries ~= n or entries[n][2][14] ~= ARGV[6] then return {head, 0} end
+-- First what an ACL or an old server may refuse: a script that ends half way is not undone.
+local settled = tonumber(h[2]) + n
+redis.call('XTRIM', KEYS[8], 'MINID', string.format('%.0f', settled + 1))
 local fields, states, dues, list = {}, {}, {}, {}
 for i, entry in ipairs(entries) do
   local field = ARGV[7 + i * 2]
@@ -26,8 +29,6 @@ for i, state in ipairs(states) do
   if newest[i] == state then done[#done + 1] = fields[i] end
 end
 local newer = sum_of('HDEL', KEYS[9], done)
-local settled = tonumber(h[2]) + n
-redis.call('XTRIM', KEYS[8], 'MINID', string.format('%.0f', settled + 1))
 head[2], head[3] = string.format('%.0f', settled), ARGV[6 + n * 2]
 local function moved(count, by) return string.format('%.0f', tonumber(count) + by) end
 redis.call('HSET', KEYS[1], 'settled', head[2], 'tag', head[3], 'entries', moved(h[10], n), 'scopes', moved(h[9], scopes),
