@@ -69,6 +69,7 @@ async fn a_session_that_the_old_primary_does_not_have_is_not_refused_by_it() {
     let pair = split.a.login("alice").await;
     failed(&split.refresh(&pair).await);
     failed(&split.b.introspect(&pair.refresh_token).await);
+    failed(&split.b.client_of(&pair.refresh_token).await);
     // Where the store takes writes it is the one that all write to, and the same answer is the truth.
     old.clear();
     pass(secs(1)).await;
