@@ -7,7 +7,9 @@ mod support;
 use std::sync::Arc;
 
 use rescind::log::{Act, Entry, Scope};
-use rescind::store::{FailingStore, Fault, Gate, MemoryStore, Operation, RecordKind, Store, StoreErrorKind, Which};
+use rescind::store::{
+    FailingStore, Fault, Gate, MemoryStore, Operation, Put, RecordKind, Store, StoreErrorKind, Which,
+};
 use rescind::testing::SeededRandom;
 use rescind::{Error, Settings};
 use support::cluster::{Answer, Cluster, Node, pass};
@@ -101,6 +103,28 @@ async fn a_node_that_tries_again_and_again_is_replaced_by_one_that_can() {
     pass(LONG).await;
     b.mend();
     pass(secs(14)).await;
+    assert_eq!(answers([&a, &b], &early).await, [Answer::Refused; 2]);
+    assert_eq!(on_everything(&cluster).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_whose_keys_cannot_be_renewed_is_withdrawn_and_nobody_waits_for_it() {
+    let (cluster, a, b, early, _promoted) = lost().await;
+    a.mend();
+    b.mend();
+    pass(secs(1)).await;
+    let ring = cluster.primary().record(RecordKind::KEYS, "ring").await.unwrap().unwrap();
+    let put = async |version, body| cluster.primary().put_record(RecordKind::KEYS, "ring", version, body, None).await;
+    put(ring.version, b"damaged".to_vec()).await.unwrap();
+    pass(LONG).await;
+    let claim = format!("{}/all", cluster.primary().health().await.unwrap().incarnation);
+    let claim = cluster.primary().record(RecordKind::HEALINGS, &claim).await.unwrap().unwrap();
+    assert!(String::from_utf8(claim.body).unwrap().contains("withdrawn"));
+    assert_eq!(on_everything(&cluster).await.len(), 0);
+    let back = put(ring.version + 1, ring.body).await.unwrap();
+    assert!(matches!(back, Put::Written(_)), "{back:?}");
+    // Far less than the claim's term.
+    pass(secs(2)).await;
     assert_eq!(answers([&a, &b], &early).await, [Answer::Refused; 2]);
     assert_eq!(on_everything(&cluster).await.len(), 1);
 }
