@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rescind::log::{Scope, ScopeKind};
-use rescind::store::{Fault, Gate, Operation, Store, Which};
+use rescind::store::{FailingStore, Fault, Gate, Operation, Store, StoreErrorKind, Which};
 use rescind::testing::{ManualClock, subject};
 use rescind::time::{Clock, Timestamp};
 use rescind::{Error, LogoutScope, OnStale, Policy, Rejection, Settings, TokenPair};
+use support::cluster::{Cluster, pass};
 use support::{House, eventually, ms, opening, refused, revocation, secs, text};
 
 /// A house whose store has been away for so long, a live pair, and one that was revoked before.
@@ -242,4 +243,28 @@ async fn after_a_shutdown_checks_go_stale() {
     house.rescind.shutdown().await;
     house.clock.advance(secs(3));
     assert!(matches!(house.check(&pair.access_token).await, Err(Error::Stale { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_waited_for_the_key_ring_is_judged_by_the_moment_behind_the_wait() {
+    let cluster = Cluster::new();
+    let a = cluster.node(1).await;
+    let link = Arc::new(FailingStore::new(cluster.primary()));
+    let b = cluster.over(Arc::clone(&link) as _, 2).build().await.unwrap();
+    pass(secs(4)).await;
+    // From here on nothing proves to `b` that its store is the one that all write to.
+    link.inject(Operation::PutRecord, Which::Every, Fault::Refuse(StoreErrorKind::Unavailable));
+    pass(ms(900)).await;
+    let gate = Gate::new();
+    link.inject(Operation::Record, Which::Every, Fault::HangBefore(gate.clone()));
+    // The second one was published nowhere before.
+    a.rescind.rotate_keys().await.unwrap();
+    a.rescind.rotate_keys().await.unwrap();
+    let pair = a.login("alice").await;
+    let checking = tokio::spawn(async move { b.check(&pair.access_token).await });
+    pass(ms(1900)).await;
+    assert!(!checking.is_finished());
+    gate.release();
+    let answer = checking.await.unwrap();
+    assert!(matches!(answer, Err(Error::Stale { .. })), "{answer:?}");
 }

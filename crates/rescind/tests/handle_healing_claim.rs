@@ -7,9 +7,13 @@ mod support;
 use std::sync::Arc;
 
 use rescind::log::{Act, Entry, Scope};
-use rescind::store::{FailingStore, Fault, Gate, MemoryStore, Operation, RecordKind, Store, StoreErrorKind, Which};
+use rescind::store::{
+    FailingStore, Fault, Gate, MemoryStore, Operation, Put, RecordKind, Store, StoreErrorKind, Which,
+};
 use rescind::testing::SeededRandom;
+use rescind::{Error, Settings};
 use support::cluster::{Answer, Cluster, Node, pass};
+use support::swap::SwapStore;
 use support::{ms, secs};
 
 const LONG: std::time::Duration = secs(4);
@@ -69,7 +73,7 @@ async fn of_two_nodes_past_the_bound_one_cuts_everything_off_and_renews_the_keys
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_claims_it_and_does_not_deliver_is_waited_for_within_its_bound_and_replaced() {
+async fn a_node_that_claims_it_and_does_not_deliver_is_waited_for_within_its_term_and_replaced() {
     let (cluster, a, b, early, _promoted) = lost().await;
     a.mend();
     pass(secs(1)).await;
@@ -79,15 +83,91 @@ async fn a_node_that_claims_it_and_does_not_deliver_is_waited_for_within_its_bou
     // As good as dead from here on: its claim stands, and nobody renews it.
     a.cut();
     b.mend();
-    pass(secs(3)).await;
+    pass(secs(10)).await;
     assert!(!b.rescind.readiness().ready, "no node completes before the cut-off stands");
-    pass(secs(3)).await;
+    pass(secs(4)).await;
     assert_eq!(b.check(&early).await, Answer::Refused);
     let new = b.login("alice").await;
     a.mend();
     pass(LONG).await;
     assert_eq!(answers([&a, &b], &new).await, [Answer::Valid; 2]);
     assert_eq!(on_everything(&cluster).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_tries_again_and_again_is_replaced_by_one_that_can() {
+    let (cluster, a, b, early, _promoted) = lost().await;
+    a.mend();
+    pass(secs(1)).await;
+    a.fail(Operation::Append, Fault::Refuse(StoreErrorKind::Unavailable));
+    pass(LONG).await;
+    b.mend();
+    pass(secs(14)).await;
+    assert_eq!(answers([&a, &b], &early).await, [Answer::Refused; 2]);
+    assert_eq!(on_everything(&cluster).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_whose_keys_cannot_be_renewed_is_withdrawn_and_nobody_waits_for_it() {
+    let (cluster, a, b, early, _promoted) = lost().await;
+    a.mend();
+    b.mend();
+    pass(secs(1)).await;
+    let ring = cluster.primary().record(RecordKind::KEYS, "ring").await.unwrap().unwrap();
+    let put = async |version, body| cluster.primary().put_record(RecordKind::KEYS, "ring", version, body, None).await;
+    put(ring.version, b"damaged".to_vec()).await.unwrap();
+    pass(LONG).await;
+    let claim = format!("{}/all", cluster.primary().health().await.unwrap().incarnation);
+    let claim = cluster.primary().record(RecordKind::HEALINGS, &claim).await.unwrap().unwrap();
+    assert!(String::from_utf8(claim.body).unwrap().contains("withdrawn"));
+    assert_eq!(on_everything(&cluster).await.len(), 0);
+    let back = put(ring.version + 1, ring.body).await.unwrap();
+    assert!(matches!(back, Put::Written(_)), "{back:?}");
+    // Far less than the claim's term.
+    pass(secs(2)).await;
+    assert_eq!(answers([&a, &b], &early).await, [Answer::Refused; 2]);
+    assert_eq!(on_everything(&cluster).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bound_shorter_than_the_keys_take_heals() {
+    let cluster = Cluster::new();
+    let settings = Settings { staleness_bound: ms(200), ..Settings::default() };
+    let connection = Arc::new(SwapStore::new(Arc::new(FailingStore::new(cluster.primary()))));
+    let node = cluster.over(Arc::clone(&connection) as _, 1).settings(settings).build().await.unwrap();
+    let early = node.open_session(support::opening("alice")).await.unwrap();
+    pass(LONG).await;
+    let empty = MemoryStore::with(Arc::clone(&cluster.clock) as _, &SeededRandom::new(77)).unwrap().shared();
+    let promoted = cluster.promote(Arc::new(empty));
+    slow_down(&promoted);
+    connection.replace(promoted);
+    pass(LONG).await;
+    assert_eq!(on_everything(&cluster).await.len(), 1);
+    assert!(matches!(node.check(&early.access_token).await, Err(Error::Rejected(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_store_of_ones_own_that_is_an_older_copy_heals_at_the_start() {
+    let cluster = Cluster::new();
+    let folder = tempfile::tempdir().unwrap();
+    let own = Arc::new(MemoryStore::with(Arc::clone(&cluster.clock) as _, &SeededRandom::new(5)).unwrap());
+    let over = |store: Arc<FailingStore<MemoryStore>>| cluster.over(store, 1).high_water(folder.path().join("mark"));
+    let node = over(Arc::new(FailingStore::new(Arc::clone(&own)))).build().await.unwrap();
+    let early = node.open_session(support::opening("alice")).await.unwrap();
+    pass(LONG).await;
+    let copy = Arc::new(FailingStore::new(Arc::new(own.copy().unwrap())));
+    node.revoke(support::revocation(Scope::session(early.session_id))).await.unwrap();
+    pass(LONG).await;
+    node.shutdown().await;
+    drop(node);
+    for operation in [Operation::Append, Operation::PutRecord, Operation::Reincarnate] {
+        copy.inject(operation, Which::Every, Fault::Slow(ms(600)));
+    }
+    let node = over(Arc::clone(&copy)).build().await.unwrap();
+    pass(LONG).await;
+    assert!(node.readiness().ready);
+    let answer = node.check(&early.access_token).await;
+    assert!(matches!(answer, Err(Error::Rejected(_))), "{answer:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -123,7 +203,7 @@ async fn a_claim_that_has_become_needless_holds_everybody_up_once() {
     pass(secs(1)).await;
     // A fourth node, which is dead by now, had found c away for too long.
     let claim = format!("{}/all", cluster.primary().health().await.unwrap().incarnation);
-    let body = br#"{"version":1,"by":"node-4","bound_ms":2000,"standing":"claimed"}"#.to_vec();
+    let body = br#"{"by":"node-4","term_ms":2000,"standing":"claimed"}"#.to_vec();
     cluster.primary().put_record(RecordKind::HEALINGS, &claim, 0, body, None).await.unwrap();
     c.mend();
     pass(secs(2)).await;

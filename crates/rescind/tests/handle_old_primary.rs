@@ -7,7 +7,7 @@ mod support;
 
 use std::sync::Arc;
 
-use rescind::log::Scope;
+use rescind::log::{Scope, ScopeKind};
 use rescind::store::{FailingStore, Fault, Gate, MemoryStore, Operation, StoreErrorKind, Which};
 use rescind::{Error, LogoutScope, Refresh, Refreshed, Rejection, Rescind, Settings, TokenPair};
 use support::cluster::{Cluster, Node, pass};
@@ -69,6 +69,7 @@ async fn a_session_that_the_old_primary_does_not_have_is_not_refused_by_it() {
     let pair = split.a.login("alice").await;
     failed(&split.refresh(&pair).await);
     failed(&split.b.introspect(&pair.refresh_token).await);
+    failed(&split.b.client_of(&pair.refresh_token).await);
     // Where the store takes writes it is the one that all write to, and the same answer is the truth.
     old.clear();
     pass(secs(1)).await;
@@ -176,6 +177,27 @@ async fn nothing_to_end_is_not_said_by_the_old_primary() {
     pass(secs(1)).await;
     let ended = split.b.logout(&used.refresh_token, LogoutScope::Others, text("alice")).await.unwrap();
     assert_eq!(ended.ended, [other.session_id]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn which_others_there_are_is_not_said_by_the_old_primary() {
+    let split = Split::new(Settings::default()).await;
+    let (this, early) = (split.a.login("alice").await, split.a.login("alice").await);
+    pass(secs(1)).await;
+    let (old, gate) = (split.fail_over(), Gate::new());
+    let late = split.a.login("alice").await;
+    old.inject(Operation::SessionsOf, Which::Nth(1), Fault::HangAfter(gate.clone()));
+    let (b, token) = (split.b.clone(), this.refresh_token.clone());
+    let ending = tokio::spawn(async move { b.logout(&token, LogoutScope::Others, text("alice")).await });
+    gate.reached().await;
+    // The list is on its way from the old one, and every write from now on goes to the new one.
+    split.reconnect();
+    pass(secs(1)).await;
+    gate.release();
+    let ended = ending.await.unwrap().unwrap();
+    assert_eq!(ended.ended, [early.session_id, late.session_id]);
+    assert_eq!(refused(split.refresh(&late).await), Rejection::Revoked(ScopeKind::Session));
+    split.refresh(&this).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,8 +3,8 @@
 //!
 //! A 401 never comes from a fault of ours: where the store cannot be asked, or cannot prove that it is the one that all
 //! write to, nothing is said about the token. It stays cheap for whoever sends random keys' names: all who come at the
-//! same time share one reading, one proof and one reading behind it, and between two readings lies [`COOL_DOWN`],
-//! whether they succeed or not.
+//! same time share one reading, one proof and one reading behind it, and between two readings of the ring of one's own
+//! store lies [`COOL_DOWN`]; where the last one failed and is no older than that, its failure is the answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,13 +44,19 @@ struct Look {
 }
 
 impl Inner {
-    /// The verified token, after what this node might not have heard of yet was asked for.
-    pub(super) async fn known_by_now(&self, token: &str, now: Now) -> Result<Arc<Known>, Error> {
-        match self.known(token, now) {
+    /// The verified token, after what this node might not have heard of yet was asked for; and the moment by which it is
+    /// to be judged further.
+    pub(super) async fn known_by_now(&self, token: &str) -> Result<(Arc<Known>, Now), Error> {
+        // By the moment behind the wait: the store may have been waited for, while the token and the view grew older.
+        let known_now = || {
+            let now = Now::read(&*self.clock);
+            self.known(token, now).map(|known| (known, now))
+        };
+        match known_now() {
             Err(rejection) if self.is_news(token, rejection) => {
                 let look = async || {
                     self.catch_up(token, rejection).await?;
-                    Ok(self.known(token, now)?)
+                    Ok(known_now()?)
                 };
                 self.proven(look, is_news_still).await
             }

@@ -177,8 +177,7 @@ impl Rescind {
     /// As [`check`](Self::check).
     pub async fn check_as(&self, token: &str, policy: Policy) -> Result<Live, Error> {
         let inner = &*self.0;
-        let now = Now::read(&*inner.clock);
-        let known = match inner.known_by_now(token, now).await {
+        let (known, now) = match inner.known_by_now(token).await {
             Err(Error::Rejected(rejection)) => return Err(inner.refuse_unknown(token, rejection)),
             known => known?,
         };
@@ -313,7 +312,7 @@ impl Inner {
 
     /// What to ask the view for an access token that verifies.
     pub(super) async fn probe(&self, token: &str) -> Result<Probe, Error> {
-        self.known_by_now(token, Now::read(&*self.clock)).await.map(|known| known.probe.clone())
+        self.known_by_now(token).await.map(|(known, _)| known.probe.clone())
     }
 
     /// Verifies all but the age, and asks no log: for taking back what the token names, never for letting it in.

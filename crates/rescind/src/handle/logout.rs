@@ -51,6 +51,12 @@ pub struct LoggedOut {
 
 impl LoggedOut {
     const NOTHING: Self = Self { ended: Vec::new(), seq: None };
+
+    /// What this one and a later one have ended.
+    fn and(mut self, later: Self) -> Self {
+        self.ended.extend(later.ended);
+        Self { ended: self.ended, seq: later.seq.or(self.seq) }
+    }
 }
 
 /// Sessions are read and cut off in parts of this size.
@@ -61,9 +67,12 @@ impl Rescind {
     ///
     /// The second time there is nothing to end, and the answer says so.
     ///
+    /// **Cost:** that there is nothing to end, and that these were all the others, is said by a shared store only behind a
+    /// durable write of this node, which all share.
+    ///
     /// # Errors
     /// [`Error::Rejected`] where the token is not authentic, or was revoked by its own name and the scope is wider than
-    /// its session; [`Error::Store`] or [`Error::Stale`] where nothing is known to have ended.
+    /// its session; [`Error::Store`] or [`Error::Stale`] where not all of it is known to have ended: repeat the call.
     pub async fn logout(&self, presented: &str, scope: LogoutScope, actor: Text) -> Result<LoggedOut, Error> {
         let (sid, token) = match self.0.presented_by_now(presented).await? {
             Presented::Refresh(sid) => (sid, None),
@@ -82,7 +91,7 @@ impl Rescind {
     /// Ends sessions at the word of a session whose owner the caller has checked.
     ///
     /// # Errors
-    /// [`Error::Store`] where nothing is known to have ended.
+    /// [`Error::Store`] where not all of it is known to have ended: repeat the call.
     pub async fn end(&self, sid: SessionId, scope: LogoutScope, actor: Text) -> Result<LoggedOut, Error> {
         let is_there = async || Ok(self.0.store.load(sid).await?.is_some());
         if !self.0.proven(is_there, |answer| matches!(answer, Ok(false))).await? {
@@ -101,9 +110,15 @@ impl Rescind {
         actor: Text,
     ) -> Result<LoggedOut, Error> {
         self.to_the_end(move |inner| async move {
-            let end = || inner.end_as_read(sid, token.as_ref(), scope, &actor);
-            // That nothing was to be ended is as good as "done" to whoever asks.
-            inner.proven(end, |answer| matches!(answer, Ok(LoggedOut { seq: None, .. }))).await
+            let first = inner.end_as_read(sid, token.as_ref(), scope, &actor).await?;
+            // That nothing was to be ended is as good as "done" to whoever asks, and so is which others there were: both
+            // rest on a reading alone.
+            let rests_on_reading = first.seq.is_none() || scope == LogoutScope::Others;
+            if !inner.store.is_shared() || !rests_on_reading {
+                return Ok(first);
+            }
+            inner.prove().await?;
+            Ok(first.and(inner.end_as_read(sid, token.as_ref(), scope, &actor).await?))
         })
         .await
     }

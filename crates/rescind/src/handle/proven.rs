@@ -37,7 +37,11 @@ impl Inner {
         ask().await
     }
 
-    async fn prove(&self) -> Result<(), StoreError> {
+    /// Proves that what is read from now on is of the store that all write to.
+    ///
+    /// # Errors
+    /// As [`proven`](Self::proven).
+    pub(super) async fn prove(&self) -> Result<(), StoreError> {
         let unproven = |_| {
             let why = "no durable write succeeded since the store was read, so it may be one that nobody else writes to \
                        any more; try again";

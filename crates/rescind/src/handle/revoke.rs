@@ -76,13 +76,18 @@ impl Rescind {
     /// The client that an authentic token was issued to, whatever its age and whatever was revoked or spent; `None`
     /// where it is not authentic, or its session is forgotten.
     ///
-    /// **Cost:** a refresh token is looked up in the store, an access token nowhere.
+    /// **Cost:** a refresh token is looked up in the store, an access token nowhere. That its session is forgotten is said by
+    /// a shared store only behind a durable write of this node, which all share.
     ///
     /// # Errors
     /// [`Error::Store`]: nothing can be said.
     pub async fn client_of(&self, token: &str) -> Result<Option<ClientId>, Error> {
         match self.0.presented_by_now(token).await {
-            Ok(Presented::Refresh(sid)) => Ok(self.0.store.load(sid).await?.map(|loaded| loaded.session.client)),
+            Ok(Presented::Refresh(sid)) => {
+                let load = async || Ok(self.0.store.load(sid).await?.map(|loaded| loaded.session.client));
+                // Nobody's is good enough for anybody.
+                self.0.proven(load, |answer| matches!(answer, Ok(None))).await
+            }
             Ok(Presented::Own(verified)) => Ok(Some(verified.client().clone())),
             Ok(Presented::Foreign(_)) | Err(Error::Rejected(_)) => Ok(None),
             Err(error) => Err(error),

@@ -1,9 +1,10 @@
 //! The claim to cut everything off in a new history, so that one node does it, and not each of them one after the other:
 //! who signed in between two cut-offs would be out again. Owns the record, and when another node's claim is taken over.
 //!
-//! A claim is made and taken over by compare-and-set. Whoever made it delivers within half of its bound or claims anew;
-//! the others wait for the whole of it from when they saw the claim. Each measures by its own clock that never steps, so
-//! no two clocks need to agree.
+//! A claim is made and taken over by compare-and-set. Whoever made it delivers within half of its term, however often it
+//! has to try; the others wait for the whole of it from when they saw the claim, and so does whoever was late. Each
+//! measures by its own clock that never steps, so no two clocks need to agree. As a rule one cut-off comes of it: a
+//! claimant that is stopped between its last look at the clock and the append may add a second one.
 
 use std::time::Duration;
 
@@ -12,11 +13,13 @@ use serde::{Deserialize, Serialize};
 use super::contact::patient;
 use super::follow::{FollowError, Follower};
 use super::heal::{HealError, everything, stands_for_all};
+use crate::log::NewEntry;
 use crate::position::{Incarnation, Seq};
 use crate::store::{Put, Record, RecordKind, StoreError, StoreErrorKind};
 use crate::time::BootTime;
 
-const VERSION: u32 = 1;
+/// A claim is given this long at least: to renew the keys takes several writes, whatever the bound is.
+const TERM: Duration = Duration::from_secs(10);
 
 /// Whose it is to cut everything off.
 #[derive(Debug, Clone, Copy)]
@@ -34,9 +37,11 @@ pub(super) struct Held {
     version: u64,
     /// When it began to be written.
     began: BootTime,
+    /// Whether a cut-off was sent by it, so that nobody can say any more that none comes.
+    is_sent: bool,
 }
 
-/// Another node's claim, as this node first saw it.
+/// A claim that is waited for, as this node first saw it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen {
     of: Incarnation,
@@ -46,10 +51,9 @@ pub(super) struct Seen {
 
 #[derive(Serialize, Deserialize)]
 struct Document {
-    version: u32,
     by: String,
-    /// The bound of whoever claims. **Units:** milliseconds.
-    bound_ms: u64,
+    /// How long whoever claims is waited for. **Units:** milliseconds.
+    term_ms: u64,
     standing: Standing,
 }
 
@@ -57,29 +61,35 @@ struct Document {
 #[serde(rename_all = "snake_case")]
 enum Standing {
     Claimed,
-    /// There was nothing to cut off after all.
+    /// Nothing comes of it: there was nothing to cut off after all, or whoever claimed could not.
     Withdrawn,
 }
 
 impl Follower {
-    /// Claims it for this node, unless another one has and may still deliver.
+    /// Claims it for this node, unless another one has and may still deliver. A claim of this node's is gone on with.
     pub(super) async fn claim(&mut self, of: Incarnation) -> Result<Turn, FollowError> {
         let record = self.claim_record(of).await?;
         let expected = record.as_ref().map_or(0, |record| record.version);
         let began = self.clock.boot();
+        if let Some(held) = self.held.filter(|held| held.of == of && held.version == expected && !self.is_late(held)) {
+            // Not written anew: the others' wait for it would begin anew, too.
+            return Ok(Turn::Ours(held));
+        }
         if record.is_some_and(|record| self.is_waited_for(of, &record, began)) {
             return Ok(Turn::Theirs);
         }
         Ok(match self.put_claim(of, expected, Standing::Claimed).await? {
-            Put::Written(version) => Turn::Ours(Held { of, version, began }),
+            Put::Written(version) => Turn::Ours(*self.held.insert(Held { of, version, began, is_sent: false })),
             Put::Stale => Turn::Theirs,
         })
     }
 
-    /// Says that there is nothing to cut off after all, so that nobody waits for it.
-    pub(super) async fn withdraw(&self, held: Held) -> Result<(), StoreError> {
+    /// Says that nothing comes of it, so that nobody waits for it.
+    pub(super) async fn withdraw(&mut self, held: Held) -> Result<(), StoreError> {
         // Where another node has taken it over, it is that one's.
-        self.put_claim(held.of, held.version, Standing::Withdrawn).await.map(drop)
+        self.put_claim(held.of, held.version, Standing::Withdrawn).await?;
+        self.held = None;
+        Ok(())
     }
 
     /// Whether anybody has claimed it.
@@ -94,16 +104,41 @@ impl Follower {
     ///
     /// The keys first: what is revoked and cannot be named may be a key, and whoever stole that signs tokens of any
     /// position. The cut-off comes last, so that a crash between the steps is found: nothing covers the gap.
-    pub(super) async fn deliver(&self, held: Held) -> Result<(), FollowError> {
+    pub(super) async fn deliver(&mut self, held: Held) -> Result<(), FollowError> {
+        let cut_off = match self.renew_in_time(&held).await {
+            Ok(cut_off) => cut_off,
+            Err(error) => {
+                // Not where one was sent: it may be in the log already, or still come.
+                if !held.is_sent && self.withdraw(held).await.is_err() {
+                    tracing::debug!("the claim could not be withdrawn and stands until its term is over");
+                }
+                return Err(error);
+            }
+        };
+        self.held = Some(Held { is_sent: true, ..held });
+        self.store.append(vec![cut_off]).await?;
+        Ok(())
+    }
+
+    /// Renews the keys and returns the cut-off, unless another node may make it by now.
+    async fn renew_in_time(&self, held: &Held) -> Result<NewEntry, FollowError> {
         self.renew.renew().await.map_err(HealError::Keys)?;
-        if self.clock.boot().since(held.began) > self.view.mark().bound() / 2 {
-            let late =
-                "the keys took so long that another node may cut everything off instead; the next round claims it anew";
+        let now = patient(self.patience(), "health", self.store.health()).await?.now;
+        // Last, so that nothing but the append comes behind it.
+        if self.is_late(held) {
+            let late = "the keys took so long that another node may cut everything off instead; it is tried again";
             return Err(StoreError::new(StoreErrorKind::Unavailable, "append", late).into());
         }
-        let now = patient(self.patience(), "health", self.store.health()).await?.now;
-        self.store.append(vec![everything(self.widely(now))]).await?;
-        Ok(())
+        Ok(everything(self.widely(now)))
+    }
+
+    /// Whether it is too late to deliver. Nobody else takes a claim over on a store of one's own.
+    fn is_late(&self, held: &Held) -> bool {
+        self.store.is_shared() && self.clock.boot().since(held.began) > self.term() / 2
+    }
+
+    fn term(&self) -> Duration {
+        self.view.mark().bound().max(TERM)
     }
 
     /// Whether the history that began at `base` has been cut off as a whole.
@@ -113,8 +148,8 @@ impl Follower {
 
     async fn put_claim(&self, of: Incarnation, expected: u64, standing: Standing) -> Result<Put, StoreError> {
         let now = patient(self.patience(), "health", self.store.health()).await?.now;
-        let bound_ms = u64::try_from(self.view.mark().bound().as_millis()).unwrap_or(u64::MAX);
-        let document = Document { version: VERSION, by: self.peers.me(), bound_ms, standing };
+        let term_ms = u64::try_from(self.term().as_millis()).unwrap_or(u64::MAX);
+        let document = Document { by: self.peers.me(), term_ms, standing };
         let broken = |error| StoreError::new(StoreErrorKind::Broken, "put_record", error);
         let body = serde_json::to_vec(&document).map_err(broken)?;
         let (id, ends) = (name(of), Some(self.widely(now)));
@@ -126,18 +161,23 @@ impl Follower {
         patient(self.patience(), "record", self.store.record(RecordKind::HEALINGS, &name(of))).await
     }
 
-    /// Whether a claim is another node's that may still deliver. One that cannot be read is given as long as one of this node's.
+    /// Whether whoever made a claim may still deliver: another node, this one before it was started again, or this one too
+    /// late, so that the others come first. One that cannot be read is given as long as one of this node's.
     fn is_waited_for(&mut self, of: Incarnation, record: &Record, now: BootTime) -> bool {
-        let bound = match serde_json::from_slice::<Document>(&record.body) {
+        if !self.store.is_shared() {
+            return false;
+        }
+        let (by, term) = match serde_json::from_slice(&record.body) {
             Ok(Document { standing: Standing::Withdrawn, .. }) => return false,
-            // This node's own, of a round that failed, or of the process before this one.
-            Ok(Document { by, .. }) if by == self.peers.me() => return false,
-            Ok(Document { bound_ms, .. }) => Duration::from_millis(bound_ms),
-            Err(_) => self.view.mark().bound(),
+            Ok(Document { by, term_ms, .. }) => (by, Duration::from_millis(term_ms)),
+            Err(_) => ("a node that cannot be told".to_owned(), self.term()),
         };
         let known = self.claimed.filter(|seen| seen.of == of && seen.version == record.version);
+        if known.is_none() {
+            tracing::info!(by, ?term, "everything is about to be cut off; whoever claimed that is waited for");
+        }
         let seen = *self.claimed.insert(known.unwrap_or(Seen { of, version: record.version, since: now }));
-        now.since(seen.since) <= bound
+        now.since(seen.since) <= term
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::claim::Seen;
+use super::claim::{Held, Seen};
 use super::contact::{Contact, patient};
 use super::freshness::{CLOCK_MARGIN, KEPT_LONGER, LOADED_LONGER};
 use super::heal::{Fit, HealError, OnLoss, Renew, fit, stands_for_all};
@@ -64,6 +64,7 @@ pub(crate) struct Follower {
     pub(super) prepared: Option<(Incarnation, Healing)>,
     /// Another node's claim to cut everything off.
     pub(super) claimed: Option<Seen>,
+    pub(super) held: Option<Held>,
     /// What the store took between a loss and the healing by this node.
     pub(super) forked: Vec<Entry>,
     /// By how much the wall clock was seen to step in all: entries may bear a time that is as wrong.
@@ -144,6 +145,7 @@ impl Follower {
             contact: Contact::Steady,
             prepared: None,
             claimed: None,
+            held: None,
             forked: Vec::new(),
             stepped: Duration::ZERO,
             reload: false,

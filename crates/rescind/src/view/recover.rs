@@ -1,6 +1,7 @@
 //! Recovery of a store that lost or forked its history, by union: it goes on where it agreed with this node, and every
 //! node adds what only it knew. Owns the steps and their order; each may be done twice, and whoever comes next goes on
-//! where another stopped. What is added is decided in `again`, what is done where no view covers the gap in `heal`.
+//! where another stopped. What is added is decided in `again`, whose it is to cut everything off where no view covers the gap
+//! in `claim`.
 
 use std::sync::atomic::Ordering;
 
@@ -133,6 +134,10 @@ impl Follower {
         };
         loop {
             if let Turn::Ours(held) = self.claim(incarnation).await? {
+                // Asked behind the claim: whoever held it before may have been late.
+                if self.is_cut_off(incarnation, base).await? {
+                    return Ok(());
+                }
                 self.deliver(held).await?;
                 self.progress.healed.fetch_add(1, Ordering::Relaxed);
                 return Ok(());
