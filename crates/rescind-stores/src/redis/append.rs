@@ -80,7 +80,9 @@ async fn serve(core: Weak<Core>, mut queue: mpsc::Receiver<Call>) {
                 Ok(placed) => drop(tokio::spawn(finish(core, batch, placed))),
                 Err(fault) => {
                     core.doubt();
-                    batch.into_iter().for_each(|call| drop(call.answer.send(Err(fault.clone()))));
+                    for call in batch {
+                        drop(call.answer.send(Err(fault.clone())));
+                    }
                 }
             }
         }
