@@ -21,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::Service;
 use tracing::{debug, warn};
 
+use super::framing;
 use super::host;
 use super::places::Places;
 use super::record::Record;
@@ -111,7 +112,7 @@ impl Connection {
             request.extensions_mut().insert(ConnectInfo(peer));
             let mut router = router.clone();
             let record = Record::of(&request, peer);
-            let told = host::told(&request);
+            let told = host::told(&request).and_then(|()| framing::understood(&request));
             // Boxed, so that the connection can be moved out of its future when the head timed out.
             Box::pin(async move {
                 let answer = match told {
