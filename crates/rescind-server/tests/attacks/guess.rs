@@ -105,4 +105,5 @@ fn one_password_tried_on_many_names_waits_as_well() {
     let rig = Rig::with(&["--sign-in-failures-per-address", "8"]);
     let tried: Vec<u16> = (0..20).map(|at| try_json(&rig.server, &format!("user-{at}"), "Summer2026!")).collect();
     assert_eq!(tried, [[401; 8].as_slice(), &[429; 12]].concat());
+    assert_eq!(try_json(&rig.server, "demo", "demo"), 429, "whatever the name");
 }
