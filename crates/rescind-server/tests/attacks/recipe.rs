@@ -6,6 +6,7 @@
 //! | `{it}` | what the case puts into the request's hole |
 //! | `{token WORDS \| CHANGES}` | a token with the claims of this case's session, signed here; see `forge.rs` and `mutate.rs` |
 //! | `{access}`, `{refresh}`, `{session}`, `{cookies}` | those of this case's session; `{other.access}` and so on, of another user's |
+//! | `{logout-token \| CHANGES}` | the sign-in provider's, another one each time |
 //! | `{admin}`, `{feed}` | the admin token, the feed token |
 //! | `{host}`, `{origin}`, `{port}`, `{kid NAME}`, `{jwk NAME}` | of the server, and of a key |
 //! | `{form TEXT}`, `{b64 TEXT}`, `{basic TEXT}` | the text, form-encoded, in base64url, as HTTP Basic |
@@ -86,6 +87,10 @@ impl<'a> Scene<'a> {
         let text = match name {
             "it" => return self.bytes(self.it),
             "token" => return self.token(rest),
+            "logout-token" => {
+                let (_, changes) = words(rest);
+                return changed(self.rig.logout_token(), &changes);
+            }
             "repeat" => {
                 let (count, what) = rest.split_once(' ').unwrap();
                 return self.bytes(what).repeat(count.parse().unwrap());
@@ -141,7 +146,7 @@ impl<'a> Scene<'a> {
                 None => draft.set(name, &self.text(value)),
             }
         }
-        changes.iter().fold(draft.text().into_bytes(), |token, change| mutate::apply(&token, change))
+        changed(draft.text(), &changes)
     }
 }
 
@@ -151,6 +156,10 @@ pub(crate) fn percent_encoded(bytes: &[u8]) -> String {
         let _ = write!(text, "%{byte:02X}");
         text
     })
+}
+
+fn changed(token: String, changes: &[String]) -> Vec<u8> {
+    changes.iter().fold(token.into_bytes(), |token, change| mutate::apply(&token, change))
 }
 
 fn cookies(pair: &Pair) -> String {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rescind::keys::Algorithm;
 
@@ -28,7 +29,8 @@ pub(crate) struct Rig {
     pub(crate) keys: Keys,
     pub(crate) admin_token: String,
     /// The provider at which people may sign in there; it ends with the test.
-    _idp: Option<Idp>,
+    idp: Option<Idp>,
+    logout_tokens: AtomicUsize,
 }
 
 impl Rig {
@@ -65,7 +67,7 @@ impl Rig {
         let keys = Keys::plant(&home.path().join("data"), algorithms);
         let server = Server::dev_in(&home, flags);
         let admin_token = server.admin_token();
-        Self { server, keys, admin_token, _idp: idp }
+        Self { server, keys, admin_token, idp, logout_tokens: AtomicUsize::new(0) }
     }
 
     /// A session as a trusted backend opens it.
@@ -74,6 +76,13 @@ impl Rig {
         let headers = [("authorization", bearer.as_str()), ("content-type", JSON)];
         let body = format!(r#"{{"subject":"{subject}"}}"#);
         exchange(self.server.admin, "POST", "/admin/v1/sessions", &headers, body.as_bytes()).pair()
+    }
+
+    /// A logout token of the provider's, which names somebody who has never been here.
+    pub(crate) fn logout_token(&self) -> String {
+        let number = self.logout_tokens.fetch_add(1, Ordering::Relaxed);
+        let idp = self.idp.as_ref().expect("a server with a provider");
+        idp.logout_token(&format!("logout-{number}"), &serde_json::json!({ "sub": "nobody-of-here" }))
     }
 
     /// What opens the log to a follower.

@@ -3,7 +3,7 @@
 //!
 //! The first block says what holds for the whole file, and any case may say it otherwise. A request is written once, with
 //! a hole `{it}` in it: `attack:` fills it, and so does `twin:`, which is the same without the attack and must pass. `each:`
-//! and `by:` make one case of each of their values, which stand apart by ` | `.
+//! and `by:` make one case of each of their values, which stand apart by ` | `; a bar without the blanks is a recipe's.
 //!
 //! | field | says |
 //! |---|---|
@@ -157,6 +157,9 @@ impl Case {
         if holes == 0 && !acts {
             return Err(format!("{}: the attack stands nowhere in the request", case.name));
         }
+        if !(200..400).contains(&case.twin_expect.status) {
+            return Err(format!("{}: a twin that is refused proves nothing", case.name));
+        }
         if case.attack == case.twin && !acts {
             return Err(format!("{}: its twin is the attack itself", case.name));
         }
@@ -252,6 +255,7 @@ mod tests {
             (format!("{HEAD}{}", CASE.replace("twin: t\n", "")), "no twin"),
             (format!("{HEAD}{}", CASE.replace("{each}\ntwin: t", "t\ntwin: t")), "attack itself"),
             (format!("{}{CASE}", HEAD.replace("{it}", "")), "nowhere"),
+            (format!("{HEAD}{CASE}twin-expect: 401\n"), "proves nothing"),
             (format!("{HEAD}{CASE}\n{CASE}"), "is there twice"),
         ] {
             let found = Family::parse(&wrong).unwrap_err();
