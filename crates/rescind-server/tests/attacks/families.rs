@@ -84,6 +84,11 @@ fn a_path_is_what_it_says_and_a_host_is_nobody() {
 }
 
 #[test]
+fn the_admin_api_takes_a_strangers_words_for_names_or_not_at_all() {
+    family("admin");
+}
+
+#[test]
 fn one_byte_too_many_is_too_many() {
     family("sizes");
 }
