@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::rig::{PATIENT, Rig};
 use crate::support::{FORM, JSON, Server, exchange, now};
 
-const SAMPLES: usize = 11;
+const SAMPLES: usize = 7;
 
 fn try_json(server: &Server, name: &str, password: &str) -> u16 {
     server.json("/login", &json!({ "username": name, "password": password })).status
