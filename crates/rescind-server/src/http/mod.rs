@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod error;
 pub(crate) mod forwarded;
 pub(crate) mod listen;
+pub(crate) mod openapi;
 mod places;
 pub(crate) mod public;
 pub(crate) mod record;
