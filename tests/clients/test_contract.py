@@ -31,6 +31,7 @@ UNBOUNDED = {
 }
 
 
+# holds: 1, 2, 5, 24, 37, 40
 @pytest.mark.parametrize("listener, least_operations, least_cases", [("public", 21, 500), ("admin", 19, 500)])
 def test_the_api_is_what_its_document_says(listener, least_operations, least_cases, tmp_path):
     with Server(**UNBOUNDED) as server:

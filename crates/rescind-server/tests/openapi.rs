@@ -1,4 +1,5 @@
-//! The documents at `/openapi.json` against what is mounted: what they describe is there, and what is there they describe.
+//! What the server says of itself. The documents at `/openapi.json` against what is mounted: what they describe is there,
+//! and what is there they describe. Its metadata (RFC 8414) and keys (RFC 7517).
 #![cfg(test)]
 
 mod support;
@@ -96,6 +97,55 @@ fn each_of_the_librarys_routes_is_described() {
     // The server has a token endpoint of its own.
     let missing: Vec<_> = mounted.iter().filter(|path| *path != "/refresh" && !described.contains_key(*path)).collect();
     assert_eq!((mounted.len(), missing), (4, vec![]));
+}
+
+// holds: 67, 69
+#[test]
+fn metadata_names_the_issuer_and_only_what_is_there() {
+    let server = Server::dev(&[]);
+    let reply = server.get("/.well-known/oauth-authorization-server", None);
+    assert_eq!((reply.status, reply.header("content-type")), (200, "application/json"));
+    let body = reply.json();
+    let issuer = format!("http://{}", server.public);
+    assert_eq!(body["issuer"], issuer.as_str());
+    for (name, value) in body.as_object().unwrap() {
+        assert!(value.as_array().is_none_or(|list| !list.is_empty()), "{name} is empty");
+        if name.ends_with("_endpoint") || name == "jwks_uri" {
+            let path = value.as_str().unwrap().strip_prefix(&issuer).unwrap();
+            assert_ne!(server.send("POST", path, &[], "").status, 404, "{path}");
+        }
+    }
+}
+
+// holds: 68
+#[test]
+fn an_issuer_with_a_path_has_its_metadata_where_rfc_8414_says() {
+    let server = Server::dev(&["--issuer", "https://id.example/tenant/"]);
+    let body = server.get("/.well-known/oauth-authorization-server/tenant", None).json();
+    assert_eq!(body["issuer"], "https://id.example/tenant/");
+    assert_eq!(body["token_endpoint"], "https://id.example/tenant/oauth/token");
+}
+
+#[test]
+fn the_key_of_a_token_is_in_the_key_set_without_its_secret_half() {
+    use base64::Engine;
+    for algorithm in ["EdDSA", "ES256", "HS256"] {
+        let server = Server::dev(&["--algorithm", algorithm]);
+        let pair = server.sign_in();
+        let header = pair.access.split('.').next().unwrap();
+        let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(header).unwrap();
+        let header: serde_json::Value = serde_json::from_slice(&header).unwrap();
+        assert_eq!((&header["alg"], &header["typ"]), (&algorithm.into(), &"at+jwt".into()));
+        let set = server.get("/.well-known/jwks.json", None).json();
+        let keys = set["keys"].as_array().unwrap();
+        let listed = keys.iter().any(|key| key["kid"] == header["kid"]);
+        assert_eq!(listed, algorithm != "HS256", "a symmetric key is never published");
+        for key in keys {
+            for secret in ["d", "k", "p", "q"] {
+                assert!(key.get(secret).is_none(), "{key}");
+            }
+        }
+    }
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {

@@ -5,6 +5,7 @@ mod support;
 use serde_json::json;
 use support::{JSON, Server, now};
 
+// holds: 1
 #[test]
 fn a_sign_in_gives_a_pair_that_no_cache_keeps() {
     let server = Server::dev(&[]);
@@ -27,6 +28,7 @@ fn a_sign_in_gives_a_pair_that_no_cache_keeps() {
     assert_eq!(sessions["sessions"][0]["current"], true);
 }
 
+// holds: R36
 #[test]
 fn an_unknown_name_and_a_wrong_password_look_and_last_the_same() {
     let server = Server::dev(&["--sign-in-failures-per-user", "100"]);

@@ -51,6 +51,7 @@ fn it_checks_and_says_where_the_rest_is_done() {
     assert_ne!(feed_token(&relay), feed_token(&server), "it has a token of its own for those who follow it");
 }
 
+// holds: R22
 #[test]
 fn it_is_not_ready_and_answers_503_once_the_server_is_dead() {
     let server = Server::dev(&[]);

@@ -50,6 +50,7 @@ fn the_admin_token_is_no_access_token_and_the_public_listener_has_no_admin_route
     assert_eq!(server.server.get("/admin/v1/stats", Some(&server.token)).status, 404);
 }
 
+// holds: 1
 #[test]
 fn no_answer_may_be_kept_by_a_cache() {
     let server = Running::start();

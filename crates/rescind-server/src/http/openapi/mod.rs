@@ -1,4 +1,4 @@
-//! `GET /openapi.json`: each listener's routes as an OpenAPI 3.1 document. A route is mounted together with its
+//! `GET /openapi.json`: each listener's routes as a document of `OpenAPI` 3.1. A route is mounted together with its
 //! description, so neither is without the other; what a layer answers is said where the layer is put on. Owns what all
 //! routes have in common; knows none of them.
 
@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::Router;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tracing::error;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
@@ -24,7 +24,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 
-/// What the description of a header begins with that is not in every such answer.
+/// What the description of a header begins with that is not in every such answer. One that begins with a word in
+/// backquotes always has this value.
 const SOMETIMES: &str = "Where ";
 
 /// A document, as it is given out.
@@ -44,8 +45,12 @@ async fn read(Extension(Written(text)): Extension<Written>) -> Response {
 }
 
 /// The routes with their document beside them, at `/openapi.json`.
-pub(crate) fn with_document(title: &str, routes: OpenApiRouter<App>, layers: impl FnOnce(&mut OpenApi)) -> Router<App> {
-    let (router, mut document) = routes.split_for_parts();
+pub(crate) fn with_document(
+    title: &str,
+    described: OpenApiRouter<App>,
+    layers: impl FnOnce(&mut OpenApi),
+) -> Router<App> {
+    let (router, mut document) = described.split_for_parts();
     let (own, own_document) = OpenApiRouter::<App>::new().routes(routes!(read)).split_for_parts();
     document.merge(own_document);
     document.info = info(title);
@@ -111,13 +116,18 @@ fn securities(components: &mut Components) {
     }
 }
 
-/// The document's text. OpenAPI 3.1 §4.8.21: whether a header is in every such answer.
+/// The document's text. `OpenAPI` 3.1 §4.8.21: whether a header is in every such answer.
 fn written(document: &OpenApi) -> Bytes {
     let text = serde_json::to_value(document).map(|mut document| {
         for header in headers(&mut document) {
             let what = header.get("description").and_then(Value::as_str).unwrap_or_default();
             let always = !what.starts_with(SOMETIMES);
+            let value = what.strip_prefix('`').and_then(|what| what.split_once('`')).map(|(value, _)| json!(value));
             header.insert("required".to_owned(), Value::Bool(always));
+            let schema = header.get_mut("schema").and_then(Value::as_object_mut);
+            if let (Some(schema), Some(value)) = (schema, value) {
+                schema.insert("const".to_owned(), value);
+            }
         }
         document.to_string()
     });

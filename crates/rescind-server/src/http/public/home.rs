@@ -23,7 +23,7 @@ use crate::pages::{self, DemoPage, HomePage, Session};
     tag = "pages",
     security(()),
     responses(
-        (status = 200, description = "The page.", body = String, content_type = "text/html", headers(("cache-control" = String, description = "`no-cache`, or `no-store` where it shows whose session it is."))),
+        (status = 200, description = "The page.", body = String, content_type = "text/html", headers(("cache-control" = String, description = "That it is asked for each time, or kept by nobody where it shows whose session it is."))),
         answers::Unavailable
     )
 )]

@@ -51,7 +51,7 @@ pub(super) struct SignIn {
     tag = "pages",
     security(()),
     responses(
-        (status = 200, description = "The page.", body = String, content_type = "text/html", headers(("cache-control" = String, description = "`no-cache`, or `no-store` where it shows whose session it is."))),
+        (status = 200, description = "The page.", body = String, content_type = "text/html", headers(("cache-control" = String, description = "`no-cache`: ask again each time."))),
         answers::Unavailable
     )
 )]

@@ -96,6 +96,7 @@ fn document(issuer: &str, clients: &Clients) -> Value {
 mod tests {
     use super::*;
 
+    // holds: 68
     #[test]
     fn metadata_of_an_issuer_with_a_path_stands_between_host_and_path() {
         assert_eq!(path_of("https://id.example"), None);
@@ -104,6 +105,7 @@ mod tests {
         assert_eq!(path_of("https://id.example/{x}"), None);
     }
 
+    // holds: 69
     #[test]
     fn no_claim_of_the_metadata_is_empty() {
         let document = document("https://id.example", &Clients::default());
