@@ -177,6 +177,6 @@ refused! {
         MANY.or_page();
     /// The admin token did not come.
     NoAdmin:
-        Refused::new(401, "The admin token did not come.", &["invalid_token"]).with(&[NO_STORE, CHALLENGE]),
+        Refused::new(401, "The admin token did not come; where none did, there is no `error`.", &["", "invalid_token"]).with(&[NO_STORE, CHALLENGE]),
         Refused::new(403, "The feed token reads the log and nothing else.", &["access_denied"]);
 }
