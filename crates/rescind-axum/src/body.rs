@@ -245,6 +245,7 @@ mod tests {
         }
     }
 
+    // holds: 4
     #[test]
     fn a_repeated_parameter_is_refused() {
         assert!(Form::parse(b"a=1&b=2&a=1").is_err());

@@ -56,6 +56,7 @@ fn load(mut connection: Connection, pairs: &[Pair], acknowledged: &Mutex<Acknowl
     }
 }
 
+// holds: 33, R33
 #[test]
 fn nothing_acknowledged_is_lost_by_kill_9() {
     let rounds = if std::env::var_os("RESCIND_LONG").is_some() { 50 } else { 5 };

@@ -5,6 +5,7 @@ mod support;
 use serde_json::json;
 use support::{JSON, Server};
 
+// holds: 1
 #[test]
 fn a_sign_in_gives_a_pair_that_no_cache_keeps() {
     let server = Server::dev(&[]);

@@ -10,6 +10,7 @@ pub(crate) mod forwarded;
 mod framing;
 mod host;
 pub(crate) mod listen;
+pub(crate) mod openapi;
 mod places;
 pub(crate) mod public;
 pub(crate) mod record;

@@ -63,6 +63,7 @@ fn pour(rig: &Rig, head: &[u8], part: &[u8], times: usize) -> (Option<Reply>, us
     (connection.read().ok().flatten(), sent * part.len())
 }
 
+// holds: R9
 #[test]
 fn a_hundred_megabytes_of_header_are_431_and_not_read_on() {
     let rig = warm();
@@ -95,6 +96,7 @@ fn a_body_without_end_is_413_and_not_read_on() {
     serves(&rig);
 }
 
+// holds: R9
 #[test]
 fn tokens_and_documents_that_should_exhaust_a_parser_are_refused_in_constant_memory() {
     let rig = warm();
@@ -139,6 +141,7 @@ fn nested(depth: usize) -> String {
     format!("{}.e30.AAAA", URL_SAFE_NO_PAD.encode(header))
 }
 
+// holds: R7
 #[test]
 fn ten_thousand_unknown_keys_cost_no_memory_and_are_not_remembered() {
     let rig = warm();

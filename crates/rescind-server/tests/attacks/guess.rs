@@ -29,6 +29,7 @@ fn add_user(rig: &Rig, name: &str, change: &str) {
 
 /// CWE-208. Samples are interleaved, so that a busy moment of the machine falls on all alike, and medians compared within
 /// the run. A look-up without a hash takes a hundredth of the time; the bound is far from both.
+// holds: R36
 #[test]
 fn how_long_a_refusal_takes_does_not_tell_who_there_is() {
     let rig = Rig::with(&PATIENT);

@@ -78,6 +78,7 @@ fn control_characters(log: &str) -> String {
 }
 
 /// RFC 8725 §3.10: nothing in a token makes the server ask anybody.
+// holds: R7
 #[test]
 fn no_token_makes_the_server_fetch_anything() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -132,6 +132,7 @@ fn check(test: &str, file: &str) -> Option<Count> {
     Some(count)
 }
 
+// holds: 63, 65, R8
 #[test]
 fn every_signature_vector_has_its_verdict() {
     let Some(count) = check("every_signature_vector_has_its_verdict", "signature") else { return };
@@ -150,6 +151,7 @@ fn what_is_left_out_is_byte_for_byte_a_valid_vector() {
     }
 }
 
+// holds: 64
 #[test]
 fn every_key_vector_has_its_verdict() {
     let Some(count) = check("every_key_vector_has_its_verdict", "key") else { return };
@@ -157,6 +159,7 @@ fn every_key_vector_has_its_verdict() {
 }
 
 /// RFC 8725 §3.3: what decrypts is not signed. There is no key that could make one of them pass, so none is made.
+// holds: R10
 #[test]
 fn no_encryption_vector_is_a_token() {
     let Some(vectors) = vectors("no_encryption_vector_is_a_token", "encryption") else { return };

@@ -55,6 +55,7 @@ fn a_foreign_token_needs_neither_seq_nor_sid_nor_jti() {
     }
 }
 
+// holds: 49, R28
 #[test]
 fn one_issuers_keys_sign_nothing_for_another() {
     let (ring, own) = (theirs(), theirs());
@@ -93,6 +94,7 @@ fn a_foreign_issuer_is_not_us_and_has_keys() {
     assert_eq!(ForeignIssuer::new(ISSUER, &none).err(), Some(ForeignInvalid::Keys(JwkSetError::Empty)));
 }
 
+// holds: 64, 70
 #[test]
 fn a_set_is_read_strictly() {
     let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";

@@ -21,6 +21,7 @@ fn verify(ring: &KeyRing, text: &str) -> Result<Verified, Rejection> {
     Unverified::parse(text)?.verify(&expectations(), ring, NOW)
 }
 
+// holds: 61, R2
 #[test]
 fn a_claim_of_the_wrong_type_is_refused_by_name() {
     let ring = ring(&[Algorithm::Hs256]);
@@ -74,6 +75,7 @@ fn a_claim_of_the_wrong_type_is_refused_by_name() {
     }
 }
 
+// holds: 56
 #[test]
 fn every_required_claim_is_required() {
     let ring = ring(&[Algorithm::Hs256]);
@@ -95,6 +97,7 @@ fn every_required_claim_is_required() {
     }
 }
 
+// holds: 47, R4
 #[test]
 fn none_is_no_algorithm_in_any_case_and_with_any_signature() {
     let ring = ring(&[Algorithm::EdDSA]);
@@ -115,6 +118,7 @@ fn none_is_no_algorithm_in_any_case_and_with_any_signature() {
     }
 }
 
+// holds: 44, R3
 #[test]
 fn a_public_key_is_never_an_hmac_secret() {
     let ring = ring(&[Algorithm::EdDSA, Algorithm::Es256, Algorithm::Rs256]);
@@ -136,6 +140,7 @@ fn a_public_key_is_never_an_hmac_secret() {
     }
 }
 
+// holds: 48, R5
 #[test]
 fn a_key_that_the_token_brings_along_is_refused() {
     let ring = ring(&[Algorithm::EdDSA]);
@@ -149,6 +154,7 @@ fn a_key_that_the_token_brings_along_is_refused() {
     assert_eq!(verify(&ring, &text).err(), Some(Rejection::BadSignature));
 }
 
+// holds: R11
 #[test]
 fn a_bad_signature_is_never_reported_as_expired() {
     let ring = ring(&[Algorithm::EdDSA]);
@@ -160,6 +166,7 @@ fn a_bad_signature_is_never_reported_as_expired() {
 
 /// RFC 8725 §3.12. Two kinds of tokens are read here, access and refresh, and neither reader takes any other kind; an ID
 /// token has no `typ` of its own, hence `JWT`.
+// holds: 42, 55
 #[test]
 fn no_kind_of_token_passes_where_another_is_read() {
     const OTHERS: [&str; 7] =
@@ -179,6 +186,7 @@ fn no_kind_of_token_passes_where_another_is_read() {
 }
 
 /// Revocation is keyed on the `jti`, so a re-encoding must be refused or have the same one.
+// holds: 45
 #[test]
 fn every_re_encoding_is_refused_or_names_the_same_token() {
     let ring = ring(&[Algorithm::EdDSA, Algorithm::Es256, Algorithm::Hs256]);
@@ -231,12 +239,14 @@ fn re_encodings(text: &str) -> Vec<(&'static str, String)> {
     variants
 }
 
+/// The order of P-256.
+const N: [u8; 32] = [
+    0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7,
+    0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+];
+
 /// The other signature that ECDSA on P-256 has for the same text: s becomes n - s.
 fn negated(signature: &[u8]) -> Vec<u8> {
-    const N: [u8; 32] = [
-        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad,
-        0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
-    ];
     let (r, s) = signature.split_at(32);
     let mut borrow = 0_i16;
     let mut other = [0; 32];
@@ -248,6 +258,7 @@ fn negated(signature: &[u8]) -> Vec<u8> {
     [r, &other].concat()
 }
 
+// holds: R1
 #[test]
 fn ecdsa_with_s_negated_is_the_same_token() {
     let ring = ring(&[Algorithm::Es256]);
@@ -256,6 +267,34 @@ fn ecdsa_with_s_negated_is_the_same_token() {
     assert_eq!(verify(&ring, &other).unwrap().jti().to_string(), JTI);
 }
 
+// holds: 65, R8
+#[test]
+fn an_ecdsa_signature_out_of_range_or_in_another_form_is_refused() {
+    let ring = ring(&[Algorithm::Es256]);
+    let text = issue(ring.current(), &spec(&session())).unwrap();
+    let (signed, signature) = text.rsplit_once('.').unwrap();
+    let good = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let with = |signature: &[u8]| verify(&ring, &format!("{signed}.{}", base64url(signature))).err();
+    assert_eq!(with(&good), None);
+    let (r, s) = good.split_at(32);
+    let (zero, one, most) = ([0; 32], [[0; 31].as_slice(), &[1]].concat(), [0xff; 32]);
+    for part in [&zero[..], &N, &most] {
+        for pair in [[part, s], [r, part], [part, part]] {
+            assert_eq!(with(&pair.concat()), Some(Rejection::BadSignature), "{pair:?}");
+        }
+    }
+    for wrong in [[s, r].concat(), [&one[..], &one].concat()] {
+        assert_eq!(with(&wrong), Some(Rejection::BadSignature));
+    }
+    let integer = |part: &[u8]| [&[2, 33, 0], part].concat();
+    let der = [vec![0x30, 70], integer(r), integer(s)].concat();
+    let long = [&zero[..1], r, &zero[..1], s].concat();
+    for other in [der, long, good[..63].to_vec(), [good.as_slice(), &[0]].concat(), good.repeat(2), Vec::new()] {
+        assert!(with(&other).is_some(), "{} bytes", other.len());
+    }
+}
+
+// holds: R9
 #[test]
 fn tokens_too_long_cost_nothing_and_long_headers_little() {
     let ring = ring(&[Algorithm::Hs256]);
@@ -267,6 +306,7 @@ fn tokens_too_long_cost_nothing_and_long_headers_little() {
     assert_eq!(verify(&ring, &text).err(), Some(Rejection::NotAccessToken));
 }
 
+// holds: R9
 #[test]
 fn nesting_that_would_exhaust_the_stack_is_refused() {
     let ring = ring(&[Algorithm::Hs256]);

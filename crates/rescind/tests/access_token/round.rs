@@ -5,6 +5,7 @@ use rescind::access_token::{Unverified, issue};
 use rescind::keys::{Algorithm, KeyRing};
 use rescind::random::SystemRandom;
 
+// holds: R37
 #[test]
 fn a_token_of_each_algorithm_reads_back() {
     let ring = KeyRing::new(&Algorithm::EVERY, &SystemRandom).unwrap();

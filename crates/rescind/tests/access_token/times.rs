@@ -34,6 +34,7 @@ fn a_token_dies_on_its_exp_and_leeway_delays_that_by_at_most_a_minute() {
     }
 }
 
+// holds: 62
 #[test]
 fn iat_may_be_ahead_by_the_skew_and_never_by_more_than_a_minute() {
     let ring = ring();
@@ -80,6 +81,7 @@ fn a_cached_token_is_refused_once_its_time_or_its_key_is_over() {
     );
 }
 
+// holds: R2
 #[test]
 fn the_largest_times_do_not_overflow() {
     let ring = ring();
@@ -92,6 +94,7 @@ fn the_largest_times_do_not_overflow() {
     }
 }
 
+// holds: 51, R35
 #[test]
 fn expectations_that_trust_everyone_cannot_be_made() {
     let life = Duration::from_mins(15);

@@ -53,6 +53,7 @@ impl AlsoCheck for Word {
     }
 }
 
+// holds: 50
 #[tokio::test]
 async fn an_unwelcome_subject_gets_no_session_and_a_fault_is_no_answer() {
     let word = Word::default();
@@ -67,6 +68,7 @@ async fn an_unwelcome_subject_gets_no_session_and_a_fault_is_no_answer() {
     house.login("alice").await;
 }
 
+// holds: 50
 #[tokio::test]
 async fn an_unwelcome_subject_refreshes_no_more_and_a_fault_spends_nothing() {
     let word = Word::default();

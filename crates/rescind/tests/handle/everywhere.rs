@@ -41,6 +41,7 @@ async fn pass(names: &[&str], store: &MemoryStore, clock: &ManualClock, steps: u
 
 const APPLIED: Reached = Reached { laggards: Vec::new(), everywhere: Everywhere::Applied };
 
+// holds: R33
 #[tokio::test]
 async fn it_is_everywhere_when_every_live_node_refuses() {
     let (store, clock) = home();

@@ -75,6 +75,7 @@ fn name(of: &str) -> ForeignName {
     ForeignName::new(ISSUER, of).unwrap()
 }
 
+// holds: 50
 #[tokio::test]
 async fn a_foreign_token_passes_and_its_claims_are_told() {
     let idp = Idp::new(secs(10)).await;

@@ -23,6 +23,7 @@ async fn away(span: Duration, change: impl FnOnce(&mut Settings)) -> (House, Tok
     (house, live, dead)
 }
 
+// holds: 131
 #[tokio::test]
 async fn within_the_bound_checks_go_on_and_behind_it_nothing_is_said() {
     let (house, live, dead) = away(secs(2), |_| {}).await;
@@ -42,6 +43,7 @@ async fn within_the_bound_checks_go_on_and_behind_it_nothing_is_said() {
     assert_eq!(house.rescind.stats().counts.check_stale, 2);
 }
 
+// holds: 34, R22
 #[tokio::test]
 async fn behind_the_bound_no_token_is_called_bad_whatever_state_its_session_is_in() {
     let (house, live, _) = away(secs(3), |_| {}).await;
@@ -51,6 +53,7 @@ async fn behind_the_bound_no_token_is_called_bad_whatever_state_its_session_is_i
     }
 }
 
+// holds: R30
 #[tokio::test]
 async fn allowed_staleness_serves_marks_and_still_refuses_what_is_known() {
     let (house, live, dead) = away(secs(60), |settings| settings.on_stale = OnStale::AllowFor(secs(60))).await;
@@ -61,6 +64,7 @@ async fn allowed_staleness_serves_marks_and_still_refuses_what_is_known() {
     assert!(matches!(house.check(&live.access_token).await, Err(Error::Stale { .. })));
 }
 
+// holds: 131, R22
 #[tokio::test]
 async fn while_the_store_is_away_nothing_that_writes_is_answered_and_no_token_is_spent() {
     for span in [secs(0), secs(60)] {
@@ -80,6 +84,7 @@ async fn while_the_store_is_away_nothing_that_writes_is_answered_and_no_token_is
     }
 }
 
+// holds: R34
 #[tokio::test]
 async fn a_store_that_is_back_with_its_history_is_gone_on_with() {
     let (house, live, dead) = away(secs(60), |_| {}).await;
@@ -109,6 +114,7 @@ async fn what_was_revoked_elsewhere_during_an_outage_is_known_before_anything_is
     assert_eq!(refused(house.check(&pair.access_token).await), Rejection::Revoked(ScopeKind::All));
 }
 
+// holds: R30
 #[tokio::test]
 async fn asking_answers_as_soon_as_the_store_does() {
     let house = House::set(|settings| settings.on_stale = OnStale::Ask).await;

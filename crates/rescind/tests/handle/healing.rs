@@ -19,6 +19,7 @@ async fn answers(nodes: &[&Node], pair: &rescind::TokenPair) -> Vec<Answer> {
     answers
 }
 
+// holds: R24
 #[tokio::test(start_paused = true)]
 async fn what_a_store_lost_is_appended_again_and_nobody_signs_in_again() {
     let cluster = Cluster::new();
@@ -103,6 +104,7 @@ async fn until_every_peer_has_added_what_it_knew_nothing_is_answered() {
     assert!(!cluster.everything_is_cut_off().await);
 }
 
+// holds: R24
 #[tokio::test(start_paused = true)]
 async fn what_only_a_dead_node_may_have_known_cuts_everything_off_behind_the_bound() {
     let cluster = Cluster::new();
@@ -336,6 +338,7 @@ async fn a_store_that_calls_its_readers_has_them_refuse_long_before_they_would_h
     }
 }
 
+// holds: R33
 #[tokio::test(start_paused = true)]
 async fn a_revocation_whose_place_another_entry_took_is_not_acknowledged() {
     let cluster = Cluster::new();

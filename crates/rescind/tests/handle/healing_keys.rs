@@ -24,6 +24,7 @@ async fn of_a_stranger() -> TokenPair {
     Cluster::new().node(77).await.login("mallory").await
 }
 
+// holds: R28
 #[tokio::test(start_paused = true)]
 async fn keys_made_or_revoked_in_the_lost_time_stay_so() {
     let cluster = Cluster::new();

@@ -14,6 +14,7 @@ async fn rotated(house: &House) -> rescind::id::KeyId {
     house.rescind.rotate_keys().await.unwrap()
 }
 
+// holds: R29
 #[tokio::test]
 async fn after_a_rotation_the_next_key_signs_and_tokens_of_the_one_before_live() {
     let house = House::new().await;
@@ -66,6 +67,7 @@ async fn revoking_any_key_leaves_a_ring_that_signs() {
     house.revoke(Scope::Key(again)).await;
 }
 
+// holds: 72
 #[tokio::test]
 async fn a_revoked_key_stays_revoked_after_a_restart_on_the_same_store() {
     let house = House::new().await;
@@ -89,6 +91,7 @@ async fn a_key_whose_cut_off_could_not_be_written_is_dead_here_and_the_call_can_
     assert_eq!(refused(house.check(&pair.access_token).await), Rejection::KeyRevoked);
 }
 
+// holds: R28
 #[tokio::test]
 async fn the_log_refuses_a_revoked_keys_token_also_where_the_ring_has_not_heard_of_it() {
     let house = House::new().await;

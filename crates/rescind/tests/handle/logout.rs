@@ -19,6 +19,7 @@ async fn four(house: &House) -> [TokenPair; 4] {
     [house.login("alice").await, house.login("alice").await, house.login("alice").await, house.login("bob").await]
 }
 
+// holds: R32
 #[tokio::test]
 async fn each_scope_ends_exactly_its_sessions_with_either_token() {
     for with_refresh in [false, true] {
@@ -126,6 +127,7 @@ async fn dead_sessions_make_no_list_dear_and_hide_none_from_a_logout_of_the_othe
     assert_eq!(logout(&house, &this.access_token, LogoutScope::Others).await.ended.last(), Some(&sid(0)));
 }
 
+// holds: R17
 #[tokio::test]
 async fn a_login_after_everywhere_lives_in_the_same_millisecond() {
     let house = House::new().await;
@@ -157,6 +159,7 @@ async fn an_access_token_that_outlives_the_idle_time_of_its_session_is_still_tak
     assert_eq!(house.lives(&this).await, (true, true));
 }
 
+// holds: R18
 #[tokio::test]
 async fn a_token_within_its_leeway_after_the_absolute_end_is_still_taken_back() {
     let house = House::set(|settings| {
@@ -214,6 +217,7 @@ async fn a_forged_token_ends_nothing() {
     assert_eq!(house.lives(&pair).await, (true, true));
 }
 
+// holds: 33, R23
 #[tokio::test]
 async fn a_logout_that_the_store_did_not_take_is_no_logout() {
     let house = House::new().await;

@@ -301,6 +301,7 @@ impl Run {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
+    // holds: R15
     #[test]
     fn the_handle_agrees_with_the_rule_after_every_step(steps in steps()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

@@ -101,6 +101,7 @@ async fn two_live_nodes_of_one_name_find_each_other_and_both_stay_listed() {
     .await;
 }
 
+// holds: R22
 #[tokio::test]
 async fn a_node_whose_writes_fail_goes_stale_although_it_reads_and_resumes_with_them() {
     let cluster = Cluster::new();

@@ -26,6 +26,7 @@ fn forged(kid: &str) -> String {
     format!("{}.{}.{}", part(header.as_bytes()), part(b"{}"), part(&[0; 64]))
 }
 
+// holds: R29
 #[tokio::test]
 async fn the_first_token_of_a_key_that_is_new_elsewhere_passes_at_once() {
     let (_store, _clock, a, b) = two().await;
@@ -67,6 +68,7 @@ async fn a_token_of_an_unknown_key_is_not_refused_while_the_store_cannot_say_who
     eventually("it passes with the store", || async { b.check(&pair.access_token).await.is_ok() }).await;
 }
 
+// holds: R7
 #[tokio::test]
 async fn ten_thousand_unknown_keys_cost_a_handful_of_readings() {
     let (_store, _clock, _a, b) = two().await;

@@ -19,6 +19,7 @@ async fn nothing_lives(house: &House, pair: &TokenPair, what: &str) {
     refused(house.refresh(&pair.refresh_token).await);
 }
 
+// holds: R15
 #[tokio::test]
 async fn whatever_a_refresh_mints_beside_a_revocation_is_dead() {
     let house = Arc::new(House::new().await);
@@ -72,6 +73,7 @@ async fn a_logout_that_hangs_in_its_append_kills_what_was_minted_meanwhile() {
     }
 }
 
+// holds: R16
 #[tokio::test]
 async fn a_login_whose_row_is_written_before_the_cut_off_dies_and_one_after_it_lives() {
     let house = Arc::new(House::new().await);
@@ -91,6 +93,7 @@ async fn a_login_whose_row_is_written_before_the_cut_off_dies_and_one_after_it_l
     }
 }
 
+// holds: R15
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refreshes_in_parallel_with_a_revocation_leave_no_live_descendant() {
     let house = Arc::new(House::new().await);
@@ -153,6 +156,7 @@ async fn a_dropped_revocation_goes_on_to_its_end() {
     crate::support::eventually("the session is dead", || async { house.lives(&pair).await == (false, false) }).await;
 }
 
+// holds: R20
 #[tokio::test]
 async fn a_rotation_whose_reply_was_lost_is_settled_by_the_retry() {
     let house = House::new().await;
@@ -179,6 +183,7 @@ async fn a_revocation_whose_reply_was_lost_holds_all_the_same() {
     assert_eq!(house.lives(&pair).await, (false, false));
 }
 
+// holds: 34, R13, R33
 #[tokio::test]
 async fn a_revocation_is_not_acknowledged_before_this_node_obeys_it() {
     let house = Arc::new(House::new().await);

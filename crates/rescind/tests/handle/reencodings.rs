@@ -74,6 +74,7 @@ fn reencodings(token: &str) -> Vec<(String, String)> {
     made
 }
 
+// holds: R1
 #[tokio::test]
 async fn every_reencoding_of_a_revoked_token_is_refused() {
     for algorithm in Algorithm::EVERY {
@@ -120,6 +121,7 @@ async fn every_reencoding_of_a_refresh_token_is_refused_and_spends_nothing() {
     assert_eq!(house.lives(&pair).await, (true, true));
 }
 
+// holds: R12, R13
 #[tokio::test]
 async fn a_hit_of_the_cache_is_checked_against_time_key_and_log_anew() {
     for checks in [Checks::Both, Checks::RefreshOnly] {

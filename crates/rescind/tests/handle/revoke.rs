@@ -62,6 +62,7 @@ async fn lifting_the_cut_off_on_a_key_brings_the_key_not_back() {
     assert!(!house.rescind.jwks().contains(&scope.id()));
 }
 
+// holds: R31
 #[tokio::test]
 async fn a_cut_off_kills_what_was_issued_before_it_and_nothing_after() {
     let house = House::new().await;
@@ -247,6 +248,7 @@ async fn inspect_says_why_a_token_would_be_refused_now() {
     }
 }
 
+// holds: 38, 39
 #[tokio::test]
 async fn introspection_tells_only_of_good_tokens_and_spends_nothing() {
     use rescind::Introspection::{Access, Inactive, Refresh};

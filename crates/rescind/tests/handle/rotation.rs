@@ -47,6 +47,7 @@ async fn a_millisecond_after_grace_the_session_ends_and_nothing_else_of_the_user
     assert_eq!(house.rescind.stats().counts.reused, 1);
 }
 
+// holds: R21
 #[tokio::test]
 async fn the_window_closes_when_the_successor_is_used_and_does_not_slide() {
     let house = House::new().await;
@@ -64,6 +65,7 @@ async fn the_window_closes_when_the_successor_is_used_and_does_not_slide() {
     assert_eq!(house.lives(&second).await, (false, false));
 }
 
+// holds: 10
 #[tokio::test]
 async fn a_token_of_any_old_generation_is_recognised() {
     let house = House::new().await;
@@ -146,6 +148,7 @@ async fn race(house: &Arc<House>, tabs: usize) {
     assert_eq!((row.session.generation, row.cut_off), (Generation::new(1), None));
 }
 
+// holds: R14
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sixty_four_parallel_refreshes_of_one_token_end_in_one_chain() {
     let house = Arc::new(House::new().await);
@@ -155,6 +158,7 @@ async fn sixty_four_parallel_refreshes_of_one_token_end_in_one_chain() {
     assert_eq!(house.rescind.stats().counts.reused, 0);
 }
 
+// holds: R14, R20
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_races_of_two_tabs_raise_no_alarm() {
     let house = Arc::new(House::new().await);

@@ -12,6 +12,7 @@ use rescind::time::Timestamp;
 use rescind::{Error, Invalid, NoClaims, OpenSession, Refresh, Rejection, Rescind, Settings, Verdict};
 use serde_json::json;
 
+// holds: R37
 #[tokio::test]
 async fn the_whole_round_works_with_every_algorithm() {
     for algorithm in Algorithm::EVERY {
@@ -66,6 +67,7 @@ async fn jitter_only_shortens_and_by_no_more_than_its_percentage() {
     assert!(seen.len() > 40, "all of the 46 lengths come about: {}", seen.len());
 }
 
+// holds: 13, 127, 132, 133
 #[tokio::test]
 async fn no_access_token_outlives_its_session() {
     let house = House::set(|settings| {
@@ -84,6 +86,7 @@ async fn no_access_token_outlives_its_session() {
     assert_eq!(refused(house.refresh(&next.refresh_token).await), Rejection::SessionExpired);
 }
 
+// holds: 13, 132
 #[tokio::test]
 async fn an_unused_session_ends_idle_at_the_second_and_a_used_one_goes_on() {
     let house = House::set(|settings| (settings.idle, settings.absolute) = (secs(3600), secs(9000))).await;
@@ -96,6 +99,7 @@ async fn an_unused_session_ends_idle_at_the_second_and_a_used_one_goes_on() {
     assert_eq!(refused(house.refresh(&next.refresh_token).await), Rejection::SessionIdle);
 }
 
+// holds: 135 (`auth_time` stays that of the sign-in)
 #[tokio::test]
 async fn iat_is_the_stores_time_and_not_the_signers() {
     let (ours, theirs) = (Arc::new(ManualClock::default()), Arc::new(ManualClock::default()));
@@ -110,6 +114,7 @@ async fn iat_is_the_stores_time_and_not_the_signers() {
     assert_eq!(payload(&next.pair.access_token)["auth_time"], ManualClock::START.as_secs() - 5);
 }
 
+// holds: 135
 #[tokio::test]
 async fn nobody_has_proved_who_they_are_in_the_future() {
     let house = House::new().await;
@@ -167,6 +172,7 @@ async fn scoped(house: &House, token: &str, scope: &str) -> Result<rescind::Refr
     house.rescind.refresh(token, Refresh { client: None, scope: Some(scope.to_owned()) }).await
 }
 
+// holds: 7, 12, 26
 #[tokio::test]
 async fn scope_narrows_for_one_access_token_and_more_than_was_granted_spends_nothing() {
     let house = House::new().await;
@@ -197,6 +203,7 @@ async fn a_scope_that_repeats_its_words_makes_no_longer_token_and_spends_nothing
     assert_eq!(next.pair.scope.as_deref(), Some("read"));
 }
 
+// holds: 7
 #[tokio::test]
 async fn no_scope_was_granted_so_none_can_be_asked_for() {
     let house = House::new().await;
@@ -204,6 +211,7 @@ async fn no_scope_was_granted_so_none_can_be_asked_for() {
     assert_eq!(refused(scoped(&house, &pair.refresh_token, "read").await), Rejection::ScopeExceeded);
 }
 
+// holds: 16
 #[tokio::test]
 async fn another_client_neither_spends_a_token_nor_ends_the_session_with_a_spent_one() {
     let house = House::new().await;
@@ -233,6 +241,7 @@ async fn what_is_no_token_is_refused_and_nothing_else() {
     assert_eq!(refused(house.refresh(&pair.access_token).await), Rejection::NotRefreshToken);
 }
 
+// holds: 12, 51, R12
 #[tokio::test]
 async fn a_token_of_another_audience_or_issuer_is_refused_also_where_the_store_and_keys_are_shared() {
     let house = House::new().await;
@@ -287,6 +296,7 @@ async fn settings_out_of_bounds_are_named() {
     }
 }
 
+// holds: 15
 #[tokio::test]
 async fn a_class_that_does_not_rotate_keeps_its_token() {
     let house = House::new().await;
