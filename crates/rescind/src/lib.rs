@@ -58,6 +58,7 @@ pub mod random;
 pub mod refresh_token;
 pub mod rejection;
 pub mod session;
+mod signal;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
