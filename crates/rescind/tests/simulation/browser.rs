@@ -152,7 +152,9 @@ fn sent(world: &Arc<World>, dice: &Dice, sid: SessionId, token: &str) -> Option<
 }
 
 async fn sign_out(world: &Arc<World>, dice: &Dice, token: &str) {
-    let Some((node, running)) = world.any_node(dice).and_then(|node| Some((node, world.running(node)?))) else { return };
+    let Some((node, running)) = world.any_node(dice).and_then(|node| Some((node, world.running(node)?))) else {
+        return;
+    };
     let answer = running.rescind.revoke_presented(token, text("logout"), text("user")).await;
     if world.acknowledged(node, &running, answer).is_some() {
         world.trace.count("logouts");

@@ -61,7 +61,9 @@ const MUST_HAPPEN: [&str; 24] = [
 fn lives(first: u64, seeds: u64) -> Tally {
     let mut tally = Tally::new();
     for (done, seed) in (first..first + seeds).enumerate() {
-        if std::env::var_os("DBG_SEEDS").is_some() { eprintln!("seed {seed}"); }
+        if std::env::var_os("DBG_SEEDS").is_some() {
+            eprintln!("seed {seed}");
+        }
         let Lived { tally: lived, verdict, .. } = live(seed);
         if let Err(violation) = verdict {
             panic!("{violation}");

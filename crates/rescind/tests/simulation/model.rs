@@ -108,7 +108,9 @@ impl Model {
     /// A revocation was acknowledged by a node. Unless it was never written, everything under it that was opened before is
     /// dead for good.
     pub(crate) fn acknowledged(&self, entry: &Entry, at: u64, by: By, truth: &Truth) -> Result<(), String> {
-        let Some(event) = truth.event_of(entry) else { return Err(format!("{entry:?} was acknowledged and never written")) };
+        let Some(event) = truth.event_of(entry) else {
+            return Err(format!("{entry:?} was acknowledged and never written"));
+        };
         self.book().acknowledged.push(Acknowledged { scope: entry.scope.clone(), event, at, by });
         Ok(())
     }
@@ -116,7 +118,9 @@ impl Model {
     /// A node said that a session's refresh token was reused: the session was cut off before.
     pub(crate) fn ended_as_reused(&self, sid: SessionId, at: u64, by: usize, truth: &Truth) -> Result<(), String> {
         let scope = Scope::session(sid);
-        let Some(event) = truth.newest_cut_off(&scope) else { return Err(format!("{sid} was reused and is not cut off")) };
+        let Some(event) = truth.newest_cut_off(&scope) else {
+            return Err(format!("{sid} was reused and is not cut off"));
+        };
         self.book().acknowledged.push(Acknowledged { scope, event, at, by: By::Node(by) });
         Ok(())
     }
@@ -144,9 +148,11 @@ impl Model {
             return Some(format!("{:?} was acknowledged by {:?} at {} ms", cut.scope, cut.by, cut.at));
         }
         // G3: nobody says "valid" again, once the bound has passed in which the others may not know yet.
-        let said = book.said.get(&token)?.iter().find(|said| {
-            (said.by == asked.node && said.at < asked.at) || asked.at > said.at + BOUND + 2
-        })?;
+        let said = book
+            .said
+            .get(&token)?
+            .iter()
+            .find(|said| (said.by == asked.node && said.at < asked.at) || asked.at > said.at + BOUND + 2)?;
         let lifted = truth.was_ever_lifted(known);
         (!lifted).then(|| format!("node {} said \"revoked\" at {} ms", said.by, said.at))
     }

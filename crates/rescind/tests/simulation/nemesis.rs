@@ -149,7 +149,8 @@ impl Nemesis {
             let wall = rescind::time::Clock::wall(&*world.store.clock).as_millis();
             ((known.exp + world.settings.leeway.as_secs()) * 1000).saturating_sub(wall + 300)
         });
-        let span = to_the_end.unwrap_or_else(|| self.dice.one_of(&[1000, 2100, 11_000, 61_000, 301_000, 4_000_000, 11_000_000]));
+        let span = to_the_end
+            .unwrap_or_else(|| self.dice.one_of(&[1000, 2100, 11_000, 61_000, 301_000, 4_000_000, 11_000_000]));
         world.say(&format!("all machines are suspended for {span} ms"));
         world.trace.count("suspensions");
         world.time.leap(span);
@@ -167,7 +168,10 @@ impl Nemesis {
     }
 
     fn partition(&mut self) {
-        let Some((node, running)) = self.connected_node().and_then(|node| Some((node, self.world.running(node)?))) else { return };
+        let Some((node, running)) = self.connected_node().and_then(|node| Some((node, self.world.running(node)?)))
+        else {
+            return;
+        };
         self.world.say(&format!("node {node} is cut off from the store"));
         self.world.trace.count("partitions");
         running.link.cut();
@@ -176,7 +180,10 @@ impl Nemesis {
     }
 
     fn stop(&mut self) {
-        let Some((node, running)) = self.connected_node().and_then(|node| Some((node, self.world.running(node)?))) else { return };
+        let Some((node, running)) = self.connected_node().and_then(|node| Some((node, self.world.running(node)?)))
+        else {
+            return;
+        };
         self.world.say(&format!("node {node} stands still"));
         self.world.trace.count("stops");
         running.link.stop();
@@ -274,9 +281,10 @@ impl Nemesis {
 
     /// Whether every connected node answers.
     fn is_well(&self) -> bool {
-        self.world.connected().iter().all(|(node, _)| {
-            self.world.running(*node).is_some_and(|running| running.rescind.readiness().ready)
-        })
+        self.world
+            .connected()
+            .iter()
+            .all(|(node, _)| self.world.running(*node).is_some_and(|running| running.rescind.readiness().ready))
     }
 
     /// Everything is stopped, and an older copy or an empty store is put in the place of the store.
@@ -288,7 +296,11 @@ impl Nemesis {
             return;
         }
         let is_flushed = self.dice.happens(300);
-        world.say(if is_flushed { "all nodes end, and the store is empty" } else { "all nodes end, and a backup is put back" });
+        world.say(if is_flushed {
+            "all nodes end, and the store is empty"
+        } else {
+            "all nodes end, and a backup is put back"
+        });
         for node in world.up() {
             if self.dice.happens(500) { world.kill(node) } else { world.end(node).await }
         }

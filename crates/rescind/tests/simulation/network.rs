@@ -296,7 +296,11 @@ impl Inner {
             return Err("the network is cut");
         }
         if let Some(old) = &*self.pinned.lock().unwrap() {
-            return if WRITES.contains(&operation) { Err("the old primary has no quorum") } else { Ok(Arc::clone(old)) };
+            return if WRITES.contains(&operation) {
+                Err("the old primary has no quorum")
+            } else {
+                Ok(Arc::clone(old))
+            };
         }
         let state = self.store.state.lock().unwrap();
         if state.is_down { Err("the store is down") } else { Ok(Arc::clone(&state.primary)) }

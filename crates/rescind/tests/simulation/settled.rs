@@ -60,7 +60,9 @@ async fn everybody_answers(world: &Arc<World>) {
         for node in world.up() {
             world.check(node, token, None).await;
             let Some(running) = world.running(node) else { continue };
-            if let Err(Error::Stale { .. } | Error::Store(_)) = running.rescind.check(&world.model.token(token).text).await {
+            if let Err(Error::Stale { .. } | Error::Store(_)) =
+                running.rescind.check(&world.model.token(token).text).await
+            {
                 world.violate(format!("node {node} says nothing of token {token}, and all is well"));
             }
         }

@@ -48,7 +48,9 @@ impl Trace {
         let mut inner = self.0.lock().unwrap();
         inner.steps += 1;
         let step = inner.steps;
-        inner.lines.push_back(format!("{step:>5} {:>12.3} s  {text}", std::time::Duration::from_millis(at).as_secs_f64()));
+        inner
+            .lines
+            .push_back(format!("{step:>5} {:>12.3} s  {text}", std::time::Duration::from_millis(at).as_secs_f64()));
         if inner.lines.len() > KEPT {
             inner.lines.pop_front();
         }
