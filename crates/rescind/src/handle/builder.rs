@@ -35,6 +35,14 @@ use crate::view::{Follower, NoPeers, Peers, Progress, Retention, View};
 /// The MAC key of refresh tokens that is in use; derived from the root secret by this number.
 const REFRESH_KEY: u32 = 1;
 
+/// Whether the high-water file is brought to stable storage.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flushes {
+    EverySecond,
+    #[cfg(feature = "testing")]
+    Never,
+}
+
 /// Collects what a handle needs.
 #[must_use = "nothing happens before `build`"]
 pub struct Builder {
@@ -48,6 +56,7 @@ pub struct Builder {
     algorithm: Algorithm,
     settings: Settings,
     high_water: Option<PathBuf>,
+    flushes: Flushes,
     welcome: Option<Box<dyn Welcome>>,
     also_check: Option<Box<dyn AlsoCheck>>,
     on_event: Option<Box<dyn OnEvent>>,
@@ -69,6 +78,7 @@ impl Builder {
             algorithm: Algorithm::EdDSA,
             settings: Settings::default(),
             high_water: None,
+            flushes: Flushes::EverySecond,
             welcome: None,
             also_check: None,
             on_event: None,
@@ -139,6 +149,13 @@ impl Builder {
     /// an older copy is then found at the next start, not only while this process lives.
     pub fn high_water(mut self, file: impl Into<PathBuf>) -> Self {
         self.high_water = Some(file.into());
+        self
+    }
+
+    /// Never flushes the high-water file, so that no other thread is at work: for simulations, in which no machine dies.
+    #[cfg(feature = "testing")]
+    pub fn without_flushes(mut self) -> Self {
+        self.flushes = Flushes::Never;
         self
     }
 
@@ -235,7 +252,11 @@ impl Builder {
             cache: TokenCache::new(self.settings.cache_bytes),
             keys,
             counters: Counters::default(),
-            upkeep: Upkeep::new(self.high_water, Arc::clone(&registry.health), self.clock.boot()),
+            upkeep: Upkeep::new(
+                self.high_water.filter(|_| self.flushes == Flushes::EverySecond),
+                Arc::clone(&registry.health),
+                self.clock.boot(),
+            ),
             audience: self.audience,
             settings: self.settings,
             clock: self.clock,

@@ -29,6 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// What a life came to.
 pub(crate) struct Lived {
     pub(crate) digest: u64,
+    pub(crate) notes: Vec<u64>,
     pub(crate) tally: Tally,
     pub(crate) verdict: Result<(), String>,
 }
@@ -36,17 +37,9 @@ pub(crate) struct Lived {
 /// Lives the life of a seed.
 pub(crate) fn live(seed: u64) -> Lived {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    // Whatever comes from another thread, which is the flush of a file alone, comes when nobody else has anything to do.
-    let runtime = builder
-        .enable_time()
-        .start_paused(true)
-        .max_blocking_threads(1)
-        .global_queue_interval(1 << 30)
-        .event_interval(1 << 30)
-        .build()
-        .unwrap();
-    // As a task: what the runtime itself waits for would take turns with what comes from the other thread.
-    runtime.block_on(async { tokio::spawn(lived(seed)).await }).unwrap()
+    // No other thread is at work, so nothing comes at a moment that the seed does not decide.
+    let runtime = builder.enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(lived(seed))
 }
 
 async fn lived(seed: u64) -> Lived {
@@ -57,7 +50,8 @@ async fn lived(seed: u64) -> Lived {
         world.violate("the life does not end: somebody waits for ever".to_owned());
     }
     world.trace.note(world.now());
-    Lived { digest: world.trace.digest(), tally: world.trace.tally(), verdict: world.trace.verdict(seed) }
+    let trace = &world.trace;
+    Lived { digest: trace.digest(), notes: trace.notes(), tally: trace.tally(), verdict: trace.verdict(seed) }
 }
 
 struct Life {

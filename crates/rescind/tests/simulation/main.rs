@@ -61,9 +61,6 @@ const MUST_HAPPEN: [&str; 24] = [
 fn lives(first: u64, seeds: u64) -> Tally {
     let mut tally = Tally::new();
     for (done, seed) in (first..first + seeds).enumerate() {
-        if std::env::var_os("DBG_SEEDS").is_some() {
-            eprintln!("seed {seed}");
-        }
         let Lived { tally: lived, verdict, .. } = live(seed);
         if let Err(violation) = verdict {
             panic!("{violation}");
@@ -114,6 +111,12 @@ fn one_life_follows_from_its_seed() {
         let (first, second) = (live(seed), live(seed));
         if let Err(violation) = first.verdict {
             panic!("{violation}");
+        }
+        let parted = first.notes.iter().zip(&second.notes).position(|(one, other)| one != other);
+        if let Some(at) = parted {
+            let around = at.saturating_sub(8)..at + 8;
+            let of = |notes: &[u64]| notes.get(around.clone()).map(|notes| format!("{notes:x?}"));
+            println!("note {at}: {:?}\n or {:?}", of(&first.notes), of(&second.notes));
         }
         assert_eq!(first.digest, second.digest, "seed {seed} was lived in two ways");
     }

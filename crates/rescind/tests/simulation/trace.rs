@@ -16,6 +16,8 @@ pub(crate) struct Trace(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     digest: u64,
+    /// Every number, so that two lives of one seed that part can be told where.
+    notes: Vec<u64>,
     steps: u64,
     lines: VecDeque<String>,
     tally: Tally,
@@ -25,22 +27,13 @@ struct Inner {
 impl Trace {
     /// Takes a number into the digest.
     pub(crate) fn note(&self, number: u64) {
-        if let Some(f) = std::env::var_os("DBG_TRACE") {
-            use std::io::Write as _;
-            let mut f = std::fs::OpenOptions::new().append(true).create(true).open(f).unwrap();
-            writeln!(f, "n {number:x}").unwrap();
-        }
         let mut inner = self.0.lock().unwrap();
+        inner.notes.push(number);
         inner.digest = (inner.digest.rotate_left(5) ^ number).wrapping_mul(0x517c_c1b7_2722_0a95);
     }
 
     /// Takes a line in.
     pub(crate) fn line(&self, at: u64, text: &str) {
-        if let Some(f) = std::env::var_os("DBG_TRACE") {
-            use std::io::Write as _;
-            let mut f = std::fs::OpenOptions::new().append(true).create(true).open(f).unwrap();
-            writeln!(f, "l {at} {text}").unwrap();
-        }
         for chunk in text.as_bytes().chunks(8) {
             let number = chunk.iter().fold(at, |number, byte| number.rotate_left(8) ^ u64::from(*byte));
             self.note(number);
@@ -77,6 +70,10 @@ impl Trace {
 
     pub(crate) fn digest(&self) -> u64 {
         self.0.lock().unwrap().digest
+    }
+
+    pub(crate) fn notes(&self) -> Vec<u64> {
+        self.0.lock().unwrap().notes.clone()
     }
 
     pub(crate) fn tally(&self) -> Tally {

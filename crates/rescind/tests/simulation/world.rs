@@ -151,6 +151,7 @@ impl World {
                 .root_secret(RootSecret::from_bytes([7; 32]))
                 .settings(self.settings.clone())
                 .high_water(self.high_water(node))
+                .without_flushes()
                 .node(format!("node-{node}"));
             match timeout(Duration::from_secs(40), builder.build()).await {
                 Ok(Ok(rescind)) => {
