@@ -60,6 +60,7 @@ pub mod rejection;
 pub mod session;
 mod signal;
 pub mod store;
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;
