@@ -35,14 +35,6 @@ use crate::view::{Follower, NoPeers, Peers, Progress, Retention, View};
 /// The MAC key of refresh tokens that is in use; derived from the root secret by this number.
 const REFRESH_KEY: u32 = 1;
 
-/// Whether the high-water file is brought to stable storage.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Flushes {
-    EverySecond,
-    #[cfg(feature = "testing")]
-    Never,
-}
-
 /// Collects what a handle needs.
 #[must_use = "nothing happens before `build`"]
 pub struct Builder {
@@ -56,7 +48,8 @@ pub struct Builder {
     algorithm: Algorithm,
     settings: Settings,
     high_water: Option<PathBuf>,
-    flushes: Flushes,
+    /// The same file, where it is flushed.
+    flushed: Option<PathBuf>,
     welcome: Option<Box<dyn Welcome>>,
     also_check: Option<Box<dyn AlsoCheck>>,
     on_event: Option<Box<dyn OnEvent>>,
@@ -78,7 +71,7 @@ impl Builder {
             algorithm: Algorithm::EdDSA,
             settings: Settings::default(),
             high_water: None,
-            flushes: Flushes::EverySecond,
+            flushed: None,
             welcome: None,
             also_check: None,
             on_event: None,
@@ -148,14 +141,15 @@ impl Builder {
     /// A file of this node alone, in which it keeps the newest position that it has seen: a store that is put back to
     /// an older copy is then found at the next start, not only while this process lives.
     pub fn high_water(mut self, file: impl Into<PathBuf>) -> Self {
-        self.high_water = Some(file.into());
+        let file = file.into();
+        (self.high_water, self.flushed) = (Some(file.clone()), Some(file));
         self
     }
 
-    /// Never flushes the high-water file, so that no other thread is at work: for simulations, in which no machine dies.
+    /// Never flushes the high-water file that was given, so that no other thread is at work: for simulations, in which no machine dies.
     #[cfg(feature = "testing")]
     pub fn without_flushes(mut self) -> Self {
-        self.flushes = Flushes::Never;
+        self.flushed = None;
         self
     }
 
@@ -252,11 +246,7 @@ impl Builder {
             cache: TokenCache::new(self.settings.cache_bytes),
             keys,
             counters: Counters::default(),
-            upkeep: Upkeep::new(
-                self.high_water.filter(|_| self.flushes == Flushes::EverySecond),
-                Arc::clone(&registry.health),
-                self.clock.boot(),
-            ),
+            upkeep: Upkeep::new(self.flushed, Arc::clone(&registry.health), self.clock.boot()),
             audience: self.audience,
             settings: self.settings,
             clock: self.clock,

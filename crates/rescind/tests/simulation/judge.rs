@@ -44,9 +44,11 @@ impl World {
         }
     }
 
-    /// Checks a token at a node.
-    pub(crate) async fn check(&self, node: usize, token: usize, policy: Option<Policy>) {
-        let Some(running) = self.running(node).filter(|running| !running.link.is_stopped_or_dead()) else { return };
+    /// Checks a token at a node; whether it said something.
+    pub(crate) async fn check(&self, node: usize, token: usize, policy: Option<Policy>) -> bool {
+        let Some(running) = self.running(node).filter(|running| !running.link.is_stopped_or_dead()) else {
+            return false;
+        };
         let (known, clock) = (self.model.token(token), self.clock(node));
         let asked = Asked { at: self.now(), node, is_strict: policy == Some(Policy::Strict) };
         let wall = clock.wall().as_millis();
@@ -55,9 +57,10 @@ impl World {
             None => running.rescind.check(&known.text).await,
         };
         if running.link.is_stopped_or_dead() {
-            return;
+            return false;
         }
         let walls = (wall.min(clock.wall().as_millis()), wall.max(clock.wall().as_millis()));
+        let is_answered = !matches!(answer, Err(Error::Stale { .. } | Error::Store(_)));
         let wrong = match answer {
             Ok(_) => self.wrongly_valid(token, &known, asked, walls),
             Err(Error::Rejected(rejection)) => {
@@ -76,6 +79,7 @@ impl World {
         if let Some(why) = wrong {
             self.violate(format!("node {node}, token {token} of {}: {why}", known.sid));
         }
+        is_answered
     }
 
     fn wrongly_valid(&self, token: usize, known: &Known, asked: Asked, walls: (u64, u64)) -> Option<String> {

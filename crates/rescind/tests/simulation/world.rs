@@ -66,7 +66,7 @@ impl World {
             grace: Duration::from_secs(dice.one_of(&[3, 5, 10])),
             staleness_bound: Duration::from_millis(BOUND),
             on_stale: dice.one_of(&[OnStale::Refuse, OnStale::Ask]),
-            cache_bytes: 16 << 10,
+            cache_bytes: 256 << 10,
             ..Settings::default()
         };
         let slot = |_| Slot { clock: Arc::new(MachineClock::new(&time, 0)), running: None, starts: 0 };
