@@ -39,8 +39,8 @@ pub(crate) async fn browse(world: Arc<World>, dice: Dice) {
         world.trace.count("sessions of browsers");
         let sid = pair.session_id;
         let mut token = pair.refresh_token;
-        for _ in 0..dice.from_to(1, 5) {
-            pass(dice.from_to(200, 2500)).await;
+        for _ in 0..dice.between(1, 5) {
+            pass(dice.between(200, 2500)).await;
             match one_round(&world, &dice, sid, &token).await {
                 Some(next) => token = next,
                 None => break,
@@ -65,7 +65,7 @@ async fn signed_in(world: &Arc<World>, dice: &Dice) -> Option<TokenPair> {
 
 /// The access token is about to expire, and every tab sees that. The successor; `None` where there is none.
 async fn one_round(world: &Arc<World>, dice: &Dice, sid: SessionId, token: &str) -> Option<String> {
-    let tabs = dice.from_to(1, 4);
+    let tabs = dice.between(1, 4);
     let burst = burst(world, dice, sid, token, tabs).await;
     let mut successors: Vec<_> = burst.pairs.iter().map(|pair| &pair.refresh_token).collect();
     successors.dedup();
@@ -83,7 +83,7 @@ async fn one_round(world: &Arc<World>, dice: &Dice, sid: SessionId, token: &str)
             world.trace.count("browsers that gave up");
             None
         }
-        None => Some(successors.first()?.to_string()),
+        None => successors.first().copied().cloned(),
     }
 }
 
@@ -129,7 +129,7 @@ async fn one_tab(world: &Arc<World>, dice: &Dice, sid: SessionId, token: &str, u
             unanswered.extend(sent(world, dice, sid, token));
         }
         match timeout(PATIENCE, &mut request).await {
-            Ok(Ok(Outcome::Nothing)) => pass(dice.from_to(50, 400)).await,
+            Ok(Ok(Outcome::Nothing)) => pass(dice.between(50, 400)).await,
             Ok(Ok(outcome)) => {
                 outcomes.push(outcome);
                 break;

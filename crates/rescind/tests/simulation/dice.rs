@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A sequence of numbers (SplitMix64). Shared by reference; whoever draws in the same order draws the same.
+/// A sequence of numbers (`SplitMix64`). Shared by reference; whoever draws in the same order draws the same.
 #[derive(Debug)]
 pub(crate) struct Dice(AtomicU64);
 
@@ -27,7 +27,7 @@ impl Dice {
     }
 
     /// A number from `from` up to and with `to`.
-    pub(crate) fn from_to(&self, from: u64, to: u64) -> u64 {
+    pub(crate) fn between(&self, from: u64, to: u64) -> u64 {
         from + self.below(to - from + 1)
     }
 

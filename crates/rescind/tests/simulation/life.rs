@@ -77,7 +77,7 @@ impl Life {
         world.say(&format!("{} nodes, faults {faults:?}", world.nodes()));
         let browsers: Vec<_> = (0..3).map(|n| tokio::spawn(browse(Arc::clone(&world), self.dice.fork(n)))).collect();
         let mut put_back = self.dice.happens(100);
-        for _ in 0..self.dice.from_to(8, 24) {
+        for _ in 0..self.dice.between(8, 24) {
             pass(self.dice.one_of(&[0, 20, 150, 500])).await;
             nemesis.tend().await;
             if !faults.is_empty() && self.dice.happens(350) {

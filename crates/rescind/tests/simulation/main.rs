@@ -4,7 +4,6 @@
 //! `RESCIND_SEED=n` lives one life again; `RESCIND_LONG=1` lives a hundred times as many where the build is optimised, as
 //! `./test --long` does.
 #![cfg(test)]
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 mod browser;
 mod clocks;
@@ -66,13 +65,17 @@ fn lives(first: u64, seeds: u64) -> Tally {
         if let Err(violation) = verdict {
             panic!("{violation}");
         }
-        lived.into_iter().for_each(|(what, count)| *tally.entry(what).or_default() += count);
+        for (what, count) in lived {
+            *tally.entry(what).or_default() += count;
+        }
         if (done + 1) % 5000 == 0 {
             println!("{} of {seeds} lives", done + 1);
         }
     }
     println!("{seeds} lives from seed {first}:");
-    tally.iter().for_each(|(what, count)| println!("{count:>10} {what}"));
+    for (what, count) in &tally {
+        println!("{count:>10} {what}");
+    }
     tally
 }
 

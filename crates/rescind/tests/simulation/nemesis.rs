@@ -254,7 +254,9 @@ impl Nemesis {
         world.trace.count(if is_witnessed { "failovers to a copy that lagged" } else { "failovers without a loss" });
         let links: Vec<_> =
             connected.iter().filter_map(|(node, _)| Some((*node, world.running(*node)?.link))).collect();
-        links.iter().for_each(|(_, link)| link.cut());
+        for (_, link) in &links {
+            link.cut();
+        }
         pass(self.dice.one_of(&[0, 60, 1500, 3000])).await;
         let old = world.store.promote_copy();
         let pinned = self.dice.happens(250).then(|| self.dice.index(links.len()));
@@ -270,7 +272,7 @@ impl Nemesis {
             }
         }
         // Whatever comes next comes when it is whole again, or after a while.
-        for _ in 0..self.dice.from_to(20, 60) {
+        for _ in 0..self.dice.between(20, 60) {
             pass(250).await;
             self.tend().await;
             if self.is_well() {

@@ -126,6 +126,7 @@ pub(super) struct Inner {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each comes and goes by itself")]
 struct LinkState {
     is_cut: bool,
     is_stopped: bool,
@@ -244,7 +245,7 @@ impl Inner {
         let request_lost = self.dice.happens(weather.lost_requests);
         let reply_lost = self.dice.happens(weather.lost_replies);
         let way = || match self.dice.below(1000) {
-            n if n < weather.slow => self.dice.from_to(20, 900),
+            n if n < weather.slow => self.dice.between(20, 900),
             n if n < 500 => 0,
             n => n % 3,
         };

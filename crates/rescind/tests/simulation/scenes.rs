@@ -122,7 +122,7 @@ async fn late_rotation(world: &Arc<World>, dice: &Dice) -> Option<()> {
     let (first, second) = (world.any_node(dice)?, world.any_node(dice)?);
     let pair = world.login(first, opening(dice)).await?;
     let (sid, token) = (pair.session_id, pair.refresh_token);
-    let hold = dice.from_to(1, 6);
+    let hold = dice.between(1, 6);
     let (at, early) = (Arc::clone(world), token.clone());
     let slow = tokio::spawn(async move { at.refresh(first, &early, sid).await });
     pass(hold).await;

@@ -59,7 +59,7 @@ impl World {
         ]);
         let settings = Settings {
             access_lifetime: Duration::from_secs(dice.one_of(&[60, 300])),
-            max_access_lifetime: Duration::from_secs(300),
+            max_access_lifetime: Duration::from_mins(5),
             leeway: Duration::from_secs(dice.one_of(&[0, 5, 60])),
             idle: Duration::from_hours(8),
             absolute: Duration::from_hours(12),
