@@ -5,6 +5,7 @@
 
 pub(crate) mod cluster;
 pub(crate) mod logs;
+pub(crate) mod refresh_race;
 pub(crate) mod swap;
 
 use std::future::Future;
