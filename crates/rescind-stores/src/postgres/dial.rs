@@ -42,12 +42,12 @@ where
 {
     async fn to(&self, server: &Config) -> Result<Made, Error> {
         let (client, connection) = server.connect(self.tls.clone()).await?;
-        let served = tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection to the database was lost");
             }
         });
-        Ok((client, served))
+        Ok((client, task))
     }
 
     /// The first server that takes us and was not left behind; or else one that was.
@@ -61,9 +61,8 @@ where
         let mut old = None;
         while !tries.is_empty() {
             match (select_ok(tries).await, old.take()) {
-                (Ok(((made, false), _)), _) => return Ok(made),
                 (Ok(((made, true), others)), _) => (old, tries) = (Some(made), others),
-                (Err(_), Some(made)) => return Ok(made),
+                (Ok(((made, false), _)), _) | (Err(_), Some(made)) => return Ok(made),
                 (Err(error), None) => return Err(error),
             }
         }

@@ -203,7 +203,7 @@ impl Link {
     /// A connection of the pool, to be given back only after its last reply.
     pub(super) async fn lease(&self) -> Result<Object, Fault> {
         self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => Fault::unconnected(error),
+            PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => Fault::unconnected(error),
             PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => Fault::unavailable(format!(
                 "all {} connections are busy; raise pool in the store's URL",
                 self.pool.status().max_size
@@ -214,7 +214,6 @@ impl Link {
                 self.connect
             )),
             PoolError::PostCreateHook(HookError::Message(why)) => Fault::unavailable(why),
-            PoolError::PostCreateHook(HookError::Backend(error)) => Fault::unconnected(error),
             error => Fault::unavailable(error.to_string()),
         })
     }

@@ -121,18 +121,18 @@ pub(super) async fn who(client: &Client) -> Result<Option<Server>, Error> {
 mod tests {
     use super::*;
 
-    fn server(timeline: i64, started: i64) -> Option<Server> {
-        Some(Server { system: 1, timeline, started })
+    const fn server(timeline: i64, started: i64) -> Server {
+        Server { system: 1, timeline, started }
     }
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "the pool's own times are real")]
     fn a_server_that_was_left_behind_is_refused_and_a_new_one_takes_over() {
         let (primary, now) = (Primary::default(), Instant::now());
-        assert!(primary.meet(server(1, 7), now).is_ok());
-        assert!(primary.meet(server(2, 8), now).is_ok());
+        assert!(primary.meet(Some(server(1, 7)), now).is_ok());
+        assert!(primary.meet(Some(server(2, 8)), now).is_ok());
         assert!(primary.meet(None, now).is_ok(), "a standby shows nothing, and says so itself");
-        let refused = primary.meet(server(1, 7), now).unwrap_err().to_string();
+        let refused = primary.meet(Some(server(1, 7)), now).unwrap_err().to_string();
         assert!(refused.contains("timeline 1") && refused.contains("timeline 2"), "{refused}");
         let elsewhere = Some(Server { system: 2, timeline: 1, started: 9 });
         assert!(primary.meet(elsewhere, now).is_ok(), "another system's timelines are its own");

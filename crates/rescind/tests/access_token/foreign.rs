@@ -1,5 +1,4 @@
 //! Tokens of a foreign issuer, and the JWK Sets that it may come with.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::time::Duration;
 

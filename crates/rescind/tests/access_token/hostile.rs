@@ -1,5 +1,4 @@
 //! Tokens made to deceive: wrong types, foreign algorithms, keys in headers, re-encodings, other JWTs.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 use crate::common::{ISSUER, JTI, NOW, base64url, expectations, forge, header, payload, session, sign, spec};
 use aws_lc_rs::hmac;

@@ -1,5 +1,4 @@
 //! The edges of time: expiry, leeway, skew, lifetime; and what issuing refuses.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::time::Duration;
 

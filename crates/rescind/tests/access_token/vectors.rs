@@ -1,6 +1,5 @@
 //! Our own vectors: one text file for each way in which a token is refused, and some that pass. The keys are the same
 //! in every run, so the files are, too; `RESCIND_BLESS=1` writes them anew.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -27,7 +27,6 @@ impl Word {
         self.0.store(word, Ordering::SeqCst);
     }
 
-    #[expect(clippy::panic, reason = "a callback that panics is what it stands for")]
     async fn answer(&self) -> Result<bool, BoxError> {
         match self.0.load(Ordering::SeqCst) {
             YES => Ok(true),
@@ -154,7 +153,6 @@ async fn the_applications_check_can_refuse_but_not_let_in() {
 }
 
 /// The text of a callback's fault; panics where the call came to something else.
-#[expect(clippy::panic, reason = "tests fail loudly")]
 fn fault<T>(result: Result<T, Error>) -> String {
     match result {
         Err(Error::Callback(fault)) => fault.to_string(),

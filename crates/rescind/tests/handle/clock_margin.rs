@@ -1,6 +1,5 @@
 //! Clocks that are wrong by an hour, the store's or a node's, ahead or behind, for a while or for good: what was revoked
 //! under them stays revoked, also at a node that was started since and has seen no step.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::sync::Arc;
 

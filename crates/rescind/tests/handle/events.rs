@@ -1,5 +1,4 @@
 //! What the application hears of: everything that was done, after it is durable, and no token's text ever.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 use std::sync::{Arc, Mutex};
 

@@ -1,5 +1,4 @@
 //! The wait for a revocation to be everywhere: who is waited for, for how long, and what is said in the end.
-#![expect(clippy::expect_used, reason = "tests fail loudly")]
 
 use std::sync::Arc;
 

@@ -1,5 +1,4 @@
 //! Tokens of a foreign issuer: their own names are asked exactly, wider scopes through `iat`, where doubt means revoked.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
 use std::sync::mpsc;
 use std::time::Duration;

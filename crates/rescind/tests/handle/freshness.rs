@@ -1,5 +1,4 @@
 //! What is answered while the store is away, slow or back, and when clocks step. A fault is never a rejection.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,5 @@
 //! Where a node stays away after a loss, everything is cut off once: by one of the others, while the rest wait for it. Who
 //! signs in behind that cut-off stays in.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::sync::Arc;
 

@@ -1,7 +1,6 @@
 //! Random lives of three nodes whose store goes back again and again, against what was acknowledged: nothing revoked is
 //! said to be valid, by its own node from the acknowledgement on and by every other one behind the bound; and where no
 //! node died, nobody is refused who was not cut off.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,6 +1,5 @@
 //! A store that lost or forked its history: found by the high-water mark at start and by the feed while running,
 //! healed once, and nobody who was revoked comes back.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::path::PathBuf;
 use std::sync::Arc;

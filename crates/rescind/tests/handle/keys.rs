@@ -1,5 +1,4 @@
 //! Signing keys through the handle: rotation, retirement, revocation, restart, and tokens of old keys.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::sync::Arc;
 

@@ -1,5 +1,4 @@
 //! A node that was away while the signing keys were rotated: what it signs when it is back passes until it expires.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::sync::Arc;
 

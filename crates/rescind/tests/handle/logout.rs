@@ -1,5 +1,4 @@
 //! Logging out: here, the others, everywhere; with either token, an expired one, and twice.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::collections::BTreeSet;
 

@@ -2,8 +2,6 @@
 //! has a higher position than the token. Random rounds of opening, refreshing, revoking, lifting and logging out; after
 //! every step each token ever minted is asked, as access token and as refresh token.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::{House, revocation, secs, text};

@@ -1,8 +1,6 @@
 //! Once "revoked" was acknowledged, nothing brings a token back: clock steps in either direction, restarts, outages,
 //! a store replaced by an empty one, or any order of them. There are no lifts here.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail loudly")]
-
 use std::sync::Arc;
 
 use crate::support::{House, TestStore, new_store, revocation, secs};

@@ -1,5 +1,4 @@
 //! Several nodes on one store: who is there, what each says of itself, and the proof that the store takes writes.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,6 @@
 //! A node that is still connected to an old primary while the others work on the new one. What the old one does not have
 //! may be there, so nobody is refused by it: a refusal waits until this node has written durably, which the old one
 //! cannot, and a fault is never a refusal.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::sync::Arc;
 

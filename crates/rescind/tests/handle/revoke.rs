@@ -1,5 +1,4 @@
 //! Revoking and lifting on all six scopes, and what cannot be revoked or lifted.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use crate::support::{House, opening, refused, revocation, secs, text};
 use rescind::log::{Act, Scope, ScopeKind};

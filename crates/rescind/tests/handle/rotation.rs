@@ -1,5 +1,4 @@
 //! The decision table of refresh tokens, row by row through the handle: grace, reuse, ahead, classes, races.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::sync::Arc;
 

@@ -1,6 +1,5 @@
 //! A store whose clock is wrong, and a node whose clock is. No good token is refused for a fault of a clock where that can be
 //! helped, and nothing revoked comes back by one.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,5 @@
 //! Several nodes on one store that loses history: a replica that lags is promoted, a link is cut, a node dies. Time is
 //! the runtime's, which stands still while anybody has something to do.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
 use std::future::pending;
 use std::path::PathBuf;

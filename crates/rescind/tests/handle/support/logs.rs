@@ -1,5 +1,4 @@
 //! What this thread logs, as a test that asks for it sees it.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};

@@ -1,7 +1,6 @@
 //! What the handle's tests share: a handle over a store in memory that fails when told to, with a clock that stands
 //! still until told to move. Knows no rule of the handle's own.
 #![allow(dead_code, clippy::allow_attributes, reason = "each test program uses a part of it")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
 pub(crate) mod cluster;
 pub(crate) mod logs;

@@ -1,5 +1,4 @@
 //! A store that can be replaced by another while it is in use, as an operator does who puts a backup in its place.
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
