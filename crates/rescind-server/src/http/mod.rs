@@ -7,6 +7,8 @@ pub(crate) mod chunks;
 pub(crate) mod client;
 pub(crate) mod error;
 pub(crate) mod forwarded;
+mod framing;
+mod host;
 pub(crate) mod listen;
 pub(crate) mod openapi;
 mod places;

@@ -11,6 +11,7 @@ use tracing::warn;
 
 use crate::app::App;
 use crate::http::error::Failure;
+use crate::http::record;
 
 /// Lets a request through that presents the admin token, and no other. No answer may be stored by a cache.
 pub(super) async fn require(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -24,7 +25,8 @@ pub(super) async fn require(State(app): State<App>, request: Request, next: Next
             refusal("", "Bearer realm=\"rescind-admin\"", "present the admin token as Authorization: Bearer")
         }
         Presented::Token(_) | Presented::Other => {
-            warn!(path = request.uri().path(), "the admin listener was asked with a wrong admin token");
+            let path = record::shown(request.uri().path());
+            warn!(path, "the admin listener was asked with a wrong admin token");
             metrics::counter!("rescind_admin_refusals_total").increment(1);
             let challenge = "Bearer realm=\"rescind-admin\", error=\"invalid_token\"";
             refusal(
