@@ -87,7 +87,7 @@ fn row(prefix: &str, line: &Line, tests: &[&Annotation]) -> String {
 
 /// A test by the end of its file's path and its own name.
 fn named(Annotation { path, test, detail, .. }: &Annotation) -> String {
-    let ends: Vec<_> = path.split('/').filter(|part| !matches!(*part, "crates" | "src" | "tests")).collect();
+    let ends: Vec<_> = path.split('/').filter(|part| !matches!(*part, "crates" | "src")).collect();
     let name = format!("`{}::{test}`", ends.join("/"));
     if detail.is_empty() { name } else { format!("{name} ({detail})") }
 }
@@ -104,7 +104,7 @@ mod tests {
         let tree = Tree::of(&[("crates/a/tests/x.rs", "// holds: 1 (so)\n#[test]\nfn it_holds() {}\n")]);
         let text = written(&Lines::parse(lines).unwrap(), &read(&tree).0);
         let expected = "# T\n\nH\n\n## A. One\n\n| no. | asked | held by |\n|---|---|---|\n\
-                        | 1 | MUST | `a/x.rs::it_holds` (so); and more |\n| 2–3 | all | not yet |\n\nBehind.\n";
+                        | 1 | MUST | `a/tests/x.rs::it_holds` (so); and more |\n| 2–3 | all | not yet |\n\nBehind.\n";
         assert_eq!(text, expected);
     }
 }
