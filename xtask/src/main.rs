@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 mod bench;
+mod prove;
 mod standards;
 mod tidy;
 
@@ -24,8 +25,17 @@ fn main() -> ExitCode {
         Some("tidy") => tidy::run(&root()),
         Some("standards") => standards::run(&root()),
         Some("bench") => bench::run(&root(), &arguments.collect::<Vec<_>>()),
+        Some("torture") => torture(&arguments.collect::<Vec<_>>()),
         Some(other) => usage(&format!("there is no chore `{other}`")),
         None => usage("a chore is missing"),
+    }
+}
+
+/// The suites that break things on purpose, and the proof that they find what is broken.
+fn torture(arguments: &[String]) -> ExitCode {
+    match arguments {
+        [prove, named @ ..] if prove == "--prove" => prove::run(&root(), named),
+        _ => usage("`cargo xtask torture` is asked for `--prove [NAME …]`"),
     }
 }
 
@@ -36,7 +46,8 @@ fn usage(what: &str) -> ExitCode {
          cargo xtask tidy             style of the house, as a test\n  \
          cargo xtask standards        writes docs/standards.md and docs/incidents.md from the tests' own words\n  \
          cargo xtask bench [NAME …]   every benchmark, or the named ones, as docs/performance.md shows them\n  \
-         cargo xtask bench --nodes [NAME …]   the same of many nodes on one store"
+         cargo xtask bench --nodes [NAME …]   the same of many nodes on one store\n  \
+         cargo xtask torture --prove [NAME …]   plants every bug of tests/planted, and demands that its suite finds it"
     );
     ExitCode::from(2)
 }

@@ -13,6 +13,7 @@ mod finding;
 mod manifests;
 mod map;
 mod openings;
+mod planted;
 mod sizes;
 mod sleeping;
 mod source;
@@ -46,13 +47,13 @@ pub(crate) fn run(root: &Path) -> ExitCode {
 fn check(root: &Path) -> Result<Vec<Finding>, String> {
     let tree = Tree::load(root)?;
     let crates = arrows::Crates::load(root)?;
-    let found = findings_of(&tree, &crates);
+    let found = findings_of(&tree, &crates, root);
     let mut left = allow::apply(&tree, found);
     left.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     Ok(left)
 }
 
-fn findings_of(tree: &Tree, crates: &arrows::Crates) -> Vec<Finding> {
+fn findings_of(tree: &Tree, crates: &arrows::Crates, root: &Path) -> Vec<Finding> {
     [
         sizes::check(tree),
         openings::check(tree),
@@ -62,6 +63,7 @@ fn findings_of(tree: &Tree, crates: &arrows::Crates) -> Vec<Finding> {
         words::check(tree),
         sleeping::check(tree),
         evidence::check(tree),
+        planted::check(tree, root),
     ]
     .concat()
 }
