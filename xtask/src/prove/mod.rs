@@ -39,7 +39,7 @@ pub(crate) fn run(root: &Path, named: &[String]) -> ExitCode {
     };
     let mut outcomes = Vec::with_capacity(bugs.len());
     for bug in &bugs {
-        let outcome = attempt(root, &scratch, bug);
+        let outcome = attempt(&scratch, bug);
         println!("{}", row(bug, &outcome));
         outcomes.push(outcome);
     }
@@ -61,8 +61,8 @@ pub(crate) fn run(root: &Path, named: &[String]) -> ExitCode {
 
 /// The bugs, and a tree in which every suite that shall find one passes.
 fn prepare(root: &Path, named: &[String]) -> Result<(Vec<Bug>, Scratch), String> {
-    let bugs = bug::load(root, named)?;
     let scratch = Scratch::copy_of(root)?;
+    let bugs = bug::load(scratch.tree(), named)?;
     let suites: BTreeSet<&str> = bugs.iter().map(|bug| bug.caught_by.as_str()).collect();
     for suite in suites {
         match trial::run(&scratch, suite).map_err(|why| format!("`{suite}` without a bug: {why}"))? {
@@ -75,13 +75,13 @@ fn prepare(root: &Path, named: &[String]) -> Result<(Vec<Bug>, Scratch), String>
     Ok((bugs, scratch))
 }
 
-fn attempt(root: &Path, scratch: &Scratch, bug: &Bug) -> Outcome {
-    if let Err(why) = scratch.plant(root, bug) {
+fn attempt(scratch: &Scratch, bug: &Bug) -> Outcome {
+    if let Err(why) = scratch.plant(bug) {
         return Outcome::NotTried(why);
     }
     let trial = trial::run(scratch, &bug.caught_by);
     // A bug that stays would be found in the place of the next one.
-    if let Err(why) = scratch.pull_out(root, bug) {
+    if let Err(why) = scratch.pull_out(bug) {
         return Outcome::NotTried(why);
     }
     match trial {

@@ -49,21 +49,20 @@ impl Scratch {
         &self.skips
     }
 
-    /// Plants a bug, all of it or nothing.
-    pub(super) fn plant(&self, root: &Path, bug: &Bug) -> Result<(), String> {
-        let patch = root.join(bug.path());
-        self.apply(&["--check"], &patch)?;
-        self.apply(&[], &patch)
+    /// Plants a bug, all of it or nothing: the patch as it was when the tree was copied, whoever edits it meanwhile.
+    pub(super) fn plant(&self, bug: &Bug) -> Result<(), String> {
+        self.apply(&["--check"], bug)?;
+        self.apply(&[], bug)
     }
 
     /// Takes it out again.
-    pub(super) fn pull_out(&self, root: &Path, bug: &Bug) -> Result<(), String> {
-        self.apply(&["--reverse"], &root.join(bug.path()))
+    pub(super) fn pull_out(&self, bug: &Bug) -> Result<(), String> {
+        self.apply(&["--reverse"], bug)
     }
 
-    fn apply(&self, how: &[&str], patch: &Path) -> Result<(), String> {
+    fn apply(&self, how: &[&str], bug: &Bug) -> Result<(), String> {
         let mut git = Command::new("git");
-        git.current_dir(&self.tree).arg("apply").args(how).arg(patch);
+        git.current_dir(&self.tree).arg("apply").args(how).arg(bug.path());
         // Inside of a repository git would look for the files at its root.
         git.env("GIT_CEILING_DIRECTORIES", self.tree.parent().unwrap_or(&self.tree));
         output(&mut git).map(drop)
@@ -147,7 +146,7 @@ mod tests {
         let within = |name| folder.join(name);
         let scratch = Scratch { tree: within("tree"), target: within("target"), skips: within("skips") };
         make(&scratch.tree).unwrap();
-        make(&folder.join("tests/planted")).unwrap();
+        make(&scratch.tree.join("tests/planted")).unwrap();
         (folder, scratch)
     }
 
@@ -156,14 +155,14 @@ mod tests {
         let (root, scratch) = scratch("plant");
         let bug = Bug { name: "01-x".to_owned(), what: String::new(), caught_by: String::new() };
         let patch = "bug: x\n\ndiff --git a/in/x b/in/x\n--- a/in/x\n+++ b/in/x\n@@ -1 +1 @@\n-right\n+wrong\n";
-        fs::write(root.join(bug.path()), patch).unwrap();
+        fs::write(scratch.tree.join(bug.path()), patch).unwrap();
         make(&scratch.tree.join("in")).unwrap();
         let file = scratch.tree.join("in/x");
         fs::write(&file, "right\n").unwrap();
-        scratch.plant(&root, &bug).unwrap();
+        scratch.plant(&bug).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "wrong\n");
-        assert!(scratch.plant(&root, &bug).unwrap_err().contains("in/x"));
-        scratch.pull_out(&root, &bug).unwrap();
+        assert!(scratch.plant(&bug).unwrap_err().contains("in/x"));
+        scratch.pull_out(&bug).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "right\n");
         fs::remove_dir_all(root).unwrap();
     }
