@@ -9,7 +9,7 @@ use crate::support::{House, TestStore, builder, eventually, ms, new_store, refus
 use rescind::log::{Scope, ScopeKind};
 use rescind::position::Seq;
 use rescind::store::{Fault, Gate, Operation, Store, StoreErrorKind, Which};
-use rescind::testing::ManualClock;
+use rescind::testing::{ManualClock, cut_off, jti};
 use rescind::{Error, Rejection, TokenPair};
 
 struct Marked {
@@ -140,6 +140,19 @@ impl Restored {
 async fn an_older_copy_is_found_at_start_and_nobody_comes_back() {
     let marked = Marked::new();
     let restored = Restored::older_copy(&marked).await;
+    let again = marked.start(&restored.copy, 5).await;
+    assert_eq!(again.rescind.stats().healed, 1);
+    everyone_signs_in_again(&again, &[&restored.live, &restored.dead, &restored.by_stolen_key]).await;
+}
+
+#[tokio::test]
+async fn an_older_copy_that_has_grown_past_the_mark_is_found_at_start_all_the_same() {
+    let marked = Marked::new();
+    let restored = Restored::older_copy(&marked).await;
+    // Its positions say nothing: only what stands at them does.
+    for n in 0..5 {
+        restored.copy.append(vec![cut_off(Scope::token(jti(n)))]).await.unwrap();
+    }
     let again = marked.start(&restored.copy, 5).await;
     assert_eq!(again.rescind.stats().healed, 1);
     everyone_signs_in_again(&again, &[&restored.live, &restored.dead, &restored.by_stolen_key]).await;

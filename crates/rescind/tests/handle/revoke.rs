@@ -5,6 +5,7 @@ use rescind::log::{Act, Scope, ScopeKind};
 use rescind::position::Seq;
 use rescind::store::{Operation, Store};
 use rescind::testing::{client, jti, subject};
+use rescind::time::Clock;
 use rescind::{Error, Kind, NotFound, OpenSession, Rejection, TokenPair};
 
 /// The scope of a kind that covers a pair.
@@ -73,6 +74,33 @@ async fn a_cut_off_kills_what_was_issued_before_it_and_nothing_after() {
         assert_eq!(house.lives(&before).await, (false, false));
         assert_eq!(house.lives(&after).await, (true, true), "{kind}");
     }
+}
+
+#[tokio::test]
+async fn names_that_differ_in_case_alone_are_two_peoples_and_two_programs() {
+    let house = House::new().await;
+    let open = async |user, program| {
+        house.rescind.open_session(OpenSession::new(subject(user), client(program))).await.unwrap()
+    };
+    let (small, large) = (open("alice", "app").await, open("Alice", "App").await);
+    let entry = house.revoke(Scope::Subject(subject("ALICE"))).await;
+    house.revoke(Scope::Client(client("APP"))).await;
+    house.revoke(Scope::Subject(subject("Alice"))).await;
+    assert_eq!((house.lives(&small).await, house.lives(&large).await), ((true, true), (false, false)));
+    // Nor does a lift reach further than its name.
+    house.rescind.lift(entry.seq, text("a mistake"), text("operator")).await.unwrap();
+    assert_eq!((house.lives(&small).await, house.lives(&large).await), ((true, true), (false, false)));
+}
+
+#[tokio::test]
+async fn a_session_stays_revoked_for_as_long_as_it_could_be_refreshed() {
+    let house = House::new().await;
+    let pair = house.login("alice").await;
+    house.revoke(Scope::session(pair.session_id)).await;
+    // Its access tokens ended long ago, by any clock, and its idle time has not.
+    house.pass(secs(5 * 86_400)).await;
+    house.store.sweep(house.clock.wall(), 1000).await.unwrap();
+    assert_eq!(refused(house.refresh(&pair.refresh_token).await), Rejection::Revoked(ScopeKind::Session));
 }
 
 #[tokio::test]
