@@ -63,7 +63,7 @@ pub fn judge_since(past: &Past, first: usize) -> Vec<Broken> {
             credential,
             lines: credential.scopes.iter().filter_map(|scope| lines.get(scope)).collect(),
             excused: excused(past, credential),
-            entries_lost: &past.entries_lost,
+            past,
             outages: &outages,
         };
         let asked: Vec<(usize, &Asked)> =
@@ -154,7 +154,7 @@ struct Life<'a> {
     credential: &'a Credential,
     lines: Vec<&'a Line<'a>>,
     excused: Excused,
-    entries_lost: &'a [At],
+    past: &'a Past,
     outages: &'a Outages,
 }
 
@@ -191,7 +191,7 @@ impl Life<'_> {
             Excused::Refresh => asked.what != What::Refresh,
             Excused::Whole => false,
         });
-        let is_free = |line: &&Line, asked: &Asked| line.is_free(asked, self.credential, self.entries_lost);
+        let is_free = |line: &&Line, asked: &Asked| line.is_free(asked, self.credential, self.past);
         let free = refused.filter(|asked| self.lines.iter().all(|line| is_free(line, asked)));
         free.map(|asked| {
             let lifted = self.lines.iter().any(|line| line.lifts().next().is_some());

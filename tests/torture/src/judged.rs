@@ -76,6 +76,21 @@ fn a_cut_off_ends_what_was_opened_before_it_and_nothing_that_was_asked_for_after
 }
 
 #[test]
+fn a_cut_off_that_the_store_lost_and_got_back_ends_what_was_opened_since() {
+    let wide = Scope::new("client", "c");
+    let then = |copied: f64| {
+        let cut = Asked { scope: Some(wide.clone()), ..asked(What::Revoke, 0, 4.0, Answer::Yes) };
+        let refused = judged([cut, asked(What::Check, 0, 9.0, Answer::Refused)], |past| {
+            past.credentials[0].opened = (at(5.0), at(6.0));
+            past.credentials[0].scopes.push(wide.clone());
+            past.sessions_lost = Some((at(copied), at(7.0)));
+        });
+        refused.len()
+    };
+    assert_eq!((then(3.0), then(4.5)), (0, 1), "the copy may have had it, or surely did");
+}
+
+#[test]
 fn a_revoked_key_ends_what_it_signed_whenever_that_was() {
     let then = |answer| opened_beside("key", 4.0, asked(What::Check, 0, 9.0, answer));
     assert_eq!((then(Answer::Yes), then(Answer::Refused)), (1, 0));

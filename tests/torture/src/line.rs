@@ -83,17 +83,20 @@ impl<'a> Line<'a> {
     }
 
     /// Whether nothing on this scope can be the reason of a refusal.
-    pub(crate) fn is_free(&self, refused: &Asked, credential: &Credential, entries_lost: &[At]) -> bool {
+    pub(crate) fn is_free(&self, refused: &Asked, credential: &Credential, past: &Past) -> bool {
         let end = self.sent_until(refused.done);
         let SoFar { cut, unsure, .. } = self.so_far(end);
         let Some(cut) = cut else { return true };
         // Acts come one after another: where the newest was over before the session was asked for, all were.
-        let over = self.acts.get(cut).is_some_and(|cut| cut.done <= credential.opened.0);
+        let over = self
+            .acts
+            .get(cut)
+            .is_some_and(|cut| cut.done <= credential.opened.0 && !is_made_again(cut, credential, past));
         if over && !unsure && !self.ends_later_ones {
             return true;
         }
         let since = self.acts.get(cut + 1..end).unwrap_or_default();
-        let holds = |lift: &&&Asked| lift.answer == Answer::Yes && !unsure && !is_in_doubt(lift, entries_lost);
+        let holds = |lift: &&&Asked| lift.answer == Answer::Yes && !unsure && !is_in_doubt(lift, &past.entries_lost);
         since.iter().filter(holds).any(|lift| known_at(refused.node, lift.node, lift.done) < refused.sent)
     }
 
@@ -105,6 +108,11 @@ impl<'a> Line<'a> {
     fn so_far(&self, end: usize) -> SoFar {
         end.checked_sub(1).and_then(|last| self.so_far.get(last)).copied().unwrap_or_default()
     }
+}
+
+/// A cut-off that the store lost is made again at a position of that moment: so it ends what was opened since, too.
+fn is_made_again(cut: &Asked, credential: &Credential, past: &Past) -> bool {
+    past.sessions_lost.is_some_and(|(from, to)| cut.done >= from && credential.opened.0 <= to + BOUND)
 }
 
 /// A lift that the store lost before every node had read it: whoever knows only the cut-off makes that again. In doubt,
