@@ -103,8 +103,9 @@ impl Nodes {
     pub(crate) fn pause(&self, number: usize) -> Result<bool> {
         self.history.goes_down(number);
         self.node(number)?.pause()?;
+        let still = until("the node stands still", || self.all.get(number).is_some_and(|node| node.is_paused()));
         self.history.stands_still(number);
-        Ok(self.node(number)?.is_paused())
+        Ok(still.is_ok())
     }
 
     /// SIGCONT. What it was asked while it stood still, it decides after this.

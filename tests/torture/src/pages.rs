@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use rescind_test_kit::{Error, Result};
 
@@ -18,6 +19,8 @@ const SOURCE: &str = include_str!("shim.c");
 const SECTOR: u64 = 512;
 const BYTES: usize = 512;
 const HEADER: usize = 40;
+/// A flush takes so much longer, as on a slower disk.
+const FLUSH: Duration = Duration::from_millis(3);
 
 /// The shim, compiled, and where it writes to.
 #[derive(Debug)]
@@ -60,9 +63,14 @@ impl Pages {
     }
 
     /// What the server is started with.
-    pub(crate) fn environment(&self) -> [(&'static str, String); 3] {
+    pub(crate) fn environment(&self) -> [(&'static str, String); 4] {
         let text = |path: &Path| path.display().to_string();
-        [("LD_PRELOAD", text(&self.library)), ("TORTURE_UNDO", text(&self.undo)), ("TORTURE_DIR", text(&self.folder))]
+        [
+            ("LD_PRELOAD", text(&self.library)),
+            ("TORTURE_UNDO", text(&self.undo)),
+            ("TORTURE_DIR", text(&self.folder)),
+            ("TORTURE_SLOW", FLUSH.as_micros().to_string()),
+        ]
     }
 
     /// Forgets what was written so far: the server is about to start, or was stopped in order.

@@ -175,7 +175,7 @@ impl Several {
             }
             Fault::StoreHang => {
                 self.store.process().pause()?;
-                let still = self.store.process().is_paused();
+                let still = until("the store stands still", || self.store.process().is_paused()).is_ok();
                 Self::past_the_bound(dealt);
                 self.store.process().resume()?;
                 cycle.count(Fault::StoreHang, still);
