@@ -156,7 +156,8 @@ impl Several {
             rest(BOUND);
             Self::past_the_bound(dealt);
             let unanswered = self.nodes.history.checks(&whom, &Answer::Unavailable, since..At::MAX);
-            cycle.count(dealt.fault, unanswered > 0);
+            let is_away = |node: &usize| self.nodes.all.get(*node).is_some_and(|node| node.readiness() == Some(503));
+            cycle.count(dealt.fault, unanswered > 0 || whom.iter().all(is_away));
         }
         whom.iter().try_for_each(|node| self.link(*node)?.heal())
     }
