@@ -262,6 +262,8 @@ fn roll_back_file(path: &Path, writes: &[&Record], stays: usize, luck: &mut Luck
 
 #[cfg(test)]
 mod tests {
+    use rescind_test_kit::or_skip;
+
     use super::*;
 
     fn wrote(number: u64, path: &Path, offset: u64, size: u64, old: &[u8]) -> Record {
@@ -326,6 +328,27 @@ mod tests {
             vec![Record { number: 1, path: path.with_extension("new"), change }]
         };
         assert_eq!(outcomes(b"new", renamed), [b"new".to_vec(), b"old".to_vec()]);
+    }
+
+    #[test]
+    fn what_a_program_has_flushed_survives_and_what_it_has_only_written_may_not() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("data");
+        fs::create_dir(&folder).unwrap();
+        let Some(pages) = or_skip(Pages::of(home.path(), &folder), rescind::testing::skip) else { return };
+        let left = |seed, flush: &str| {
+            let file = folder.join("file");
+            let _ = fs::remove_file(&file);
+            let mut dd = Command::new("dd");
+            dd.args(["if=/dev/zero", "bs=4096", "count=3", flush]).arg(format!("of={}", file.display()));
+            assert!(dd.envs(pages.environment()).output().unwrap().status.success());
+            let lost = pages.lose(&mut Luck::of(seed)).unwrap();
+            (fs::metadata(&file).map_or(0, |file| file.len()), lost)
+        };
+        assert!((0..8).all(|seed| left(seed, "conv=fsync") == (3 * 4096, Lost::default())));
+        let (sizes, lost): (Vec<u64>, Vec<Lost>) = (0..16).map(|seed| left(seed, "conv=notrunc")).unzip();
+        assert!(lost.iter().all(|lost| lost.written == 24), "{lost:?}");
+        assert!(sizes.contains(&0) && sizes.iter().any(|size| (1..=3 * 4096).contains(size)), "{sizes:?}");
     }
 
     #[test]

@@ -39,6 +39,10 @@ impl Single {
     /// Starts it as the first fault asks for.
     pub(crate) fn begin(settings: &Settings, first: Fault) -> Result<Self> {
         let home = tempfile::tempdir().map_err(|error| Error::Failed(format!("no scratch directory: {error}")))?;
+        // Named before the first cycle, and not by the hundredth.
+        if settings.brings(Fault::FsyncError) || settings.brings(Fault::NoSpace) {
+            Strace::is_there()?;
+        }
         let steps = settings.brings(Fault::ClockStep);
         let shape = |options: NodeOptions| if steps { options.stepped_clock() } else { options };
         let nodes = Nodes::start(&settings.program, &[None], shape)?;

@@ -28,14 +28,21 @@ pub(crate) struct Strace {
 }
 
 impl Strace {
+    /// Whether there is one.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] where there is not.
+    pub(crate) fn is_there() -> Result<()> {
+        let tried = Command::new("strace").arg("--version").output();
+        let missing = |error| Error::Missing(format!("strace does not run ({error}); Debian has it in strace"));
+        tried.map(drop).map_err(missing)
+    }
+
     /// Attaches to a process; of its calls those fail that are about this file.
     ///
     /// # Errors
-    /// [`Error::Missing`] without strace, or where it may not attach.
+    /// [`Error::Missing`] where it may not attach.
     pub(crate) fn attach(pid: u32, file: &Path, injection: Injection, home: &Path) -> Result<Self> {
-        if let Err(error) = Command::new("strace").arg("--version").output() {
-            return Err(Error::Missing(format!("strace does not run ({error}); Debian has it in strace")));
-        }
         let log = home.join("strace.calls");
         let _ = fs::remove_file(&log);
         let Injection { calls, error, first, last } = injection;

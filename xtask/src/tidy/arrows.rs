@@ -45,7 +45,12 @@ const PLACES: &[Place] = &[
     // Starts servers and makes faults: it speaks to none of them in their language.
     Place { name: "rescind-test-kit", may_know: &[], may_try: &["rescind"], never_reaches: &[HTTP, SQL] },
     // Knows the server as a program that it starts.
-    Place { name: "rescind-torture", may_know: &["rescind-test-kit"], may_try: &[], never_reaches: &[HTTP, SQL] },
+    Place {
+        name: "rescind-torture",
+        may_know: &["rescind-test-kit"],
+        may_try: &["rescind"],
+        never_reaches: &[HTTP, SQL],
+    },
     Place { name: "xtask", may_know: &["rescind-test-kit"], may_try: &[], never_reaches: &[HTTP, SQL] },
 ];
 
