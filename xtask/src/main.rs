@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 mod bench;
+mod standards;
 mod tidy;
 mod torture;
 
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     let chore = arguments.next();
     match chore.as_deref() {
         Some("tidy") => tidy::run(&root()),
+        Some("standards") => standards::run(&root()),
         Some("bench") => bench::run(&root(), &arguments.collect::<Vec<_>>()),
         Some("torture") => torture::run(&root(), &arguments.collect::<Vec<_>>()),
         Some(other) => usage(&format!("there is no chore `{other}`")),
@@ -34,6 +36,7 @@ fn usage(what: &str) -> ExitCode {
     eprintln!(
         "{what}; the chores are:\n  \
          cargo xtask tidy             style of the house, as a test\n  \
+         cargo xtask standards        writes docs/standards.md and docs/incidents.md from the tests' own words\n  \
          cargo xtask bench [NAME …]   every benchmark, or the named ones, as docs/performance.md shows them\n  \
          cargo xtask bench --nodes [NAME …]   the same of many nodes on one store\n  \
          cargo xtask torture --store sqlite|postgres|redis [--cycles N] [--seed S] …   real servers under faults, judged"

@@ -149,6 +149,7 @@ mod tests {
         values.iter().map(|value| (AUTHORIZATION, value.parse().unwrap())).collect()
     }
 
+    // holds: 21
     #[test]
     fn one_bearer_token_is_found_whatever_the_scheme_s_case() {
         for value in ["Bearer abc", "bearer abc", "BEARER  abc"] {

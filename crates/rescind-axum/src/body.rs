@@ -15,6 +15,7 @@ use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use zeroize::Zeroizing;
 
 use crate::Unreadable;
+use crate::unique::Unique;
 
 /// No body is longer. **Units:** bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -87,7 +88,12 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Unreadable> {
     if bytes.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) != Some(&b'{') {
         return Err(Unreadable::invalid("the body is no JSON object"));
     }
-    serde_json::from_slice(bytes).map_err(|error| Unreadable::invalid(describe(&error)))
+    let read = serde_json::from_slice(bytes).map_err(|error| Unreadable::invalid(describe(&error)))?;
+    // `T` tells of its own members; of those inside of them a map would keep the last.
+    match serde_json::from_slice(bytes) {
+        Ok(Unique) => Ok(read),
+        Err(error) => Err(Unreadable::invalid(describe(&error))),
+    }
 }
 
 /// A wrong value is not repeated: it may be a token or a password.
@@ -239,6 +245,7 @@ mod tests {
         }
     }
 
+    // holds: 4
     #[test]
     fn a_repeated_parameter_is_refused() {
         assert!(Form::parse(b"a=1&b=2&a=1").is_err());

@@ -105,6 +105,7 @@ mod reshape;
 mod routes;
 mod staleness;
 mod tokens;
+mod unique;
 mod unreadable;
 
 pub use self::bearer::{Malformed, Means, Missing, TokensIn, access_token, bearer_token};

@@ -347,6 +347,7 @@ async fn the_routes_are_nested_under_any_path_of_an_application_with_a_state_of_
     assert!(house.passes(&pair.access_token).await && !house.passes(&other.access_token).await);
 }
 
+// holds: R22
 #[tokio::test]
 async fn a_store_that_is_down_is_503_on_every_route_and_nothing_is_spent_or_ended() {
     for house in House::each().await {

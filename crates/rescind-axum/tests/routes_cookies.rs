@@ -111,6 +111,7 @@ async fn where_a_cookie_alone_counts_a_header_or_body_is_refused() {
     assert_eq!(refresh(&app, &jar(&pair)).await.status, 200);
 }
 
+// holds: 140
 #[tokio::test]
 async fn another_site_changes_nothing_by_cookie_and_a_trusted_one_does() {
     let house = House::new().await;
@@ -144,6 +145,7 @@ async fn another_site_changes_nothing_by_cookie_and_a_trusted_one_does() {
     assert!(Routes::new(&house.rescind).trust_origin("app.example").is_err());
 }
 
+// holds: 142
 #[tokio::test]
 async fn losing_a_refresh_race_never_clears_the_winner_s_cookies() {
     for house in House::each().await {
@@ -172,6 +174,7 @@ async fn losing_a_refresh_race_never_clears_the_winner_s_cookies() {
     }
 }
 
+// holds: 141
 #[tokio::test]
 async fn logging_out_clears_the_cookies_also_where_the_token_is_dead() {
     for house in House::each().await {
@@ -284,6 +287,7 @@ async fn a_form_by_cookie_goes_on_to_a_page_where_one_is_named() {
     assert_eq!(send(&paged, "POST", "/logout", &[FORM], body).await.status, 200, "a form without cookies");
 }
 
+// holds: 138
 #[tokio::test]
 async fn a_token_that_no_browser_would_keep_is_said_to_the_log_and_not_lost() {
     let house = House::new().await;

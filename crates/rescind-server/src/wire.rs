@@ -4,17 +4,21 @@
 //! **Units:** times are whole seconds since the epoch. A reader ignores members that it does not know, a writer of
 //! requests is refused for them.
 
+pub(crate) mod words;
+
 use std::marker::PhantomData;
 
 use rescind::log::{Act, CutOff, Entry, Scope};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 /// What a revocation stands on. `all` has no id.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScopeJson {
+    #[schema(value_type = words::KindWord)]
     pub(crate) kind: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) id: Option<String>,
@@ -57,7 +61,7 @@ impl std::fmt::Display for ScopeJson {
 }
 
 /// `cut_off` or `lift`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ActJson {
     /// Everything under the scope with a lower position is dead.
@@ -67,7 +71,7 @@ pub(crate) enum ActJson {
 }
 
 /// One entry of the log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct EntryJson {
     pub(crate) seq: u64,
     pub(crate) at: u64,
@@ -100,7 +104,7 @@ impl From<&Entry> for EntryJson {
 }
 
 /// A part of the log.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct LogJson {
     pub(crate) revocations: Vec<EntryJson>,
     /// The newest position of the same moment.
@@ -110,8 +114,9 @@ pub(crate) struct LogJson {
 }
 
 /// The cut-off that ended a session. `reason` is null where the entry was swept from the log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct WhyJson {
+    #[schema(value_type = words::KindWord)]
     pub(crate) kind: String,
     #[serde(default)]
     pub(crate) id: Option<String>,
@@ -128,7 +133,7 @@ impl WhyJson {
 }
 
 /// Whether a session's tokens are good, and if not, why not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum StateJson {
     /// Its tokens are good.
@@ -153,11 +158,12 @@ impl StateJson {
 }
 
 /// A session as an operator sees it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct SessionJson {
     pub(crate) session_id: String,
     pub(crate) subject: String,
     pub(crate) client_id: String,
+    #[schema(value_type = words::ClassWord)]
     pub(crate) class: String,
     pub(crate) device: Option<String>,
     pub(crate) scope: Option<String>,
@@ -172,7 +178,7 @@ pub(crate) struct SessionJson {
 }
 
 /// A part of a subject's sessions, newest first.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct SessionsJson {
     pub(crate) sessions: Vec<SessionJson>,
     /// Where the next part continues (`?cursor=`); null at the end.
@@ -180,7 +186,7 @@ pub(crate) struct SessionsJson {
 }
 
 /// A user who may sign in, or no longer.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct UserJson {
     pub(crate) subject: String,
     pub(crate) username: String,
@@ -192,7 +198,7 @@ pub(crate) struct UserJson {
 }
 
 /// A user's account at a provider. The e-mail address is the one of the last sign-in.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct AccountJson {
     pub(crate) issuer: String,
     pub(crate) subject: String,
@@ -201,7 +207,7 @@ pub(crate) struct AccountJson {
 }
 
 /// A part of the users, by name.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct UsersJson {
     pub(crate) users: Vec<UserJson>,
     /// Where the next part continues (`?cursor=`); null at the end.
@@ -209,28 +215,32 @@ pub(crate) struct UsersJson {
 }
 
 /// A signing key's place in the ring.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct KeyJson {
     pub(crate) kid: String,
     pub(crate) algorithm: String,
     /// `next`, `current`, `retired` or `revoked`.
+    #[schema(value_type = words::KeyStateWord)]
     pub(crate) state: String,
     /// When it was retired or revoked.
     pub(crate) since: Option<u64>,
 }
 
 /// The key ring.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct KeysJson {
     pub(crate) keys: Vec<KeyJson>,
 }
 
 /// What a token says and why it would be refused now.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct InspectionJson {
     /// `access`, `refresh` or `unknown`.
+    #[schema(value_type = words::TokenKindWord)]
     pub(crate) kind: String,
+    #[schema(value_type = Option<Object>)]
     pub(crate) header: Option<serde_json::Value>,
+    #[schema(value_type = Option<Object>)]
     pub(crate) claims: Option<serde_json::Value>,
     /// Whether it would be accepted now; null where that could not be told.
     pub(crate) accepted: Option<bool>,
@@ -243,7 +253,7 @@ pub(crate) struct InspectionJson {
 }
 
 /// A revocation, and where it has come to, if the caller waited for that.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct RevokedJson {
     #[serde(flatten)]
     pub(crate) entry: EntryJson,
@@ -257,12 +267,13 @@ pub(crate) struct RevokedJson {
 }
 
 /// A node that shares the store.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct NodeJson {
     pub(crate) id: String,
     pub(crate) version: String,
     pub(crate) address: Option<String>,
     /// `live`, `left` or `silent`.
+    #[schema(value_type = words::NodeStateWord)]
     pub(crate) state: String,
     pub(crate) started_at: u64,
     pub(crate) last_seen: u64,
@@ -277,7 +288,7 @@ pub(crate) struct NodeJson {
 }
 
 /// The nodes of a store.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct NodesJson {
     pub(crate) nodes: Vec<NodeJson>,
     /// The node that answers.

@@ -45,6 +45,7 @@ fn disguises(pair: &Pair) -> Vec<String> {
     ]
 }
 
+// holds: 24, 45, 122, R1
 #[test]
 fn no_disguise_of_a_token_is_accepted_and_none_of_a_revoked_one() {
     let server = Server::dev(&[]);
@@ -61,6 +62,7 @@ fn no_disguise_of_a_token_is_accepted_and_none_of_a_revoked_one() {
     }
 }
 
+// holds: 55
 #[test]
 fn an_access_token_is_no_refresh_token_and_the_reverse() {
     let server = Server::dev(&[]);
@@ -69,6 +71,7 @@ fn an_access_token_is_no_refresh_token_and_the_reverse() {
     assert_eq!(server.refresh(&pair.access).error(), "invalid_grant");
 }
 
+// holds: 21, 23, 24, 27
 #[test]
 fn the_authorization_header_holds_exactly_one_token() {
     let server = Server::dev(&[]);
@@ -99,6 +102,7 @@ fn the_authorization_header_holds_exactly_one_token() {
     }
 }
 
+// holds: 22
 #[test]
 fn a_token_in_the_query_is_never_read() {
     let server = Server::dev(&[]);
@@ -108,6 +112,7 @@ fn a_token_in_the_query_is_never_read() {
     assert!(!server.log().contains(&pair.access));
 }
 
+// holds: R9
 #[test]
 fn a_token_above_16_kib_is_refused_unread() {
     let server = Server::dev(&[]);
@@ -183,6 +188,7 @@ fn what_is_not_http_is_answered_and_closed() {
     assert_eq!(server.get("/livez", None).status, 200);
 }
 
+// holds: 5, 28
 #[test]
 fn header_injection_finds_no_way_into_an_answer() {
     let server = Server::dev(&[]);

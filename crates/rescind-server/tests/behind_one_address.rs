@@ -228,12 +228,14 @@ async fn all_of_it(store: &str) {
     waited_for_and_without_a_node(&cluster);
 }
 
+// holds: 34, R13
 #[tokio::test(flavor = "multi_thread")]
 async fn three_nodes_on_postgres_behind_one_address_are_one_service() {
     let Some(postgres) = or_skip(Postgres::start(), skip) else { return };
     all_of_it(&postgres.url()).await;
 }
 
+// holds: R13
 #[tokio::test(flavor = "multi_thread")]
 async fn three_nodes_on_redis_behind_one_address_are_one_service() {
     let Some(redis) = or_skip(Redis::start(), skip) else { return };

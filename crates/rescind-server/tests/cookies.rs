@@ -23,6 +23,7 @@ fn value<'a>(jar: &'a str, name: &str) -> &'a str {
     jar.split("; ").find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).unwrap()
 }
 
+// holds: 136, 138
 #[test]
 fn a_form_sign_in_sets_cookies_that_no_script_and_no_other_host_can_touch() {
     let server = Server::dev(&[]);
@@ -59,6 +60,7 @@ fn a_failed_form_sign_in_shows_the_page_again_without_the_password() {
     assert_eq!(reply.all("set-cookie").len(), 0);
 }
 
+// holds: 23
 #[test]
 fn a_token_in_header_and_cookie_is_one_too_many() {
     let server = Server::dev(&[]);
@@ -72,6 +74,7 @@ fn a_token_in_header_and_cookie_is_one_too_many() {
     assert_eq!(server.send("GET", "/me", &[("cookie", &double)], "").status, 400);
 }
 
+// holds: 95, 140
 #[test]
 fn a_cookie_changes_nothing_at_the_word_of_another_site() {
     let server = Server::dev(&[]);
@@ -102,6 +105,7 @@ fn a_cookie_changes_nothing_at_the_word_of_another_site() {
     assert_eq!(same.status, 200, "{}", same.text());
 }
 
+// holds: 141
 #[test]
 fn logging_out_clears_the_cookies_even_of_a_dead_session() {
     let server = Server::dev(&[]);
@@ -146,6 +150,7 @@ fn the_refresh_cookie_alone_logs_out() {
     assert_eq!(server.send("GET", "/me", &[("cookie", &jar)], "").status, 401);
 }
 
+// holds: 137, 142, R20
 #[test]
 fn a_browser_refreshes_by_cookie_and_its_script_sees_no_token() {
     let server = Server::dev(&[]);
@@ -170,6 +175,7 @@ fn a_browser_refreshes_by_cookie_and_its_script_sees_no_token() {
     assert_eq!(server.send("POST", "/oauth/token", &headers, &both).status, 400);
 }
 
+// holds: 94
 #[test]
 fn signing_in_again_in_one_browser_ends_its_former_session() {
     let server = Server::dev(&[]);

@@ -4,6 +4,7 @@ mod support;
 
 use support::{Server, wait_until};
 
+// holds: 11, 122, 124 (`others`), 133
 #[test]
 fn each_scope_ends_exactly_its_sessions() {
     let server = Server::dev(&["--sign-in-failures-per-user", "100"]);
@@ -72,6 +73,7 @@ fn a_refresh_token_logs_out_from_header_json_and_form() {
     assert_eq!(server.me(&in_form), 401);
 }
 
+// holds: R17
 #[test]
 fn signing_in_right_after_logging_out_everywhere_lives() {
     let server = Server::dev(&[]);
@@ -84,6 +86,7 @@ fn signing_in_right_after_logging_out_everywhere_lives() {
     }
 }
 
+// holds: 139
 #[test]
 fn nobody_is_logged_out_by_a_bad_token_or_none() {
     let server = Server::dev(&[]);
@@ -104,6 +107,7 @@ fn nobody_is_logged_out_by_a_bad_token_or_none() {
     assert_eq!(server.me(&pair), 200);
 }
 
+// holds: 126, 130
 #[test]
 fn a_user_ends_own_sessions_one_by_one_and_nobody_elses() {
     let server = Server::dev(&[]);

@@ -7,6 +7,7 @@ use std::thread;
 
 use support::{Server, wait_until};
 
+// holds: 1, 9
 #[test]
 fn a_refresh_rotates_and_both_tokens_work() {
     let server = Server::dev(&[]);
@@ -21,6 +22,7 @@ fn a_refresh_rotates_and_both_tokens_work() {
     assert!(server.refreshes(&second));
 }
 
+// holds: 15, R20
 #[test]
 fn a_retry_within_grace_returns_the_identical_refresh_token() {
     let server = Server::dev(&[]);
@@ -31,6 +33,7 @@ fn a_retry_within_grace_returns_the_identical_refresh_token() {
     assert_eq!(server.me(&again), 200);
 }
 
+// holds: R14
 #[test]
 fn parallel_refreshes_of_one_token_end_in_one_chain() {
     let server = Server::dev(&[]);
@@ -44,6 +47,7 @@ fn parallel_refreshes_of_one_token_end_in_one_chain() {
     assert_eq!(server.refresh(&successor).status, 200);
 }
 
+// holds: 10
 #[test]
 fn a_spent_token_ends_its_session_and_nothing_else_of_the_user() {
     let server = Server::dev(&["--grace", "0s"]);
@@ -69,6 +73,7 @@ fn a_token_two_generations_old_ends_the_session_within_grace_too() {
     assert!(!server.refreshes(&third));
 }
 
+// holds: 13, 127, 134 (no cookie is involved)
 #[test]
 fn an_idle_session_is_over() {
     let server = Server::dev(&["--access-lifetime", "1s", "--session-idle", "1s", "--grace", "0s"]);
@@ -81,6 +86,7 @@ fn an_idle_session_is_over() {
     assert_eq!(server.refresh(&pair.refresh).error(), "invalid_grant");
 }
 
+// holds: 2, 4, 18
 #[test]
 fn a_refresh_request_is_read_strictly() {
     let server = Server::dev(&[]);
@@ -105,6 +111,7 @@ fn a_refresh_request_is_read_strictly() {
     assert!(server.refreshes(&pair), "none of these has spent the token");
 }
 
+// holds: 8, 133
 #[test]
 fn every_flipped_bit_of_a_refresh_token_is_refused_and_harms_nobody() {
     let server = Server::dev(&["--grace", "0s"]);

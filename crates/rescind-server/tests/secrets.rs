@@ -5,6 +5,7 @@ mod support;
 use serde_json::json;
 use support::{FORM, Server};
 
+// holds: 131
 #[test]
 fn a_whole_round_at_trace_level_logs_no_secret() {
     for format in ["text", "json"] {
@@ -50,6 +51,7 @@ fn a_whole_round_at_trace_level_logs_no_secret() {
     }
 }
 
+// holds: R36
 #[test]
 fn the_database_holds_no_token_and_no_secret() {
     use base64::Engine;

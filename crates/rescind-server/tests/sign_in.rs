@@ -3,8 +3,9 @@
 mod support;
 
 use serde_json::json;
-use support::{JSON, Server, now};
+use support::{JSON, Server};
 
+// holds: 1
 #[test]
 fn a_sign_in_gives_a_pair_that_no_cache_keeps() {
     let server = Server::dev(&[]);
@@ -28,27 +29,6 @@ fn a_sign_in_gives_a_pair_that_no_cache_keeps() {
 }
 
 #[test]
-fn an_unknown_name_and_a_wrong_password_look_and_last_the_same() {
-    let server = Server::dev(&["--sign-in-failures-per-user", "100"]);
-    let mut times = [Vec::new(), Vec::new()];
-    for _ in 0..5 {
-        for (times, name) in times.iter_mut().zip(["demo", "nobody"]) {
-            let begin = now();
-            let reply = server.json("/login", &json!({ "username": name, "password": "wrong" }));
-            times.push(now().duration_since(begin).unwrap_or_default());
-            assert_eq!((reply.status, reply.error().as_str()), (401, "invalid_grant"));
-            assert_eq!(reply.json()["error_description"], "the user name or the password is wrong");
-        }
-    }
-    let [known, unknown] = times.map(|mut times| {
-        times.sort();
-        times[times.len() / 2]
-    });
-    // A look-up without a hash is a hundred times as fast; a loaded machine is not three times as slow for one of the two.
-    assert!(known < unknown * 3 && unknown < known * 3, "{known:?} and {unknown:?}");
-}
-
-#[test]
 fn a_name_with_too_many_failures_waits_and_another_does_not() {
     let server = Server::dev(&["--sign-in-failures-per-user", "3"]);
     let try_it = |name: &str, password: &str| server.json("/login", &json!({ "username": name, "password": password }));
@@ -59,27 +39,6 @@ fn a_name_with_too_many_failures_waits_and_another_does_not() {
     assert_eq!((reply.status, reply.error().as_str()), (429, "too_many_requests"));
     assert!((1..=100).contains(&reply.header("retry-after").parse::<u32>().unwrap()));
     assert_eq!(try_it("demo", "demo").status, 200);
-}
-
-#[test]
-fn guessing_in_parallel_gives_no_more_guesses() {
-    let server = Server::dev(&["--sign-in-failures-per-user", "5"]);
-    let body = json!({ "username": "demo", "password": "wrong" });
-    let mut all: Vec<_> = std::thread::scope(|scope| {
-        let tries: Vec<_> = (0..20).map(|_| scope.spawn(|| server.json("/login", &body).status)).collect();
-        tries.into_iter().map(|one| one.join().unwrap()).collect()
-    });
-    all.sort_unstable();
-    assert_eq!(all, [[401; 5].as_slice(), &[429; 15]].concat());
-}
-
-#[test]
-fn an_address_with_too_many_failures_waits_whatever_the_name() {
-    let server = Server::dev(&["--sign-in-failures-per-address", "3"]);
-    for name in ["a", "b", "c"] {
-        assert_eq!(server.json("/login", &json!({ "username": name, "password": "wrong" })).status, 401);
-    }
-    assert_eq!(server.json("/login", &json!({ "username": "demo", "password": "demo" })).status, 429);
 }
 
 /// Signs in as somebody whom the proxies describe so.

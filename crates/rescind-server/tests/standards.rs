@@ -1,5 +1,5 @@
-//! Lines of the standards that can be seen from outside: revocation (RFC 7009), introspection (RFC 7662), metadata
-//! (RFC 8414), keys (RFC 7517), clients that prove themselves (RFC 6749 §2.3).
+//! Lines of the standards that can be seen from outside: revocation (RFC 7009), introspection (RFC 7662), clients that
+//! prove themselves (RFC 6749 §2.3).
 #![expect(clippy::unwrap_used, reason = "tests fail loudly, their helpers too")]
 
 mod support;
@@ -35,6 +35,7 @@ fn introspect(server: &Server, authorization: &str, token: &str) -> Reply {
     server.send("POST", "/oauth/introspect", &headers, &format!("token={token}"))
 }
 
+// holds: 35
 #[test]
 fn revoking_an_access_token_kills_it_alone_and_a_refresh_token_its_session() {
     let server = Server::dev(&[]);
@@ -50,6 +51,7 @@ fn revoking_an_access_token_kills_it_alone_and_a_refresh_token_its_session() {
     assert_eq!(server.me(&other), 200);
 }
 
+// holds: 30
 #[test]
 fn revoking_what_is_no_token_or_dead_already_looks_the_same() {
     let server = Server::dev(&[]);
@@ -95,6 +97,7 @@ fn a_token_that_is_revoked_again_and_again_makes_the_log_grow_once() {
     }
 }
 
+// holds: 31
 #[test]
 fn a_wrong_or_unknown_hint_is_ignored() {
     let server = Server::dev(&[]);
@@ -108,6 +111,7 @@ fn a_wrong_or_unknown_hint_is_ignored() {
     }
 }
 
+// holds: 37, 40 (`no-store`)
 #[test]
 fn only_authorized_callers_may_introspect() {
     let server = with_client();
@@ -134,6 +138,7 @@ fn only_authorized_callers_may_introspect() {
     }
 }
 
+// holds: 38
 #[test]
 fn of_a_token_that_is_not_good_introspection_says_nothing_else() {
     let server = Server::dev(&[]);
@@ -146,6 +151,7 @@ fn of_a_token_that_is_not_good_introspection_says_nothing_else() {
     }
 }
 
+// holds: 3, 4, 130
 #[test]
 fn a_confidential_client_proves_itself_in_one_way() {
     let server = with_client();
@@ -185,6 +191,7 @@ fn of_the_backend(server: &Server, class: &str) -> Pair {
     exchange(server.admin, "POST", "/admin/v1/sessions", &headers, body.as_bytes()).pair()
 }
 
+// holds: 6, 15, 16
 #[test]
 fn a_confidential_clients_refresh_token_is_good_only_with_its_proof() {
     let server = with_client();
@@ -213,6 +220,7 @@ fn a_confidential_clients_refresh_token_is_good_only_with_its_proof() {
     }
 }
 
+// holds: 16, 29
 #[test]
 fn only_its_client_revokes_a_confidential_clients_token_not_even_a_spent_one() {
     let server = with_client();
@@ -249,6 +257,7 @@ fn only_its_client_revokes_a_confidential_clients_token_not_even_a_spent_one() {
     assert_eq!((server.me(&first), server.me(&second)), (401, 401));
 }
 
+// holds: 30
 #[test]
 fn revoking_a_token_of_a_forgotten_session_is_200() {
     // Tokens are bound to the issuer, which must not change with the port.
@@ -270,6 +279,7 @@ fn revoking_a_token_of_a_forgotten_session_is_200() {
     }
 }
 
+// holds: 25, 28, 36
 #[test]
 fn expired_revoked_and_malformed_tokens_are_refused_alike() {
     let server = Server::dev(&["--access-lifetime", "1s"]);
@@ -293,6 +303,7 @@ fn expired_revoked_and_malformed_tokens_are_refused_alike() {
     }
 }
 
+// holds: 23, 41, 139
 #[test]
 fn what_changes_something_is_never_done_by_get() {
     let server = Server::dev(&[]);
@@ -312,6 +323,7 @@ fn what_changes_something_is_never_done_by_get() {
     assert_eq!(server.send("GET", "/me", &headers, &body).status, 401, "a token in a body is none");
 }
 
+// holds: 131
 #[test]
 fn what_an_auditor_looks_for_is_in_the_log() {
     let server = Server::dev(&[]);
@@ -338,52 +350,5 @@ fn what_an_auditor_looks_for_is_in_the_log() {
     ] {
         // A line may come a moment after its answer.
         support::wait_until(&format!("{said} is in the log"), || server.log().contains(said));
-    }
-}
-
-#[test]
-fn metadata_names_the_issuer_and_only_what_is_there() {
-    let server = Server::dev(&[]);
-    let reply = server.get("/.well-known/oauth-authorization-server", None);
-    assert_eq!((reply.status, reply.header("content-type")), (200, "application/json"));
-    let body = reply.json();
-    let issuer = format!("http://{}", server.public);
-    assert_eq!(body["issuer"], issuer.as_str());
-    for (name, value) in body.as_object().unwrap() {
-        assert!(value.as_array().is_none_or(|list| !list.is_empty()), "{name} is empty");
-        if name.ends_with("_endpoint") || name == "jwks_uri" {
-            let path = value.as_str().unwrap().strip_prefix(&issuer).unwrap();
-            assert_ne!(server.send("POST", path, &[], "").status, 404, "{path}");
-        }
-    }
-}
-
-#[test]
-fn an_issuer_with_a_path_has_its_metadata_where_rfc_8414_says() {
-    let server = Server::dev(&["--issuer", "https://id.example/tenant/"]);
-    let body = server.get("/.well-known/oauth-authorization-server/tenant", None).json();
-    assert_eq!(body["issuer"], "https://id.example/tenant/");
-    assert_eq!(body["token_endpoint"], "https://id.example/tenant/oauth/token");
-}
-
-#[test]
-fn the_key_of_a_token_is_in_the_key_set_without_its_secret_half() {
-    use base64::Engine;
-    for algorithm in ["EdDSA", "ES256", "HS256"] {
-        let server = Server::dev(&["--algorithm", algorithm]);
-        let pair = server.sign_in();
-        let header = pair.access.split('.').next().unwrap();
-        let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(header).unwrap();
-        let header: serde_json::Value = serde_json::from_slice(&header).unwrap();
-        assert_eq!((&header["alg"], &header["typ"]), (&algorithm.into(), &"at+jwt".into()));
-        let set = server.get("/.well-known/jwks.json", None).json();
-        let keys = set["keys"].as_array().unwrap();
-        let listed = keys.iter().any(|key| key["kid"] == header["kid"]);
-        assert_eq!(listed, algorithm != "HS256", "a symmetric key is never published");
-        for key in keys {
-            for secret in ["d", "k", "p", "q"] {
-                assert!(key.get(secret).is_none(), "{key}");
-            }
-        }
     }
 }

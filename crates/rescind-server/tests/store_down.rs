@@ -20,6 +20,7 @@ fn hold_writes(server: &Server) -> File {
     file
 }
 
+// holds: 33, 131, R22, R34
 #[test]
 fn what_the_store_cannot_take_is_503_and_is_not_done() {
     let server = Server::dev(&[]);

@@ -2,7 +2,7 @@
 //! Targets: check at most the primitive and 2 µs, HS256 whole at most 1.3 µs, issue at most the signature and 2 µs.
 #![expect(clippy::unwrap_used, reason = "a bench fails loudly")]
 
-#[path = "../tests/common/mod.rs"]
+#[path = "../tests/access_token/common/mod.rs"]
 mod common;
 
 use std::hint::black_box;

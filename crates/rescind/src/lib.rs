@@ -58,7 +58,9 @@ pub mod random;
 pub mod refresh_token;
 pub mod rejection;
 pub mod session;
+mod signal;
 pub mod store;
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;

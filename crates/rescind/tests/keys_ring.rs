@@ -39,6 +39,7 @@ fn rotation_moves_each_key_one_state_on_and_touches_no_other_algorithm() {
     );
 }
 
+// holds: R29
 #[test]
 fn a_retired_key_stays_until_its_last_token_has_expired() {
     let ring = ring();
@@ -79,6 +80,7 @@ fn revoking_a_next_or_retired_key_changes_nothing_for_the_current_one() {
     }
 }
 
+// holds: 70
 #[test]
 fn the_published_set_has_next_current_and_retired_and_nothing_symmetric() {
     let ring = ring().rotate(Algorithm::EdDSA, NOW, &SystemRandom).unwrap();
@@ -137,11 +139,13 @@ fn a_wrong_root_secret_is_told_from_an_altered_document() {
     }
 }
 
+// holds: R4
 #[test]
 fn a_ring_holds_at_least_one_algorithm() {
     assert_eq!(KeyRing::new(&[], &SystemRandom).err(), Some(KeyError::NoAlgorithm));
 }
 
+// holds: 52, R6
 #[test]
 fn a_hostile_kid_finds_nothing() {
     let ring = ring();

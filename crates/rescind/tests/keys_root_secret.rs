@@ -128,6 +128,7 @@ fn nothing_secret_is_printed() {
     assert!(!shown.contains("abab") && !shown.contains("171") && !shown.contains("0123"), "{shown}");
 }
 
+// holds: 57
 #[test]
 fn weak_or_wrong_private_keys_are_refused() {
     let id = || rescind::id::KeyId::new("k").unwrap();

@@ -92,6 +92,7 @@ fn logout_claims() -> Value {
 }
 
 /// STANDARDS 55.
+// holds: 55
 #[test]
 fn each_kind_of_token_passes_as_itself_and_as_nothing_else() {
     let provider = Provider::new();
@@ -117,6 +118,7 @@ fn each_kind_of_token_passes_as_itself_and_as_nothing_else() {
     }
 }
 
+// holds: 100
 #[test]
 fn every_edge_in_time_is_where_it_is_said_to_be() {
     let provider = Provider::new();

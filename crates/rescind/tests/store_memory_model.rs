@@ -291,6 +291,7 @@ proptest! {
         });
     }
 
+    // holds: R19
     #[test]
     fn sweeping_forgets_only_what_is_over(steps in steps()) {
         run(async {

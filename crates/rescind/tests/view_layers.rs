@@ -112,6 +112,7 @@ fn positions_of_any_height_and_order_are_kept_exactly() {
     }
 }
 
+// holds: R18
 #[test]
 fn a_layer_goes_whole_and_never_before_the_retention() {
     let layers = layers();
@@ -222,6 +223,7 @@ fn name(kind: usize, key: u64) -> (Name, Names<'static>) {
 }
 
 proptest! {
+    // holds: R19
     #[test]
     fn layers_agree_with_a_map(steps in prop::collection::vec((step(), 1..Seq::JUMP / 8), 1..300)) {
         let layers = layers();

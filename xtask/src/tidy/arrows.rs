@@ -51,6 +51,8 @@ const PLACES: &[Place] = &[
         may_try: &["rescind"],
         never_reaches: &[HTTP, SQL],
     },
+    // Compiles some of the engine's files once more, with another memory.
+    Place { name: "rescind-loom", may_know: &["rescind"], may_try: &[], never_reaches: &[HTTP, SQL] },
     Place { name: "xtask", may_know: &["rescind-test-kit"], may_try: &[], never_reaches: &[HTTP, SQL] },
 ];
 

@@ -16,7 +16,7 @@ mod openings;
 mod sizes;
 mod sleeping;
 mod source;
-mod tree;
+pub(crate) mod tree;
 mod words;
 
 use finding::Finding;

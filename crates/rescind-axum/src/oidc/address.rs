@@ -147,6 +147,7 @@ mod tests {
         }
     }
 
+    // holds: 53
     #[tokio::test]
     async fn a_name_that_leads_to_loopback_does_not_resolve_for_a_public_provider() {
         let refused = GuardedResolver(Reach::Public).resolve("localhost".parse().unwrap()).await.err().unwrap();

@@ -160,6 +160,7 @@ mod tests {
         (port, came)
     }
 
+    // holds: 53
     #[tokio::test]
     async fn a_public_provider_never_reaches_loopback_by_address_or_by_name() {
         let (port, came) = counting().await;

@@ -252,6 +252,7 @@ mod tests {
         assert!(answers.iter().all(|answer| *answer == answers[0]) && answers[0].0 == StatusCode::UNAUTHORIZED);
     }
 
+    // holds: 26
     #[test]
     fn a_missing_scope_is_403_and_not_a_bad_token() {
         let response = Refusal::Rejected(Rejection::InsufficientScope).into_answer();
@@ -280,6 +281,7 @@ mod tests {
         }
     }
 
+    // holds: 5
     #[test]
     fn a_description_cannot_leave_its_quotes() {
         assert_eq!(plain("a\"b\\c\r\nd\u{e9}"), "a'b?c??d?");

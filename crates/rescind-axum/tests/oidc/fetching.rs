@@ -28,6 +28,7 @@ async fn a_provider_that_is_down_at_the_start_is_asked_when_it_is_needed() {
 }
 
 /// Each fault in each document, what it is called, and that the right answer is found again after the cool-down.
+// holds: 53
 #[tokio::test]
 async fn whatever_an_endpoint_does_wrong_is_named_and_passes_when_it_is_put_right() {
     for endpoint in ["discovery", "jwks", "token", "userinfo"] {
@@ -131,6 +132,7 @@ async fn of_many_who_begin_at_once_one_asks_the_provider() {
 }
 
 /// STANDARDS 93: discovery-issuer-mismatch.
+// holds: 93
 #[tokio::test]
 async fn metadata_of_another_issuer_are_not_used() {
     let stage = Stage::new().await;

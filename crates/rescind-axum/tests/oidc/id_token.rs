@@ -39,6 +39,7 @@ async fn check(cases: Vec<(&'static str, Value, &'static str)>) {
 }
 
 /// CONF: invalid-iss, invalid-aud, missing-sub, missing-iat, nonce-invalid, and their kin.
+// holds: 92
 #[tokio::test]
 async fn a_wrong_or_missing_claim_is_refused_by_its_name() {
     check(vec![
@@ -94,6 +95,7 @@ async fn several_audiences_need_ours_as_the_authorized_party() {
     assert_eq!(why(&stage).await, "wrong_authorized_party");
 }
 
+// holds: 92
 #[tokio::test]
 async fn an_id_token_of_ten_years_ago_or_of_the_future_is_refused() {
     let stage = Stage::new().await;
@@ -116,6 +118,7 @@ async fn an_id_token_of_ten_years_ago_or_of_the_future_is_refused() {
 }
 
 /// CONF: idtoken-sig-none, invalid-sig-rs256, invalid-sig-hs256; STANDARDS 44, 47, 54, 55.
+// holds: 96
 #[tokio::test]
 async fn a_header_that_lies_is_refused() {
     let stage = Stage::new().await;
@@ -143,6 +146,7 @@ async fn a_header_that_lies_is_refused() {
     }
 }
 
+// holds: 96
 #[tokio::test]
 async fn a_signature_by_another_key_or_none_at_all_is_refused() {
     let stage = Stage::new().await;
@@ -195,6 +199,7 @@ async fn an_access_token_hash_is_held_against_the_access_token() {
 }
 
 /// CONF: kid-absent-single-jwks, kid-absent-multiple-jwks.
+// holds: 96
 #[tokio::test]
 async fn a_token_without_key_id_passes_only_where_one_key_fits() {
     let stage = Stage::new().await;
@@ -213,6 +218,7 @@ async fn a_token_without_key_id_passes_only_where_one_key_fits() {
     assert_eq!(why(&stage).await, "no_key_fits", "two of them");
 }
 
+// holds: R9
 #[tokio::test]
 async fn what_is_no_id_token_is_refused() {
     let stage = Stage::new().await;

@@ -28,6 +28,7 @@ fn header(name: &'static str, value: Value) -> Change {
     })
 }
 
+// holds: 103
 #[tokio::test]
 async fn a_logout_ends_exactly_the_sessions_that_were_opened_under_the_provider_s() {
     let stage = Stage::new().await;
@@ -41,6 +42,7 @@ async fn a_logout_ends_exactly_the_sessions_that_were_opened_under_the_provider_
     assert!(stage.rescind.refresh(&other.refresh_token, rescind::Refresh::default()).await.is_ok());
 }
 
+// holds: 98
 #[tokio::test]
 async fn a_logout_without_session_ends_all_sessions_of_the_subject() {
     let stage = Stage::new().await;
@@ -78,6 +80,7 @@ async fn a_logout_of_a_session_that_nobody_knows_is_acknowledged_and_ends_nothin
 }
 
 /// CONF: alg-none, wrong-alg, wrong-aud, wrong-iss, no-event, wrong-event, with-nonce, and their kin.
+// holds: 98, 99, 103
 #[tokio::test]
 async fn a_logout_token_with_one_thing_wrong_ends_nothing() {
     const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
@@ -191,6 +194,7 @@ async fn what_providers_in_the_field_send_is_taken() {
 }
 
 /// STANDARDS 55: no kind passes as another.
+// holds: 55
 #[tokio::test]
 async fn an_id_token_ends_no_session_and_a_logout_token_signs_nobody_in() {
     let stage = Stage::new().await;
@@ -210,6 +214,7 @@ async fn an_id_token_ends_no_session_and_a_logout_token_signs_nobody_in() {
     assert!(stage.is_live(&pair).await);
 }
 
+// holds: 101
 #[tokio::test]
 async fn a_logout_token_counts_once() {
     let stage = Stage::new().await;
@@ -224,6 +229,7 @@ async fn a_logout_token_counts_once() {
     assert_eq!(stage.providers.back_channel_logout("idp", &token).await.err().unwrap().status().as_u16(), 400);
 }
 
+// holds: 102
 #[tokio::test]
 async fn a_logout_is_acknowledged_only_when_it_is_durable_and_the_same_token_ends_the_rest() {
     let stage = Stage::new().await;

@@ -17,6 +17,7 @@ async fn fails(stage: &Stage, query: &str, browser: &HeaderMap) -> (&'static str
     (error.reason(), error.status().as_u16())
 }
 
+// holds: 89
 #[tokio::test]
 async fn a_callback_in_another_browser_is_refused_and_the_right_one_still_succeeds() {
     let stage = Stage::new().await;
@@ -44,6 +45,7 @@ async fn a_state_that_nobody_gave_or_that_was_changed_is_refused() {
     }
 }
 
+// holds: 89
 #[tokio::test]
 async fn a_replayed_callback_is_refused_although_the_cookie_is_still_there() {
     let stage = Stage::new().await;
@@ -80,6 +82,7 @@ async fn a_sign_in_that_takes_longer_than_ten_minutes_is_over() {
 }
 
 /// RFC 9700 §4.4, RFC 9207 §2.4: mix-up.
+// holds: 91
 #[tokio::test]
 async fn the_code_of_one_provider_never_goes_to_another() {
     let stage = Stage::new().await;
@@ -112,6 +115,7 @@ async fn the_code_of_one_provider_never_goes_to_another() {
     }
 }
 
+// holds: 91
 #[tokio::test]
 async fn one_place_to_come_back_to_is_one_provider_s() {
     let stage = Stage::new().await;
@@ -141,6 +145,7 @@ async fn a_place_to_come_back_to_is_a_url_of_https_or_of_this_machine_and_a_name
     assert!(!taken(RedirectUri::Under(query())) && taken(RedirectUri::Exactly(query())));
 }
 
+// holds: 91
 #[tokio::test]
 async fn the_responses_issuer_is_compared_as_it_stands_and_must_be_there_where_promised() {
     let stage = Stage::new().await;
@@ -194,6 +199,7 @@ async fn an_error_of_the_provider_is_answered_clearly_and_never_in_its_own_words
     assert_eq!(failed.err().unwrap().reason(), "foreign_state", "an error needs the state, too");
 }
 
+// holds: 90
 #[tokio::test]
 async fn a_code_that_the_provider_does_not_take_is_no_sign_in() {
     let stage = Stage::new().await;

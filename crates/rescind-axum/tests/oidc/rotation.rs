@@ -11,6 +11,7 @@ use crate::stage::Stage;
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// CONF: signing-key-rotation.
+// holds: 96, R29
 #[tokio::test]
 async fn a_rotated_key_is_found() {
     let stage = Stage::new().await;
@@ -22,6 +23,7 @@ async fn a_rotated_key_is_found() {
 }
 
 /// CONF: rotation-just-before-signing.
+// holds: 96
 #[tokio::test]
 async fn a_key_that_turns_just_before_it_signs_is_found() {
     let stage = Stage::new().await;
@@ -52,6 +54,7 @@ async fn a_sign_in_waits_for_the_cool_down_s_end_rather_than_fail_for_a_new_key(
     assert_eq!(stage.idp.asked("jwks"), 2);
 }
 
+// holds: 71, R7
 #[tokio::test]
 async fn ten_thousand_unknown_keys_are_one_fetch_a_window_and_a_real_rotation_is_found_after_them() {
     let stage = Stage::new().await;
@@ -97,6 +100,7 @@ async fn keys_that_cannot_be_had_at_all_are_asked_for_once_a_window_too() {
     assert_eq!(stage.refusal().await, "signed in");
 }
 
+// holds: 71, R7
 #[tokio::test]
 async fn a_failed_fetch_takes_no_good_key_away() {
     let stage = Stage::new().await;
@@ -110,6 +114,7 @@ async fn a_failed_fetch_takes_no_good_key_away() {
 }
 
 /// INCIDENTS R28: what a provider takes out of its set is trusted no longer.
+// holds: R28
 #[tokio::test]
 async fn a_key_that_the_provider_withdrew_is_trusted_for_an_hour_at_most() {
     let stage = Stage::new().await;

@@ -156,6 +156,7 @@ async fn a_sign_in_begins_by_opening_its_page_and_returns_to_this_site() {
 }
 
 /// STANDARDS 97, 102.
+// holds: 97
 #[tokio::test]
 async fn a_logout_is_a_form_with_one_token() {
     let stage = Stage::new().await;

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::provider::{CLIENT_ID, SECRET};
 use crate::stage::{Stage, browser, configured, node, opening, providers};
 
+// holds: 92
 #[tokio::test]
 async fn a_sign_in_tells_who_it_is_and_opens_a_session_for_the_account() {
     let stage = Stage::new().await;
@@ -28,6 +29,7 @@ async fn a_sign_in_tells_who_it_is_and_opens_a_session_for_the_account() {
 }
 
 /// STANDARDS 89, 90, 136.
+// holds: 90
 #[tokio::test]
 async fn a_sign_in_is_bound_to_the_browser_by_a_sealed_cookie_and_carries_pkce_state_and_nonce() {
     let stage = Stage::new().await;
@@ -105,6 +107,7 @@ async fn a_client_proves_itself_in_the_way_that_the_provider_takes() {
     assert_eq!(public.refusal().await, "provider_client_refused");
 }
 
+// holds: 96
 #[tokio::test]
 async fn claims_that_the_id_token_lacks_come_from_the_userinfo_endpoint_of_the_same_subject() {
     let stage = Stage::new().await;

@@ -46,6 +46,7 @@ fn dev_listens_on_loopback_only() {
     }
 }
 
+// holds: 70 (an `https` issuer), R23
 #[test]
 fn production_refuses_what_is_for_trying_out() {
     let production =
@@ -57,6 +58,7 @@ fn production_refuses_what_is_for_trying_out() {
     assert!(refused(Settings { issuer: None, ..production() }).contains("issuer"));
 }
 
+// holds: R4
 #[test]
 fn a_wrong_value_is_named_with_its_setting() {
     let table: [(Settings, &str); 7] = [
@@ -74,6 +76,7 @@ fn a_wrong_value_is_named_with_its_setting() {
     }
 }
 
+// holds: 9
 #[test]
 fn a_client_that_never_rotates_needs_a_secret_that_cannot_be_guessed() {
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -77,6 +77,11 @@ impl Failure {
         Self { close: true, ..Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", description) }
     }
 
+    /// The same, and the connection is closed.
+    pub(crate) fn closing(self) -> Self {
+        Self { close: true, ..self }
+    }
+
     /// 408 `request_timeout`; the connection is closed.
     pub(crate) fn timeout(description: impl Into<Cow<'static, str>>) -> Self {
         Self { close: true, ..Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", description) }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
+use axum::response::IntoResponse;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -20,6 +21,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::Service;
 use tracing::{debug, warn};
 
+use super::framing;
+use super::host;
 use super::places::Places;
 use super::record::Record;
 use super::stall::Stalling;
@@ -109,9 +112,13 @@ impl Connection {
             request.extensions_mut().insert(ConnectInfo(peer));
             let mut router = router.clone();
             let record = Record::of(&request, peer);
+            let told = host::told(&request).and_then(|()| framing::understood(&request));
             // Boxed, so that the connection can be moved out of its future when the head timed out.
             Box::pin(async move {
-                let answer = router.call(request).await;
+                let answer = match told {
+                    Ok(()) => router.call(request).await,
+                    Err(failure) => Ok(failure.into_response()),
+                };
                 answer.inspect(|response| record.answered(response))
             })
         });

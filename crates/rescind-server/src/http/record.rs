@@ -7,12 +7,15 @@ use std::sync::OnceLock;
 use axum::response::Response;
 use http::{Method, Request, Uri};
 use metrics::Counter;
+use rescind::id::SessionId;
 use tracing::{debug, info, warn};
 
 use super::error::Reason;
 
-/// Every path of ours is shorter, and every token is longer.
+/// Every path of ours is shorter.
 const PATH_LIMIT: usize = 64;
+/// No secret of ours is shorter: an admin or feed token has 43 characters, and one that an operator chooses has 32 at least.
+const SECRET_LEAST: usize = 32;
 
 /// A request under way.
 pub(crate) struct Record {
@@ -46,8 +49,10 @@ impl Record {
     }
 }
 
-fn shown(path: &str) -> &str {
-    if path.len() <= PATH_LIMIT { path } else { "(long)" }
+/// A path as the log may have it: whole where no part of it can be a secret, which somebody may have put there by mistake.
+pub(crate) fn shown(path: &str) -> &str {
+    let plain = |part: &str| part.len() < SECRET_LEAST || part.parse::<SessionId>().is_ok();
+    if path.len() <= PATH_LIMIT && path.split('/').all(plain) { path } else { "(long)" }
 }
 
 /// One counter for each class of status, found once: finding it takes longer than counting.
@@ -69,7 +74,11 @@ mod tests {
             shown("/sessions/0198c0de-0000-7000-8000-00000000abcd"),
             "/sessions/0198c0de-0000-7000-8000-00000000abcd"
         );
-        // The shorter of the two kinds of token.
-        assert_eq!(shown(&format!("/rrt_{}", "A".repeat(60))), "(long)");
+        assert_eq!(shown("/admin/v1/revocations"), "/admin/v1/revocations");
+        // A refresh token, an admin token, the shortest feed token.
+        for token in [format!("rrt_{}", "A".repeat(60)), "A".repeat(43), "A".repeat(32)] {
+            assert_eq!(shown(&format!("/{token}")), "(long)");
+            assert_eq!(shown(&format!("/admin/v1/{token}/x")), "(long)");
+        }
     }
 }

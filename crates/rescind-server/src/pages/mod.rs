@@ -111,6 +111,7 @@ mod tests {
         }
     }
 
+    // holds: 137
     #[test]
     fn scripts_keep_tokens_in_memory_and_parse_no_html() {
         for forbidden in

@@ -36,6 +36,7 @@ async fn a_name_is_taken_once() {
     assert!(matches!(users.add("alice", secret("correct horse")).await, Err(UserError::Taken)));
 }
 
+// holds: R9
 #[tokio::test]
 async fn names_and_passwords_are_bounded() {
     let users = users();

@@ -132,6 +132,7 @@ async fn a_new_follower_knows_what_was_revoked_before_it_came() {
     assert_eq!(worth(&follower, &alive).await, Worth::Good);
 }
 
+// holds: R28
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_fetched_when_they_are_new_and_refused_when_they_are_revoked() {
     let server = Server::dev(&[]);

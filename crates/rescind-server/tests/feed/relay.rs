@@ -52,6 +52,21 @@ fn it_checks_and_says_where_the_rest_is_done() {
 }
 
 #[test]
+fn its_documents_describe_what_it_answers_and_no_more() {
+    let server = Server::dev(&[]);
+    let relay = relay_of(&server, server.admin);
+    let paths =
+        |document: serde_json::Value| -> Vec<_> { document["paths"].as_object().unwrap().keys().cloned().collect() };
+    let public = relay.get("/openapi.json", None).json();
+    let expected = ["/.well-known/jwks.json", "/livez", "/me", "/oauth/introspect", "/openapi.json", "/readyz"];
+    assert_eq!(paths(public), expected);
+    let of_admin = admin(&relay, "GET", "/openapi.json", &json!(null)).json();
+    let [feed, nodes, snapshot, stats] = ["feed", "nodes", "snapshot", "stats"].map(|it| format!("/admin/v1/{it}"));
+    assert_eq!(paths(of_admin), [&feed, &nodes, &snapshot, &stats, "/metrics", "/openapi.json"]);
+}
+
+// holds: R22
+#[test]
 fn it_is_not_ready_and_answers_503_once_the_server_is_dead() {
     let server = Server::dev(&[]);
     let relay = relay_of(&server, server.admin);

@@ -21,6 +21,7 @@ const ROUTES: [(&str, &str); 16] = [
     ("GET", "/no-such-route"),
 ];
 
+// holds: 24, 27
 #[test]
 fn every_path_asks_for_the_admin_token() {
     let server = Running::start();
@@ -32,6 +33,7 @@ fn every_path_asks_for_the_admin_token() {
         let without = server.send(method, path, &[], "");
         let challenge = "Bearer realm=\"rescind-admin\"";
         assert_eq!((without.status, without.header("www-authenticate")), (401, challenge), "{method} {path}");
+        assert!(without.json().get("error").is_none(), "RFC 6750 §3.1: {}", without.text());
         for value in wrong.iter().chain([&"Basic YTpi".to_owned(), &server.token]) {
             let refused = server.send(method, path, &[("authorization", value)], "");
             assert_eq!(refused.status, 401, "{method} {path} {value}");
@@ -50,6 +52,7 @@ fn the_admin_token_is_no_access_token_and_the_public_listener_has_no_admin_route
     assert_eq!(server.server.get("/admin/v1/stats", Some(&server.token)).status, 404);
 }
 
+// holds: 1
 #[test]
 fn no_answer_may_be_kept_by_a_cache() {
     let server = Running::start();

@@ -10,6 +10,7 @@ const UUID: &str = "0198c0de-0000-7000-8000-00000000abcd";
 /// Method, path, body, status, and a word that the error has to name.
 type Case = (&'static str, &'static str, Value, u16, &'static str);
 
+// holds: 9
 #[test]
 fn a_wrong_body_is_refused_by_name() {
     let server = Running::start();

@@ -11,6 +11,7 @@ fn current(server: &Running) -> String {
     current["kid"].as_str().unwrap().to_owned()
 }
 
+// holds: 72
 #[test]
 fn a_rotation_changes_who_signs_and_breaks_nothing() {
     let server = Running::start();
@@ -24,6 +25,7 @@ fn a_rotation_changes_who_signs_and_breaks_nothing() {
     assert_eq!(server.me(&server.open("alice").access), 200);
 }
 
+// holds: 72
 #[test]
 fn a_revoked_key_takes_its_access_tokens_with_it() {
     let server = Running::start();

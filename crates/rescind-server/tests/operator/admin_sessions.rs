@@ -101,6 +101,7 @@ fn a_lift_that_does_not_fit_names_the_newer_entry() {
     assert_eq!((status, &answer["newest"]["seq"]), (409, &json!(3)), "a lift is lifted by no second one");
 }
 
+// holds: 119, 125, R31
 #[test]
 fn each_scope_ends_what_it_covers_and_nothing_else() {
     let server = Running::start();

@@ -12,6 +12,7 @@ fn change(server: &Running, name: &str, body: serde_json::Value) -> serde_json::
     answer
 }
 
+// holds: 123, R25
 #[test]
 fn a_disabled_user_is_out_at_once_and_an_enabled_one_starts_anew() {
     let server = Running::start();
@@ -34,6 +35,7 @@ fn a_disabled_user_is_out_at_once_and_an_enabled_one_starts_anew() {
     assert_eq!(server.me(&after.access), 200);
 }
 
+// holds: R25
 #[test]
 fn a_disabled_users_cut_off_is_lifted_only_after_enabling() {
     let server = Running::start();
@@ -50,6 +52,7 @@ fn a_disabled_users_cut_off_is_lifted_only_after_enabling() {
     assert_eq!(server.me(&pair.access), 200);
 }
 
+// holds: 124, R26
 #[test]
 fn a_new_password_ends_the_sessions_of_the_old_one() {
     let server = Running::start();
@@ -92,6 +95,7 @@ fn signed_in_until_refused(server: &Running, password: &str, change: impl FnOnce
     })
 }
 
+// holds: R16
 #[test]
 fn a_sign_in_that_races_the_change_of_the_password_or_the_disabling_does_not_survive_it() {
     let server = Running::start();

@@ -78,6 +78,7 @@ fn a_lift_of_what_is_not_newest_names_what_to_lift() {
     server.rescind(&["lift", "nine"]).failed(2);
 }
 
+// holds: R17
 #[test]
 fn log_out_everywhere_and_sign_in_again_within_the_same_second() {
     let server = Running::start();
@@ -104,6 +105,7 @@ fn a_token_is_recognised_and_a_refresh_token_ends_its_session() {
     assert!(server.rescind(&["revoke", "token", "a.b.c"]).failed(1).contains("none of this server's"));
 }
 
+// holds: 125, R27
 #[test]
 fn a_session_and_all_are_ended_by_name() {
     let server = Running::start();
@@ -118,6 +120,7 @@ fn a_session_and_all_are_ended_by_name() {
     assert!(server.is_dead(&bob));
 }
 
+// holds: R29
 #[test]
 fn a_dry_run_says_what_would_end_and_ends_nothing() {
     let server = Running::start();

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::running::{Running, rescind, run};
 
+// holds: R32
 #[test]
 fn a_file_of_ids_is_revoked_and_counted() {
     let server = Running::start();
@@ -78,6 +79,7 @@ fn a_dry_run_of_a_file_ends_nothing() {
     assert_eq!(server.me(&alice.access), 200);
 }
 
+// holds: R32
 #[test]
 fn a_server_that_is_gone_stops_the_run_with_an_exact_account() {
     let server = Running::start();

@@ -27,6 +27,7 @@ fn opens_no_session(reply: &Reply) {
     }
 }
 
+// holds: 90
 #[test]
 fn a_browser_is_sent_to_google_without_google_being_asked() {
     let server = with_google();
@@ -62,6 +63,7 @@ fn every_page_to_sign_in_on_leads_to_the_provider() {
     }
 }
 
+// holds: 95
 #[test]
 fn another_sites_link_leads_to_the_sign_in_page_and_begins_nothing() {
     let server = with_google();
@@ -144,6 +146,7 @@ fn a_callback_that_nobody_began_opens_nothing_and_its_code_is_logged_nowhere() {
     assert!(!log.contains("S3CRETCODE") && log.contains("foreign_state"), "{log}");
 }
 
+// holds: 89
 #[test]
 fn a_state_of_another_browser_is_refused() {
     let server = with_google();

@@ -176,6 +176,7 @@ fn who_may_not_come_in_gets_no_session_and_leaves_nothing() {
     scene.signed_in(&json!({ "sub": "2" }));
 }
 
+// holds: 92
 #[test]
 fn another_address_is_the_same_account_and_the_same_address_is_another_one() {
     let scene = Scene::start(&[]);
@@ -186,6 +187,7 @@ fn another_address_is_the_same_account_and_the_same_address_is_another_one() {
     assert_ne!(scene.me(&scene.signed_in(&heir)).json()["sub"], first["sub"]);
 }
 
+// holds: R25
 #[test]
 fn a_disabled_account_is_out_at_once_and_is_refused_at_the_callback() {
     let scene = Scene::start(&[]);
@@ -199,6 +201,7 @@ fn a_disabled_account_is_out_at_once_and_is_refused_at_the_callback() {
     assert_eq!(reply.status, 403);
 }
 
+// holds: R25
 #[test]
 fn sign_ins_that_race_the_disabling_do_not_survive_it() {
     let scene = Scene::start(&["--sign-in-failures-per-address", "1000000"]);
@@ -223,6 +226,7 @@ fn sign_ins_that_race_the_disabling_do_not_survive_it() {
     assert_eq!(alive, 0, "of {} sessions of a disabled account", jars.len());
 }
 
+// holds: 94
 #[test]
 fn whoever_signs_in_over_an_old_session_leaves_it_behind() {
     let scene = Scene::start(&[]);
@@ -238,6 +242,7 @@ fn whoever_signs_in_over_an_old_session_leaves_it_behind() {
     assert_eq!((scene.me(&jar).status, jar.0.len()), (200, 2), "{}", jar.all());
 }
 
+// holds: 89
 #[test]
 fn a_callback_counts_once() {
     let scene = Scene::start(&[]);
@@ -252,6 +257,7 @@ fn a_callback_counts_once() {
     assert_eq!(scene.me(&jar).status, 200, "the session is as it was");
 }
 
+// holds: 97
 #[test]
 fn a_logout_at_the_provider_ends_the_session_that_it_names_and_no_other() {
     let scene = Scene::start(&["--sign-in-failures-per-address", "1000000"]);
@@ -274,6 +280,7 @@ fn a_logout_at_the_provider_ends_the_session_that_it_names_and_no_other() {
     wait_until("a new sign-in lives", || scene.sign_in(&on_phone, Jar::default()).0.status == 200);
 }
 
+// holds: 98
 #[test]
 fn what_is_no_logout_token_of_the_provider_ends_nothing() {
     let scene = Scene::start(&[]);
@@ -299,6 +306,7 @@ fn the_logouts_of_a_provider_stand_in_the_log_with_who_and_why() {
     assert_eq!(entry["actor"], "provider", "{log}");
 }
 
+// holds: 102
 #[test]
 fn a_store_that_cannot_write_opens_and_ends_nothing_and_the_same_answers_work_later() {
     let scene = Scene::start(&[]);

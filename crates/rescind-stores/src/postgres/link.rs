@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Timeouts};
+use deadpool_postgres::{HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Timeouts};
 use futures_util::StreamExt;
 use rescind::store::{StoreError, StoreErrorKind};
 use rescind::time::Clock;
@@ -22,6 +22,7 @@ use super::busy::{Busy, Turn};
 use super::cells::{millis, storable};
 use super::dial::Dial;
 use super::fault::Fault;
+use super::primary::Primary;
 use super::settings::Settings;
 use super::tls::{self, Trust};
 
@@ -53,16 +54,19 @@ impl Link {
     /// Prepares connections; makes none yet. Without a clock the store's time is the database's.
     pub(super) fn new(settings: &Settings, clock: Option<Arc<dyn Clock>>) -> Result<Self, Fault> {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let (config, servers) = (settings.config.clone(), settings.servers());
+        let (config, servers, primary) = (settings.config.clone(), settings.servers(), Primary::default());
+        let (made, taken_again) = (primary.made(), primary.taken_again());
         let manager = match settings.trust {
-            Trust::NoTls => Manager::from_connect(config, Dial { servers, tls: NoTls }, recycling),
+            Trust::NoTls => Manager::from_connect(config, Dial { servers, tls: NoTls, primary }, recycling),
             trust => {
                 let tls = tls::connector(trust, &settings.roots)?;
-                Manager::from_connect(config, Dial { servers, tls }, recycling)
+                Manager::from_connect(config, Dial { servers, tls, primary }, recycling)
             }
         };
         let pool = Pool::builder(manager)
             .max_size(settings.pool)
+            .post_create(made)
+            .pre_recycle(taken_again)
             .runtime(deadpool_postgres::Runtime::Tokio1)
             .timeouts(Timeouts { wait: Some(ANSWER), create: Some(settings.connect), recycle: Some(settings.connect) })
             .build()
@@ -199,7 +203,7 @@ impl Link {
     /// A connection of the pool, to be given back only after its last reply.
     pub(super) async fn lease(&self) -> Result<Object, Fault> {
         self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => Fault::unconnected(error),
+            PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => Fault::unconnected(error),
             PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => Fault::unavailable(format!(
                 "all {} connections are busy; raise pool in the store's URL",
                 self.pool.status().max_size
@@ -209,6 +213,7 @@ impl Link {
                  URL gives it longer",
                 self.connect
             )),
+            PoolError::PostCreateHook(HookError::Message(why)) => Fault::unavailable(why),
             error => Fault::unavailable(error.to_string()),
         })
     }

@@ -20,6 +20,7 @@ mod inbox;
 mod lane;
 mod link;
 mod log;
+mod primary;
 mod records;
 mod schema;
 mod sessions;

@@ -76,6 +76,7 @@ async fn write_until_it_fails(store: Arc<PostgresStore>, noted: Arc<Mutex<Acknow
     }
 }
 
+// holds: R33
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_by_kill_9_of_the_server_under_load() {
     let Some(server) = server() else { return };

@@ -1,12 +1,14 @@
 //! After a failover: another server answers at the address, or the first of several says nothing. What a copy shows is
 //! never taken for the log, and the server that can write is found.
 
+use std::sync::Arc;
+
 use rescind::log::Scope;
 use rescind::position::Seq;
 use rescind::store::{RecordKind, Store, StoreErrorKind};
 use rescind::testing::{cut_off, jti, new_session, sid, skip, subject};
 use rescind::time::Timestamp;
-use rescind_test_kit::{PASSWORD, Proxy, or_skip};
+use rescind_test_kit::{PASSWORD, Postgres, Proxy, or_skip};
 
 use crate::support::{append, open, server, timed, until};
 
@@ -58,4 +60,46 @@ async fn of_several_servers_one_that_says_nothing_keeps_nobody_from_the_others()
     let (opened, took) = timed(open(&both)).await;
     opened.unwrap();
     assert!(took < std::time::Duration::from_secs(2), "took {took:?}");
+}
+
+/// An old primary that nobody ended, and the standby that took its place; both take writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_servers_that_take_writes_all_connections_lead_to_the_new_one_once_it_was_seen() {
+    let Some(old) = server() else { return };
+    let new = old.replica().unwrap();
+    let hosts = format!("{},{}", old.address(), new.address());
+    let store =
+        open(&format!("postgres://rescind:{PASSWORD}@{hosts}/rescind?target_session_attrs=read-write")).await.unwrap();
+    old.wait_for_replica(&new).unwrap();
+    let reads_at_once = || async {
+        let read = |n: u32| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.record(RecordKind::USERS, &format!("user-{n}")).await.is_ok() })
+        };
+        let reads: Vec<_> = (0..16).map(read).collect();
+        let mut all = true;
+        for read in reads {
+            all &= read.await.unwrap();
+        }
+        all
+    };
+    assert!(reads_at_once().await);
+    assert!(connections(&old) > 1, "it is the only one that takes writes");
+    new.promote().unwrap();
+    // Some connection is lost, so a new one is made, to whichever answers first.
+    until("the new primary was seen", || async {
+        let text = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rescind' LIMIT 1";
+        old.psql(text).unwrap();
+        reads_at_once().await;
+        connections(&new) > 0
+    })
+    .await;
+    until("all lead to the new one", || async { reads_at_once().await && connections(&old) == 0 }).await;
+    assert!(connections(&new) > 1);
+}
+
+/// How many connections of the pool lead to this server.
+fn connections(server: &Postgres) -> u32 {
+    let text = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'rescind' AND query NOT LIKE 'LISTEN%'";
+    server.psql(text).unwrap().trim().parse().unwrap()
 }

@@ -41,6 +41,7 @@ impl Node {
     }
 }
 
+// holds: R26 (in the transaction that changes the password)
 #[tokio::test(flavor = "multi_thread")]
 async fn a_committed_request_revokes_once_and_a_rolled_back_one_never() {
     let Some(server) = server() else { return };

@@ -22,6 +22,7 @@ const DATABASE: &str = "RESCIND_TEST_STOPPED_NODE";
 /// What a call may last on a link that says nothing: the store's limit, and some for a busy machine.
 const SILENCE: Duration = Duration::from_millis(2_500);
 
+// holds: R34
 #[tokio::test(flavor = "multi_thread")]
 async fn a_half_open_link_is_found_soon_and_its_connections_are_used_no_more() {
     let Some(server) = server() else { return };
@@ -48,6 +49,7 @@ async fn a_half_open_link_is_found_soon_and_its_connections_are_used_no_more() {
     assert_eq!(append(&store, cut_off(Scope::token(jti(3)))).await.unwrap().scope, Scope::token(jti(3)));
 }
 
+// holds: R34
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_stopped_is_unavailable_and_comes_back() {
     let Some(server) = server() else { return };

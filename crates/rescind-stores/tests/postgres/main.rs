@@ -9,6 +9,9 @@ mod inbox;
 mod layout;
 mod links;
 mod pooler;
+#[path = "../../../rescind/tests/handle/support/refresh_race.rs"]
+mod refresh_race;
+mod refresh_races;
 mod refusals;
 mod rows;
 mod standby;

@@ -81,6 +81,7 @@ async fn a_server_that_is_not_there_is_named_and_nobody_is_left_in_doubt_about_a
     assert!(!error.to_string().contains("write"), "{error}");
 }
 
+// holds: R22, R30
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_writes_and_nothing_else_until_there_is_room() {
     let Some(disk) = or_skip(SmallDisk::mount(220), skip) else { return };

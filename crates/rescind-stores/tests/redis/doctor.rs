@@ -35,6 +35,7 @@ async fn a_healthy_server_is_good_in_every_part() {
     }
 }
 
+// holds: R24
 #[tokio::test(flavor = "multi_thread")]
 async fn each_setting_that_forgets_is_bad_with_its_command_and_relaxed_makes_it_a_warning() {
     let Some(server) = or_skip(Redis::start(), skip) else { return };

@@ -12,6 +12,7 @@ use crate::support::open;
 /// Every structure of the log's slot.
 const STRUCTURES: [&str; 6] = ["head", "log", "scopes", "due", "records", "ids"];
 
+// holds: R24
 #[tokio::test]
 async fn each_structure_that_is_lost_ends_the_history() {
     let Some(server) = or_skip(Redis::start(), skip) else { return };
@@ -43,6 +44,7 @@ async fn each_structure_that_is_lost_ends_the_history() {
     }
 }
 
+// holds: R24
 #[tokio::test]
 async fn every_flush_begins_another_history() {
     let Some(server) = or_skip(Redis::start(), skip) else { return };

@@ -8,6 +8,9 @@ mod doctor;
 mod lost;
 mod nodes;
 mod outage;
+#[path = "../../../rescind/tests/handle/support/refresh_race.rs"]
+mod refresh_race;
+mod refresh_races;
 mod refused;
 mod settling;
 mod support;

@@ -11,6 +11,7 @@ use rescind_test_kit::{Cluster, Proxy, Redis, SentinelSet, SmallDisk, or_skip};
 
 use crate::support::{Load, cluster_url, open, sentinel_url, until};
 
+// holds: R33
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_by_kill_9_under_load() {
     let Some(server) = or_skip(Redis::start(), skip) else { return };
@@ -26,6 +27,7 @@ async fn nothing_acknowledged_is_lost_by_kill_9_under_load() {
     load.stop().assert_all_there(&store).await;
 }
 
+// holds: R24
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failover_by_sentinel_is_followed() {
     let Some(set) = or_skip(SentinelSet::start(1), skip) else { return };
@@ -45,6 +47,7 @@ async fn a_failover_by_sentinel_is_followed() {
     store.append(vec![cut_off(Scope::All)]).await.unwrap();
 }
 
+// holds: R34
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_is_half_open_is_found_and_comes_back() {
     let Some(server) = or_skip(Redis::start(), skip) else { return };
@@ -82,6 +85,7 @@ async fn a_lost_reply_is_told_as_unknown_and_written_at_most_once() {
     assert_eq!(beside.health().await.unwrap().seq.get(), 2, "it was not sent again");
 }
 
+// holds: R30
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_writes_until_there_is_room() {
     let Some(disk) = or_skip(SmallDisk::mount(32), skip) else { return };
@@ -103,6 +107,7 @@ async fn a_full_disk_refuses_writes_until_there_is_room() {
     .await;
 }
 
+// holds: R22, R24
 #[tokio::test(flavor = "multi_thread")]
 async fn full_memory_refuses_writes_and_not_reads() {
     let Some(server) = or_skip(Redis::start(), skip) else { return };

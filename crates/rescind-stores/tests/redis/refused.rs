@@ -17,6 +17,7 @@ async fn an_address_at_which_nothing_listens_is_named_with_the_remedy_and_withou
     assert!(!error.contains("correct-horse"), "{error}");
 }
 
+// holds: R24 (each setting by its name)
 #[tokio::test]
 async fn an_instance_that_can_forget_is_refused_with_the_remedy() {
     let Some(server) = or_skip(Redis::start(), skip) else { return };
@@ -68,6 +69,7 @@ async fn no_password_is_told() {
     assert!(!text.contains("cret") && !debug.contains("cret"), "{debug}");
 }
 
+// holds: R23
 #[tokio::test]
 async fn a_setting_that_is_changed_while_it_runs_is_found_and_put_right_is_found_too() {
     let Some(server) = or_skip(Redis::start(), skip) else { return };

@@ -11,4 +11,7 @@ mod contract;
 mod crash;
 mod files;
 mod medium;
+#[path = "../../../rescind/tests/handle/support/refresh_race.rs"]
+mod refresh_race;
+mod refresh_races;
 mod support;

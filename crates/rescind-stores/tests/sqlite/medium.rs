@@ -101,6 +101,7 @@ async fn after_a_failed_write_the_handle_acknowledges_nothing() {
     breaks_the_handle(&faults, "write").await;
 }
 
+// holds: R30
 #[tokio::test]
 async fn a_full_disk_refuses_writes_until_there_is_room() {
     let Some(faults) = faults("a_full_disk_refuses_writes_until_there_is_room") else { return };

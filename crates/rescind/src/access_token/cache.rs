@@ -77,6 +77,7 @@ mod tests {
         assert!((1..=100).contains(&cache.len()), "{}", cache.len());
     }
 
+    // holds: R12
     #[test]
     fn only_the_whole_text_finds_it() {
         let cache = TokenCache::new(100_000);

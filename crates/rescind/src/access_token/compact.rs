@@ -72,6 +72,7 @@ pub(crate) fn decode(part: &str) -> Result<Vec<u8>, Rejection> {
 mod tests {
     use super::*;
 
+    // holds: 46, R10
     #[test]
     fn only_three_parts_pass() {
         for text in ["", "a", "a.b", "a.b.c.d", "....", &".".repeat(TOKEN_MAX)] {
@@ -81,11 +82,13 @@ mod tests {
         assert_eq!((parts.header, parts.payload, parts.signature, parts.signed), ("a", "b", "c", "a.b"));
     }
 
+    // holds: R9
     #[test]
     fn a_million_dots_are_refused_by_length_alone() {
         assert_eq!(Compact::split(&".".repeat(1_000_000)).err(), Some(Rejection::TooLong));
     }
 
+    // holds: 63
     #[test]
     fn base64_is_strict() {
         assert_eq!(decode("QUI").unwrap(), b"AB");

@@ -135,6 +135,7 @@ mod tests {
         read_header(json, TypRule::Access).err()
     }
 
+    // holds: 54
     #[test]
     fn typ_compares_as_a_media_type() {
         for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"] {
@@ -151,6 +152,7 @@ mod tests {
         assert!(read_header(r#"{"alg":"EdDSA","kid":"k","typ":"logout+jwt"}"#, TypRule::AnyAccess).is_err());
     }
 
+    // holds: 100
     #[test]
     fn each_kind_has_its_own_typ_and_no_access_token_passes_as_another_kind() {
         let passes = |typ: &str, rule| read_header(&format!(r#"{{"alg":"ES256","typ":"{typ}"}}"#), rule).is_ok();
@@ -167,6 +169,7 @@ mod tests {
         }
     }
 
+    // holds: 48, 66
     #[test]
     fn keys_links_and_extensions_in_the_header_are_refused() {
         for member in ["crit", "jwk", "jku", "x5u", "x5c"] {

@@ -223,6 +223,7 @@ impl Visitor<'_> for Integer {
 mod tests {
     use super::*;
 
+    // holds: 66
     #[test]
     fn a_member_named_twice_is_found_at_every_depth_and_in_every_spelling() {
         let many = (0..100).fold(String::new(), |text, n| format!("{text}\"m{n}\":0,"));

@@ -48,6 +48,8 @@ pub struct Builder {
     algorithm: Algorithm,
     settings: Settings,
     high_water: Option<PathBuf>,
+    /// The same file, where it is flushed.
+    flushed: Option<PathBuf>,
     welcome: Option<Box<dyn Welcome>>,
     also_check: Option<Box<dyn AlsoCheck>>,
     on_event: Option<Box<dyn OnEvent>>,
@@ -69,6 +71,7 @@ impl Builder {
             algorithm: Algorithm::EdDSA,
             settings: Settings::default(),
             high_water: None,
+            flushed: None,
             welcome: None,
             also_check: None,
             on_event: None,
@@ -138,7 +141,15 @@ impl Builder {
     /// A file of this node alone, in which it keeps the newest position that it has seen: a store that is put back to
     /// an older copy is then found at the next start, not only while this process lives.
     pub fn high_water(mut self, file: impl Into<PathBuf>) -> Self {
-        self.high_water = Some(file.into());
+        let file = file.into();
+        (self.high_water, self.flushed) = (Some(file.clone()), Some(file));
+        self
+    }
+
+    /// Never flushes the high-water file that was given, so that no other thread is at work: for simulations, in which no machine dies.
+    #[cfg(feature = "testing")]
+    pub fn without_flushes(mut self) -> Self {
+        self.flushed = None;
         self
     }
 
@@ -235,7 +246,7 @@ impl Builder {
             cache: TokenCache::new(self.settings.cache_bytes),
             keys,
             counters: Counters::default(),
-            upkeep: Upkeep::new(self.high_water, Arc::clone(&registry.health), self.clock.boot()),
+            upkeep: Upkeep::new(self.flushed, Arc::clone(&registry.health), self.clock.boot()),
             audience: self.audience,
             settings: self.settings,
             clock: self.clock,

@@ -282,17 +282,17 @@ impl Inner {
             now = Now::read(&*self.clock);
         }
         // The mark first and the tables after it, never the other way round: what was known at the mark is in them.
-        let mut freshness = self.view.freshness(now);
+        let (mut freshness, mut covered) = self.view.read(now, &covering);
         let ask = matches!((freshness, policy), (Freshness::Stale(_), Policy::Bounded(OnStale::Ask)));
         if ask && timeout(bound, self.progress.round()).await.is_ok() {
-            freshness = self.view.freshness(Now::read(&*self.clock));
+            (freshness, covered) = self.view.read(Now::read(&*self.clock), &covering);
         }
         let staleness = match (freshness, policy) {
             (Freshness::Fresh, _) => None,
             (Freshness::Stale(age), Policy::Bounded(OnStale::AllowFor(most))) if age <= most => Some(age),
             (Freshness::Stale(_) | Freshness::Unknown, _) => return Err(Error::Stale { retry_after: bound }),
         };
-        match covering(&self.view) {
+        match covered {
             Some((kind, _)) => Err(Rejection::Revoked(kind).into()),
             None => Ok(staleness),
         }

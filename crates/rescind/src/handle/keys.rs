@@ -1,6 +1,7 @@
 //! The signing keys, as an operator sees and moves them. How the ring is kept stands in `ring`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::error::{Error, NotFound};
 use super::key_material::Held;
@@ -9,6 +10,9 @@ use super::{Inner, Rescind};
 use crate::id::KeyId;
 use crate::keys::{Algorithm, KeyRing, KeyState, RingKey};
 use crate::log::{Entry, Scope, Text};
+
+/// Nothing is signed by a ring that was read longer ago: a little more than the rhythm in which it is read.
+const KNOWN_FOR: Duration = Duration::from_secs(6);
 
 /// A signing key, as an operator sees it.
 #[derive(Debug, Clone)]
@@ -98,6 +102,20 @@ impl Inner {
             kids.iter().try_fold(ring.clone(), without).map(Some).map_err(internal)
         };
         self.ring()?.change(drop).await
+    }
+
+    /// Makes sure that the ring is known as it stood a moment ago: a node that was away would sign by a key that the others
+    /// let go before its tokens expire.
+    ///
+    /// **Cost:** none while this node reads the ring in its rhythm; else one read, however many ask.
+    pub(super) async fn know_ring(&self) -> Result<(), Error> {
+        let Ok(ring) = self.ring() else { return Ok(()) };
+        let is_known = || ring.is_known_of(self.clock.boot().minus(KNOWN_FOR));
+        if !self.store.is_shared() || is_known() {
+            return Ok(());
+        }
+        let _reading = ring.reading.lock().await;
+        if is_known() { Ok(()) } else { self.read_ring().await }
     }
 
     /// Takes over what another node has changed in the ring.

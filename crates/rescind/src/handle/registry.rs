@@ -149,6 +149,8 @@ impl Registry {
             tokio::pin!(soon, retry, regular);
             loop {
                 tokio::select! {
+                    // In their order and not at random, so that a simulated life follows from its seed.
+                    biased;
                     Some(ended) = beats.join_next() => failing = matches!(ended, Ok(Err(_))),
                     () = &mut regular => break,
                     () = &mut retry, if failing => break,
@@ -166,16 +168,16 @@ impl Registry {
         let (mut done, mut joined) = (self.progress.watch(), self.progress.joined());
         while self.state() == stated {
             tokio::select! {
-                // The senders live as long as `self`.
-                _ = done.changed() => {}
-                _ = joined.changed() => {}
+                biased;
+                () = done.changed() => {}
+                () = joined.changed() => {}
                 () = self.progress.proof.wanted() => return,
             }
         }
     }
 
     fn state(&self) -> Stated {
-        Stated { applied: self.progress.done().applied, joined: *self.progress.joined().borrow() }
+        Stated { applied: self.progress.done().applied, joined: self.progress.joined().read() }
     }
 
     /// Writes the record once, and notes how the store took it. One that takes longer than the bound has failed.

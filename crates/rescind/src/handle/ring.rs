@@ -3,6 +3,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use async_trait::async_trait;
@@ -13,7 +14,7 @@ use crate::id::KeyId;
 use crate::keys::{Algorithm, KeyRing, RootSecret};
 use crate::random::Random;
 use crate::store::{Put, Record, RecordKind, Store, StoreError, StoreErrorKind};
-use crate::time::{Clock, Timestamp};
+use crate::time::{BootTime, Clock, Timestamp};
 use crate::view::Renew;
 
 /// The ring as it stands in the store.
@@ -36,6 +37,10 @@ pub(super) struct KeptRing {
     before: ArcSwapOption<Ring>,
     /// One change at a time in this process, so that what is held never goes back to what was read before.
     changing: Mutex<()>,
+    /// When the last reading began. **Units:** milliseconds since boot.
+    read_at: AtomicU64,
+    /// Held by whoever reads the ring for all who wait.
+    pub(super) reading: Mutex<()>,
 }
 
 const ID: &str = "ring";
@@ -51,6 +56,7 @@ impl KeptRing {
         algorithm: Algorithm,
     ) -> Result<Self, BuildError> {
         for _ in 0..ATTEMPTS {
+            let began = clock.boot();
             let record = store.record(RecordKind::KEYS, ID).await?;
             let version = record.as_ref().map_or(0, |record| record.version);
             let present = match record {
@@ -74,7 +80,8 @@ impl KeptRing {
             };
             let held = ArcSwap::from_pointee(ring);
             let before = ArcSwapOption::empty();
-            return Ok(Self { store, clock, random, root, held, before, changing: Mutex::new(()) });
+            let (changing, reading, read_at) = (Mutex::new(()), Mutex::new(()), AtomicU64::new(began.as_millis()));
+            return Ok(Self { store, clock, random, root, held, before, changing, read_at, reading });
         }
         Err(contended().into())
     }
@@ -82,6 +89,11 @@ impl KeptRing {
     /// The ring as it was last read or written.
     pub(super) fn load(&self) -> Guard<Arc<Ring>> {
         self.held.load()
+    }
+
+    /// Whether it is held as it stood at a moment, or later.
+    pub(super) fn is_known_of(&self, moment: BootTime) -> bool {
+        BootTime::from_millis(self.read_at.load(Ordering::Acquire)) >= moment
     }
 
     /// The root secret that seals it.
@@ -111,13 +123,14 @@ impl KeptRing {
     ) -> Result<(), Error> {
         let _changing = self.changing.lock().await;
         for _ in 0..ATTEMPTS {
+            let began = self.clock.boot();
             let record = self.store.record(RecordKind::KEYS, ID).await?;
             let version = record.as_ref().map_or(0, |record| record.version);
             let present = self.read(record)?;
             let keys = match (change(&present.keys, self.clock.wall())?, &present) {
                 (Some(keys), _) => keys,
                 (None, Present::Stored(ring)) => {
-                    self.hold(Arc::clone(ring));
+                    self.hold(Arc::clone(ring), began);
                     return Ok(());
                 }
                 (None, Present::Lost(ring)) => ring.keys.clone(),
@@ -129,17 +142,19 @@ impl KeptRing {
                 if let (Loss::News, Present::Lost(_)) = (loss, &present) {
                     tracing::error!("ALARM: the store had lost this node's key ring; it is written again");
                 }
-                self.hold(Arc::new(Ring::new(keys, document)));
+                self.hold(Arc::new(Ring::new(keys, document)), began);
                 return Ok(());
             }
         }
         Err(contended().into())
     }
 
-    fn hold(&self, ring: Arc<Ring>) {
+    /// Holds what a reading that began at `began` came to.
+    fn hold(&self, ring: Arc<Ring>, began: BootTime) {
         if self.held.load().document != ring.document {
             self.before.store(Some(self.held.swap(ring)));
         }
+        self.read_at.fetch_max(began.as_millis(), Ordering::AcqRel);
     }
 
     /// The ring of a record, or what stands in its place where the store lost a newer one: before the loss is found in the

@@ -53,6 +53,7 @@ impl fmt::Display for Algorithm {
 mod tests {
     use super::*;
 
+    // holds: 43
     #[test]
     fn a_name_is_case_sensitive_and_none_is_no_name() {
         for algorithm in Algorithm::EVERY {

@@ -78,6 +78,7 @@ fn has_roca_structure(n: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    // holds: 57, 64
     #[test]
     fn a_weak_exponent_or_size_is_refused() {
         let mut n = vec![0xb5; 256];

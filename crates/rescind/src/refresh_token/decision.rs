@@ -115,6 +115,7 @@ mod tests {
         assert_eq!(decide(Generation::new(3), &loaded, GRACE), Decision::Reuse);
     }
 
+    // holds: R21
     #[test]
     fn two_behind_is_reuse_even_within_grace() {
         assert_eq!(browser(2, 4, 0), Decision::Reuse);
@@ -126,6 +127,7 @@ mod tests {
         assert_eq!(browser(9, 4, 0), Decision::Ahead { to: Generation::new(10) });
     }
 
+    // holds: 11
     #[test]
     fn an_ended_session_refuses_every_generation() {
         for presented in [3, 4, 5] {

@@ -140,6 +140,7 @@ mod tests {
         assert_eq!(tokens.read(&text), Ok(expected));
     }
 
+    // holds: 8, 14, R36 (compared in constant time, before any row is read)
     #[test]
     fn every_other_text_is_refused() {
         let tokens = tokens(&[1; 32], "https://a");
@@ -160,6 +161,7 @@ mod tests {
         }
     }
 
+    // holds: 14
     #[test]
     fn a_token_of_another_secret_or_issuer_or_key_is_not_authentic() {
         let text = tokens(&[1; 32], "https://a").mint(sid(), Generation::FIRST);

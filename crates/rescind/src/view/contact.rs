@@ -80,6 +80,7 @@ mod tests {
     use super::*;
     use crate::random::SystemRandom;
 
+    // holds: R34
     #[test]
     fn the_wait_doubles_from_50_ms_is_never_above_a_second_and_begins_anew_after_a_success() {
         for _ in 0..50 {

@@ -1,9 +1,9 @@
 //! Whether the view is known to be complete up to now. Owns the mark `as_of` and the watch over clock steps;
 //! knows nothing of cut-offs.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::sync::{AtomicI64, AtomicU64, Ordering};
 use crate::time::{BootTime, Clock, Timestamp};
 
 /// The wall clock and the clock that never steps may drift apart by this much since the view was loaded before the
@@ -86,6 +86,12 @@ impl Mark {
             Some(age) if age > self.bound => Freshness::Stale(age),
             Some(_) => Freshness::Fresh,
         }
+    }
+
+    /// Takes the mark, and the tables after it: what was applied by the moment that the mark names is in them.
+    pub(crate) fn before<T>(&self, now: Now, tables: impl FnOnce() -> T) -> (Freshness, T) {
+        let freshness = self.freshness(now);
+        (freshness, tables())
     }
 
     /// How long ago the view was complete; `None` where that is unknown.

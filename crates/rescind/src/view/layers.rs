@@ -7,10 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-use arc_swap::ArcSwap;
 
 pub use super::segment::Key;
 use super::segment::Probe;
@@ -18,6 +15,7 @@ use super::table::{Directory, Seen, Table};
 use crate::id::KeyId;
 use crate::log::ScopeKind;
 use crate::position::Seq;
+use crate::sync::{Arc, ArcSwap, Mutex, MutexGuard, PoisonError};
 use crate::time::BootTime;
 
 /// What a cut-off stands on, as the view knows it.

@@ -120,6 +120,11 @@ impl View {
         self.layers.holding(&[(ScopeKind::Token, probe.token), (ScopeKind::Session, probe.session)])
     }
 
+    /// What the tables say, and how current that is: the mark is taken first, never after.
+    pub(crate) fn read<T>(&self, now: Now, tables: impl FnOnce(&Self) -> T) -> (Freshness, T) {
+        self.mark.before(now, || tables(self))
+    }
+
     /// Whether the view is known to be complete up to `now`.
     pub fn freshness(&self, now: Now) -> Freshness {
         self.mark.freshness(now)

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::proof::Proof;
 use super::tail::Tail;
 use crate::log::Entry;
 use crate::position::{Incarnation, Seq};
+use crate::signal::{Signal, Waiter};
 use crate::store::Store;
 
 /// What the feed has come to; shared with those who wait for it.
@@ -22,11 +23,11 @@ pub(crate) struct Progress {
     begun: AtomicU64,
     /// The newest position that any answer of the store told of.
     seen: AtomicU64,
-    done: watch::Sender<Done>,
+    done: Signal<Done>,
     /// What is damaged, where, and how to repair it, once that was found.
-    damage: watch::Sender<Option<String>>,
+    damage: Signal<Option<String>>,
     /// The history that everything which this node knew is part of.
-    joined: watch::Sender<Option<Incarnation>>,
+    joined: Signal<Option<Incarnation>>,
     /// When this node last wrote durably.
     pub(crate) proof: Proof,
     /// The newest entries that were read, for whoever has to know that one is among them.
@@ -60,9 +61,9 @@ impl Progress {
             nudge: Notify::new(),
             begun: AtomicU64::new(0),
             seen: AtomicU64::new(0),
-            done: watch::Sender::new(Done::default()),
-            damage: watch::Sender::new(None),
-            joined: watch::Sender::new(None),
+            done: Signal::new(Done::default()),
+            damage: Signal::new(None),
+            joined: Signal::new(None),
             proof: Proof::default(),
             tail: Mutex::new(Tail::empty()),
             appended_again: AtomicU64::new(0),
@@ -75,7 +76,7 @@ impl Progress {
 
     /// How far the rounds have come.
     pub(crate) fn done(&self) -> Done {
-        *self.done.borrow()
+        self.done.read()
     }
 
     /// The store told of a position: from now on it lost history where its head is lower.
@@ -89,8 +90,8 @@ impl Progress {
     }
 
     /// Tells when a round has ended. Asks for none.
-    pub(crate) fn watch(&self) -> watch::Receiver<Done> {
-        self.done.subscribe()
+    pub(crate) fn watch(&self) -> Waiter<Done> {
+        self.done.waiter()
     }
 
     /// Rounds that have begun.
@@ -105,9 +106,7 @@ impl Progress {
 
     /// Waits until the view has taken in something above `seq`. Hurries nobody, and may wait for long.
     pub(crate) async fn grown(&self, seq: Seq) {
-        let mut done = self.done.subscribe();
-        // The sender lives as long as `self`.
-        let _grown = done.wait_for(|done| done.applied > seq).await.is_ok();
+        self.done.waiter().until(|done| done.applied > seq).await;
     }
 
     /// Waits for a round that began after this call: the view is then complete as of the call.
@@ -131,10 +130,7 @@ impl Progress {
 
     /// Waits until the store is found to be damaged, and says what is, where, and how to repair it.
     pub(crate) async fn damage(&self) -> String {
-        let mut damage = self.damage.subscribe();
-        let found = damage.wait_for(Option::is_some).await;
-        // The sender lives as long as `self`.
-        found.ok().and_then(|found| found.clone()).unwrap_or_default()
+        self.damage.waiter().until(Option::is_some).await.unwrap_or_default()
     }
 
     /// Whether the entry that was read at this one's position is this one; `None` where that cannot be told any more.
@@ -150,13 +146,13 @@ impl Progress {
 
     /// The history that this node follows and to which it has added what only it knew; `None` before the first. What its
     /// record in the store should name, as soon as it changes: others wait for that after a loss.
-    pub(crate) fn joined(&self) -> watch::Receiver<Option<Incarnation>> {
-        self.joined.subscribe()
+    pub(crate) fn joined(&self) -> Waiter<Option<Incarnation>> {
+        self.joined.waiter()
     }
 
     /// This node has added what it knew to a history.
     pub(super) fn join(&self, incarnation: Incarnation) {
-        self.joined.send_if_modified(|joined| joined.replace(incarnation) != Some(incarnation));
+        self.joined.change_if(|joined| joined.replace(incarnation) != Some(incarnation));
     }
 
     /// A round begins.
@@ -167,7 +163,7 @@ impl Progress {
     /// The round was completed: the view has everything up to `applied`.
     pub(super) fn complete(&self, applied: Seq) {
         let round = self.begun.load(Ordering::Acquire);
-        self.done.send_replace(Done { round, ended: round, applied });
+        self.done.set(Done { round, ended: round, applied });
         self.alarmed.store(false, Ordering::Relaxed);
     }
 
@@ -178,23 +174,25 @@ impl Progress {
 
     /// The round failed.
     pub(super) fn fail(&self) {
-        self.done.send_modify(|done| done.ended = self.begun.load(Ordering::Acquire));
+        self.done.change(|done| done.ended = self.begun.load(Ordering::Acquire));
         self.failed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The round ended well, but others are waited for: nothing may be answered yet.
     pub(super) fn hold(&self) {
-        self.done.send_modify(|done| done.ended = self.begun.load(Ordering::Acquire));
+        self.done.change(|done| done.ended = self.begun.load(Ordering::Acquire));
     }
 
     /// The store is damaged.
     pub(super) fn damaged(&self, how: String) {
-        self.damage.send_replace(Some(how));
+        self.damage.set(Some(how));
     }
 
     /// Waits for a nudge or the store's call, at most until the next round is due.
     pub(super) async fn due(&self, poll: Duration, store: &dyn Store) {
         tokio::select! {
+            // In their order and not at random, so that a simulated life follows from its seed.
+            biased;
             () = self.nudge.notified() => {}
             () = store.woken() => {}
             () = sleep(poll) => {}
@@ -202,13 +200,10 @@ impl Progress {
     }
 
     async fn wait(&self, reached: impl Fn(&Done) -> bool) {
-        let mut done = self.done.subscribe();
-        while !reached(&done.borrow_and_update()) {
+        let mut done = self.done.waiter();
+        while !reached(&done.read()) {
             self.nudge.notify_one();
-            // The sender lives as long as `self`.
-            if done.changed().await.is_err() {
-                return;
-            }
+            done.changed().await;
         }
     }
 }

@@ -4,8 +4,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::watch;
-
+use crate::signal::Signal;
 use crate::time::BootTime;
 
 /// When this node last wrote durably.
@@ -18,9 +17,9 @@ use crate::time::BootTime;
 pub(crate) struct Proof {
     /// Writes that have begun.
     begun: AtomicU64,
-    proved: watch::Sender<Proved>,
+    proved: Signal<Proved>,
     /// The number of the first write that is enough for all who want one.
-    wanted: watch::Sender<u64>,
+    wanted: Signal<u64>,
 }
 
 /// A durable write that is under way.
@@ -46,7 +45,7 @@ impl Proof {
 
     /// The write succeeded.
     pub(crate) fn succeeded(&self, write: Write) {
-        self.proved.send_modify(|proved| {
+        self.proved.change(|proved| {
             proved.number = proved.number.max(write.number);
             proved.began = proved.began.max(Some(write.began));
         });
@@ -54,7 +53,7 @@ impl Proof {
 
     /// When the last durable write that succeeded began; `None` before the first.
     pub(crate) fn latest(&self) -> Option<BootTime> {
-        self.proved.borrow().began
+        self.proved.read().began
     }
 
     /// Waits until a write that begins after this call has succeeded; for ever, where none does.
@@ -62,24 +61,21 @@ impl Proof {
     /// **Cost:** one write, however many wait for it.
     pub(crate) async fn after_now(&self) {
         let begun = self.begun.load(Ordering::Acquire);
-        let mut proved = self.proved.subscribe();
+        let mut proved = self.proved.waiter();
         self.want();
-        // The sender lives as long as `self`.
-        let _proved = proved.wait_for(|proved| proved.number > begun).await.is_ok();
+        proved.until(|proved| proved.number > begun).await;
     }
 
     /// Waits until a write is wanted before its time: somebody waits for one, or the view would be stale soon for want of
     /// one. One that has begun since it was wanted is that one.
     pub(crate) async fn wanted(&self) {
-        let mut wanted = self.wanted.subscribe();
-        // The sender lives as long as `self`.
-        let _wanted = wanted.wait_for(|wanted| *wanted > self.begun.load(Ordering::Acquire)).await.is_ok();
+        self.wanted.waiter().until(|wanted| *wanted > self.begun.load(Ordering::Acquire)).await;
     }
 
     /// Asks for a write that begins from now on.
     pub(super) fn want(&self) {
         let next = self.begun.load(Ordering::Acquire) + 1;
-        self.wanted.send_if_modified(|wanted| {
+        self.wanted.change_if(|wanted| {
             let is_later = next > *wanted;
             *wanted = next.max(*wanted);
             is_later

@@ -11,8 +11,8 @@
 //! sees the whole slot. Only the offset changes later, and 0 there means "no cut-off".
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::sync::{Arc, AtomicU32, AtomicU64, Ordering};
 
 /// A name as the tables know it: the bits of a UUID, or a keyed 128-bit digest of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -6,10 +6,9 @@
 //! one reads what was true when they took it.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::segment::{LANES, PAGE, Probe, Segment};
+use crate::sync::{Arc, AtomicU64, Ordering};
 
 /// Segments of a table that holds anything.
 const SEGMENTS: usize = 128;

@@ -11,6 +11,7 @@ use tracing::warn;
 
 use crate::app::App;
 use crate::http::error::Failure;
+use crate::http::record;
 
 /// Lets a request through that presents the admin token, and no other. No answer may be stored by a cache.
 pub(super) async fn require(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -21,13 +22,15 @@ pub(super) async fn require(State(app): State<App>, request: Request, next: Next
         }
         // RFC 6750 §3.1: no error code where no credentials came.
         Presented::Nothing => {
-            refusal("Bearer realm=\"rescind-admin\"", "present the admin token as Authorization: Bearer")
+            refusal("", "Bearer realm=\"rescind-admin\"", "present the admin token as Authorization: Bearer")
         }
         Presented::Token(_) | Presented::Other => {
-            warn!(path = request.uri().path(), "the admin listener was asked with a wrong admin token");
+            let path = record::shown(request.uri().path());
+            warn!(path, "the admin listener was asked with a wrong admin token");
             metrics::counter!("rescind_admin_refusals_total").increment(1);
             let challenge = "Bearer realm=\"rescind-admin\", error=\"invalid_token\"";
             refusal(
+                "invalid_token",
                 challenge,
                 "this is not the admin token, which stands in the file admin-token of the data directory",
             )
@@ -64,8 +67,8 @@ fn presented(headers: &HeaderMap) -> Presented<'_> {
     }
 }
 
-fn refusal(challenge: &'static str, description: &'static str) -> Response {
-    let mut response = Failure::new(StatusCode::UNAUTHORIZED, "invalid_token", description).into_response();
+fn refusal(code: &'static str, challenge: &'static str, description: &'static str) -> Response {
+    let mut response = Failure::new(StatusCode::UNAUTHORIZED, code, description).into_response();
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     response
 }

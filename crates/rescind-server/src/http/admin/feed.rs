@@ -23,6 +23,8 @@ use super::tail::{BATCH, BATCH_BYTES, Log, Next, Part, Size, Tail};
 use crate::app::App;
 use crate::http::chunks::{self, Sink};
 use crate::http::error::{Answer, Failure};
+use crate::http::openapi::admin_shapes;
+use crate::http::openapi::answers;
 
 /// Streams at once.
 const STREAMS: usize = 1024;
@@ -60,6 +62,22 @@ impl Feed {
 }
 
 /// Answers in the form that is asked for; where none is, with the stream.
+#[utoipa::path(
+    get,
+    path = "/feed",
+    operation_id = "feed",
+    tag = "log",
+    params(
+        ("after" = Option<u64>, Query, format = "uint64", description = "The position to go on from; a stream may say `Last-Event-ID` instead.", minimum = 0),
+        ("limit" = Option<u64>, Query, description = "Entries at most, of a batch.", minimum = 1)
+    ),
+    responses(
+        (status = 200, description = "A stream of events, or one batch.", content((String = "text/event-stream"), (admin_shapes::FeedBatch = "application/json")), headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 410, description = "The log cannot be told from there: load a snapshot.", body = admin_shapes::FeedGone, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        answers::Unreadable,
+        answers::Unavailable
+    )
+)]
 pub(super) async fn read(State(app): State<App>, headers: HeaderMap, query: Query) -> Answer {
     let [after, limit] = query.only(["after", "limit"])?;
     let limit @ 1..=BATCH = number("limit", limit, BATCH)? else {

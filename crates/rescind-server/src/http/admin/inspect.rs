@@ -5,21 +5,34 @@ use axum::Json;
 use axum::extract::State;
 use rescind::{Inspection, Kind};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::query::Query;
 use crate::app::App;
 use crate::http::body::StrictJson;
 use crate::http::error::Answer;
+use crate::http::openapi::answers;
 use crate::wire::{EntryJson, InspectionJson};
 
 /// A token is a secret: no `Debug`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct InspectRequest {
     token: String,
 }
 
 /// Says all there is to say about a token.
+#[utoipa::path(
+    post,
+    path = "/inspect",
+    operation_id = "inspect",
+    tag = "tokens",
+    request_body(content = InspectRequest),
+    responses(
+        (status = 200, description = "What there is to say.", body = InspectionJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        answers::Body
+    )
+)]
 pub(super) async fn inspect(
     State(app): State<App>,
     query: Query,

@@ -8,16 +8,29 @@ use rescind::keys::KeyState;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::info;
+use utoipa::ToSchema;
 
 use super::query::Query;
 use super::{actor, reason};
 use crate::app::App;
 use crate::http::body::OptionalJson;
 use crate::http::error::{Answer, Failure};
+use crate::http::openapi::admin_shapes;
+use crate::http::openapi::answers;
 use crate::http::segment::Segment;
 use crate::wire::{EntryJson, KeyJson, KeysJson};
 
 /// Lists the keys.
+#[utoipa::path(
+    get,
+    path = "/keys",
+    operation_id = "list_keys",
+    tag = "keys",
+    responses(
+        (status = 200, description = "The ring.", body = KeysJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        answers::Unreadable
+    )
+)]
 pub(super) async fn list(State(app): State<App>, query: Query) -> Answer<Json<KeysJson>> {
     let [] = query.only([])?;
     let keys = app.rescind.keys();
@@ -35,11 +48,24 @@ fn shown(key: &KeyStatus) -> KeyJson {
 }
 
 /// Nothing can be said about a rotation.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Nothing {}
 
 /// Signs with a new key from now on.
+#[utoipa::path(
+    post,
+    path = "/keys/rotate",
+    operation_id = "rotate_keys",
+    tag = "keys",
+    request_body(content = Option<Nothing>),
+    responses(
+        (status = 200, description = "Rotated.", body = admin_shapes::RotatedJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        answers::Body,
+        answers::Conflict,
+        answers::Unavailable
+    )
+)]
 pub(super) async fn rotate(State(app): State<App>, query: Query, _: OptionalJson<Nothing>) -> Answer<Json<Value>> {
     let [] = query.only([])?;
     let current = app.rescind.rotate_keys().await?;
@@ -48,6 +74,23 @@ pub(super) async fn rotate(State(app): State<App>, query: Query, _: OptionalJson
 }
 
 /// Refuses whatever a key signed, and takes it out of the JWKS.
+#[utoipa::path(
+    delete,
+    path = "/keys/{kid}",
+    operation_id = "revoke_key",
+    tag = "keys",
+    params(
+        ("kid" = String, Path, description = "The key."),
+        ("reason" = Option<String>, Query, description = "Why, for the log.")
+    ),
+    responses(
+        (status = 200, description = "Revoked: the entry that says so.", body = EntryJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        answers::Unreadable,
+        answers::NotFound,
+        answers::Conflict,
+        answers::Unavailable
+    )
+)]
 pub(super) async fn revoke(State(app): State<App>, Segment(kid): Segment, query: Query) -> Answer<Json<EntryJson>> {
     let [given] = query.only(["reason"])?;
     let kid = KeyId::new(&kid).map_err(|error| Failure::invalid_request(format!("the key id {error}")))?;

@@ -19,11 +19,14 @@ pub(crate) use self::feed::Feed;
 use axum::Router;
 use axum::extract::State;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, patch, post};
 use http::Uri;
 use rescind::log::Text;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::error::Failure;
+use super::openapi::{self, answers};
 use crate::app::App;
 
 /// Who acted, as the log says it: the admin token is one, and does not tell people apart.
@@ -33,41 +36,47 @@ const NO_REASON: &str = "unspecified";
 
 /// The admin listener's routes.
 pub(crate) fn router(app: App) -> Router {
-    let v1 = Router::new()
-        .route("/sessions", post(sessions::open).get(sessions::list))
-        .route("/sessions/{sid}", get(sessions::show))
-        .route("/revocations", post(revocations::revoke).get(revocations::list))
-        .route("/revocations/{seq}", delete(revocations::lift))
-        .route("/users", get(users::list).post(users::add))
-        .route("/users/{sub}", patch(users::change))
-        .route("/keys", get(keys::list))
-        .route("/keys/rotate", post(keys::rotate))
-        .route("/keys/{kid}", delete(keys::revoke))
-        .route("/nodes", get(nodes::list))
-        .route("/stats", get(stats::show))
-        .route("/inspect", post(inspect::inspect));
+    let v1 = OpenApiRouter::new()
+        .routes(routes!(sessions::open, sessions::list))
+        .routes(routes!(sessions::show))
+        .routes(routes!(revocations::revoke, revocations::list))
+        .routes(routes!(revocations::lift))
+        .routes(routes!(users::list, users::add))
+        .routes(routes!(users::change))
+        .routes(routes!(keys::list))
+        .routes(routes!(keys::rotate))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(inspect::inspect))
+        .merge(about());
     guarded(v1, app)
 }
 
 /// The routes of a node that follows another: it changes nothing, and says where that is done.
 pub(crate) fn relay(app: App) -> Router {
-    let v1 = Router::new().route("/nodes", get(nodes::list)).route("/stats", get(stats::show));
-    guarded(v1, app)
+    guarded(about(), app)
 }
 
-fn guarded(v1: Router<App>, app: App) -> Router {
-    let log = Router::new()
-        .route("/feed", get(feed::read))
-        .route("/snapshot", get(snapshot::read))
+fn about() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(nodes::list)).routes(routes!(stats::show))
+}
+
+fn guarded(v1: OpenApiRouter<App>, app: App) -> Router {
+    let log = OpenApiRouter::new().routes(routes!(feed::read)).routes(routes!(snapshot::read));
+    let (log, mut of_log) = OpenApiRouter::new().nest("/admin/v1", log).split_for_parts();
+    openapi::asks_for(&mut of_log, &["adminToken", "feedToken"]);
+    let log = log
         .method_not_allowed_fallback(super::no_such_method)
         .layer(from_fn_with_state(app.clone(), auth::require_reader));
-    Router::new()
-        .nest("/admin/v1", v1)
-        .route("/metrics", get(stats::metrics))
+    let rest = OpenApiRouter::with_openapi(of_log).nest("/admin/v1", v1).routes(routes!(stats::metrics));
+    let guard = |document: &mut OpenApi| {
+        openapi::asks_for(document, &["adminToken"]);
+        openapi::also_answers::<answers::NoAdmin>(document);
+    };
+    openapi::with_document("Rescind, admin API", rest, guard)
         .fallback(unknown)
         .method_not_allowed_fallback(super::no_such_method)
         .layer(from_fn_with_state(app.clone(), auth::require))
-        .merge(Router::new().nest("/admin/v1", log))
+        .merge(log)
         .with_state(app)
 }
 
@@ -76,7 +85,9 @@ async fn unknown(State(app): State<App>, uri: Uri) -> Failure {
     if let Some(upstream) = &app.config.follow {
         return Failure::not_found(format!("this node only follows {upstream} and has no {path}; ask there"));
     }
-    Failure::not_found(format!("the admin API has no {path}; its routes are under /admin/v1, and /metrics"))
+    Failure::not_found(format!(
+        "the admin API has no {path}; its routes are under /admin/v1, and /metrics; /openapi.json describes them"
+    ))
 }
 
 /// Who acted.

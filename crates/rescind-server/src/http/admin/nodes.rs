@@ -10,9 +10,20 @@ use rescind::{NodeStatus, Stats};
 use super::query::Query;
 use crate::app::App;
 use crate::http::error::Answer;
+use crate::http::openapi::answers;
 use crate::wire::{NodeJson, NodesJson};
 
 /// Lists the nodes.
+#[utoipa::path(
+    get,
+    path = "/nodes",
+    operation_id = "list_nodes",
+    tag = "nodes",
+    responses(
+        (status = 200, description = "The nodes of this store.", body = NodesJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        answers::Unreadable
+    )
+)]
 pub(super) async fn list(State(app): State<App>, query: Query) -> Answer<Json<NodesJson>> {
     let [] = query.only([])?;
     let head = head(&app.rescind.stats());

@@ -16,9 +16,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        serde_urlencoded::from_str(parts.uri.query().unwrap_or_default())
+        let pairs: Result<Vec<(String, String)>, _> = serde_urlencoded::from_str(parts.uri.query().unwrap_or_default());
+        // The reader puts this mark where there is no text; nothing that is asked for has it.
+        let is_text = |(name, value): &(String, String)| !name.contains('\u{fffd}') && !value.contains('\u{fffd}');
+        pairs
+            .ok()
+            .filter(|pairs| pairs.iter().all(is_text))
             .map(Self)
-            .map_err(|_| Failure::invalid_request("the query is not UTF-8 in percent-encoding"))
+            .ok_or_else(|| Failure::invalid_request("the query is not UTF-8 in percent-encoding"))
     }
 }
 

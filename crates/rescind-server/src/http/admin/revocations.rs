@@ -13,25 +13,46 @@ use rescind::store::{Feed, Head, Store, StoreError};
 use rescind::{Error, Everywhere, Revoke};
 use serde::Deserialize;
 use tracing::info;
+use utoipa::ToSchema;
 
 use super::query::{Query, limit, number};
 use super::{actor, reason};
 use crate::app::App;
 use crate::http::body::StrictJson;
 use crate::http::error::{Answer, Failure};
+use crate::http::openapi::answers;
 use crate::http::segment::Segment;
 use crate::wire::{EntryJson, LogJson, RevokedJson, ScopeJson, object};
 
-#[derive(Deserialize)]
+/// What to revoke: a scope, or what a token names.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RevokeRequest {
     #[serde(default, deserialize_with = "object")]
     scope: Option<ScopeJson>,
     token: Option<String>,
+    #[schema(min_length = 1, max_length = 200, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     reason: Option<String>,
 }
 
 /// Revokes a scope, or what a presented token names.
+#[utoipa::path(
+    post,
+    path = "/revocations",
+    operation_id = "revoke",
+    tag = "revocations",
+    params(
+        ("wait" = Option<String>, Query, pattern = "^everywhere$", description = "Answer when every node has it, or refuses by itself.")
+    ),
+    request_body(content = RevokeRequest),
+    responses(
+        (status = 201, description = "Revoked, durably.", body = RevokedJson, headers(("location" = String, description = "Where to lift it."), ("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        answers::Body,
+        answers::NotFound,
+        answers::Conflict,
+        answers::Unavailable
+    )
+)]
 pub(super) async fn revoke(
     State(app): State<App>,
     query: Query,
@@ -96,6 +117,21 @@ fn scope_of(scope: &ScopeJson) -> Result<Scope, Failure> {
 }
 
 /// Reads the log.
+#[utoipa::path(
+    get,
+    path = "/revocations",
+    operation_id = "list_revocations",
+    tag = "revocations",
+    params(
+        ("after" = Option<u64>, Query, format = "uint64", description = "The position to go on from.", minimum = 0),
+        ("limit" = Option<u64>, Query, description = "1 to 1000, 100 where nothing is said.", minimum = 1, maximum = 1000)
+    ),
+    responses(
+        (status = 200, description = "A part of the log.", body = LogJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        answers::Unreadable,
+        answers::Unavailable
+    )
+)]
 pub(super) async fn list(State(app): State<App>, query: Query) -> Answer<Json<LogJson>> {
     let [after, asked] = query.only(["after", "limit"])?;
     let (after, limit) = (Seq::new(number("after", after, 0)?), limit(asked)?);
@@ -127,6 +163,23 @@ async fn entries_after(store: &dyn Store, after: Seq, limit: usize) -> Result<(H
 }
 
 /// Lifts a cut-off.
+#[utoipa::path(
+    delete,
+    path = "/revocations/{seq}",
+    operation_id = "lift",
+    tag = "revocations",
+    params(
+        ("seq" = u64, Path, description = "The position of the cut-off.", minimum = 0),
+        ("reason" = Option<String>, Query, description = "Why, for the log.")
+    ),
+    responses(
+        (status = 200, description = "Lifted: the entry that says so.", body = EntryJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        answers::Unreadable,
+        answers::NotFound,
+        answers::Conflict,
+        answers::Unavailable
+    )
+)]
 pub(super) async fn lift(State(app): State<App>, Segment(seq): Segment, query: Query) -> Answer<Json<EntryJson>> {
     let [given] = query.only(["reason"])?;
     let seq = seq.parse().map_err(|_| Failure::invalid_request("the position is not a number"))?;

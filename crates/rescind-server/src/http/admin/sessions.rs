@@ -14,31 +14,51 @@ use rescind::{OpenSession, Rescind};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tracing::info;
+use utoipa::ToSchema;
 
 use super::query::{Query, limit};
 use crate::app::App;
 use crate::config::{Clients, Registered};
 use crate::http::body::StrictJson;
 use crate::http::error::{Answer, Failure};
+use crate::http::openapi::answers;
+use crate::http::openapi::shapes;
 use crate::http::segment::Segment;
 use crate::http::token_pair;
-use crate::wire::{SessionJson, SessionsJson, StateJson, WhyJson};
+use crate::wire::{SessionJson, SessionsJson, StateJson, WhyJson, words};
 
 /// The application that a session belongs to where the backend names none.
 const DEFAULT_CLIENT: &str = "rescind";
 
-#[derive(Debug, Deserialize)]
+/// A session to be opened.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OpenRequest {
+    #[schema(min_length = 1, max_length = 255, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     subject: String,
+    #[schema(min_length = 1, max_length = 255, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     client_id: Option<String>,
+    #[schema(value_type = Option<words::ClassWord>)]
     class: Option<String>,
     device: Option<String>,
     scope: Option<String>,
+    #[schema(value_type = Option<Object>)]
     claims: Option<Map<String, Value>>,
 }
 
 /// Opens a session for a user whom the caller has checked.
+#[utoipa::path(
+    post,
+    path = "/sessions",
+    operation_id = "open_session",
+    tag = "sessions",
+    request_body(content = OpenRequest),
+    responses(
+        (status = 200, description = "Opened.", body = shapes::TokenPairJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."), ("pragma" = String, description = "`no-cache`, for old caches."))),
+        answers::Body,
+        answers::Unavailable
+    )
+)]
 pub(super) async fn open(State(app): State<App>, query: Query, StrictJson(request): StrictJson<OpenRequest>) -> Answer {
     let [] = query.only([])?;
     let client = named("client_id", ClientId::new(request.client_id.as_deref().unwrap_or(DEFAULT_CLIENT)))?;
@@ -73,6 +93,22 @@ fn class(clients: &Clients, client: &ClientId, asked: Option<&str>) -> Result<Cl
 }
 
 /// Lists a subject's sessions, newest first.
+#[utoipa::path(
+    get,
+    path = "/sessions",
+    operation_id = "list_sessions",
+    tag = "sessions",
+    params(
+        ("subject" = String, Query, description = "Whose."),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before."),
+        ("limit" = Option<u64>, Query, description = "1 to 1000, 100 where nothing is said.", minimum = 1, maximum = 1000)
+    ),
+    responses(
+        (status = 200, description = "A page of them, newest first.", body = SessionsJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        answers::Unreadable,
+        answers::Unavailable
+    )
+)]
 pub(super) async fn list(State(app): State<App>, query: Query) -> Answer<Json<SessionsJson>> {
     let [subject, cursor, asked] = query.only(["subject", "cursor", "limit"])?;
     let subject = subject.ok_or_else(|| Failure::invalid_request("parameter subject is missing"))?;
@@ -90,6 +126,21 @@ pub(super) async fn list(State(app): State<App>, query: Query) -> Answer<Json<Se
 }
 
 /// Shows one session.
+#[utoipa::path(
+    get,
+    path = "/sessions/{sid}",
+    operation_id = "show_session",
+    tag = "sessions",
+    params(
+        ("sid" = String, Path, description = "The session.")
+    ),
+    responses(
+        (status = 200, description = "The session, with its state and why.", body = SessionJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        answers::Unreadable,
+        answers::NotFound,
+        answers::Unavailable
+    )
+)]
 pub(super) async fn show(State(app): State<App>, Segment(sid): Segment, query: Query) -> Answer<Json<SessionJson>> {
     let [] = query.only([])?;
     let unknown = || Failure::not_found("no such session; it was never opened, or was swept long after its end");

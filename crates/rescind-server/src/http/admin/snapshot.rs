@@ -22,6 +22,8 @@ use super::tail::{Next, Part, Size};
 use crate::app::App;
 use crate::http::chunks::{self, Sink};
 use crate::http::error::{Answer, Failure};
+use crate::http::openapi::admin_shapes;
+use crate::http::openapi::answers;
 
 const RETRY: Duration = Duration::from_secs(1);
 /// A store that takes longer is not followed.
@@ -63,6 +65,20 @@ fn opening(app: &App, head: Head, age: Duration) -> Result<String, Failure> {
 }
 
 /// Reads the cut-offs and writes them out.
+#[utoipa::path(
+    get,
+    path = "/snapshot",
+    operation_id = "snapshot",
+    tag = "log",
+    params(
+        ("since" = Option<u64>, Query, format = "uint64", description = "Only what was cut off since. **Units:** milliseconds.", minimum = 0)
+    ),
+    responses(
+        (status = 200, description = "All cut-offs that can matter.", body = admin_shapes::SnapshotJson, content_type = "application/json", headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        answers::Unreadable,
+        answers::Unavailable
+    )
+)]
 pub(super) async fn read(State(app): State<App>, query: Query) -> Answer {
     let [since] = query.only(["since"])?;
     let since: Option<u64> = since.map(|text| number("since", Some(text), 0)).transpose()?;

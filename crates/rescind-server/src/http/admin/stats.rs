@@ -14,6 +14,8 @@ use super::nodes::{head, millis};
 use super::query::Query;
 use crate::app::App;
 use crate::http::error::Answer;
+use crate::http::openapi::admin_shapes;
+use crate::http::openapi::answers;
 
 /// How long the store may take to say what only it knows.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -41,6 +43,16 @@ fn gauges(stats: &Stats) -> [(&'static str, usize); 5] {
 }
 
 /// The numbers as a flat JSON object.
+#[utoipa::path(
+    get,
+    path = "/stats",
+    operation_id = "stats",
+    tag = "nodes",
+    responses(
+        (status = 200, description = "The numbers.", body = admin_shapes::StatsJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        answers::Unreadable
+    )
+)]
 pub(super) async fn show(State(app): State<App>, query: Query) -> Answer<Json<Value>> {
     let [] = query.only([])?;
     let (stats, readiness) = (app.rescind.stats(), app.rescind.readiness());
@@ -66,6 +78,16 @@ pub(super) async fn show(State(app): State<App>, query: Query) -> Answer<Json<Va
 }
 
 /// The numbers as Prometheus text, with what else of the server counts.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "metrics",
+    tag = "nodes",
+    responses(
+        (status = 200, description = "Prometheus text.", body = String, content_type = "text/plain", headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        answers::Unreadable
+    )
+)]
 pub(super) async fn metrics(State(app): State<App>, query: Query) -> Answer<Response> {
     let [] = query.only([])?;
     record(&app.rescind);

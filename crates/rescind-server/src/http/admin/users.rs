@@ -11,6 +11,7 @@ use rescind::log::Scope;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::info;
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::query::{Query, limit};
@@ -18,11 +19,14 @@ use super::{actor, reason};
 use crate::app::App;
 use crate::http::body::StrictJson;
 use crate::http::error::{Answer, Failure};
+use crate::http::openapi::admin_shapes;
+use crate::http::openapi::answers;
 use crate::http::segment::Segment;
 use crate::users::{Account, Added, Change, User, account};
 use crate::wire::{AccountJson, UserJson, UsersJson};
 
-#[derive(Deserialize)]
+/// A user: name and password, or issuer and subject of an account at a provider.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AddRequest {
     username: Option<String>,
@@ -31,7 +35,8 @@ pub(super) struct AddRequest {
     subject: Option<String>,
 }
 
-#[derive(Deserialize)]
+/// One of these, or both.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangeRequest {
     disabled: Option<bool>,
@@ -39,6 +44,21 @@ pub(super) struct ChangeRequest {
 }
 
 /// Lists the users by name.
+#[utoipa::path(
+    get,
+    path = "/users",
+    operation_id = "list_users",
+    tag = "users",
+    params(
+        ("cursor" = Option<String>, Query, description = "`next` of the page before."),
+        ("limit" = Option<u64>, Query, description = "1 to 1000, 100 where nothing is said.", minimum = 1, maximum = 1000)
+    ),
+    responses(
+        (status = 200, description = "A page of them, by name.", body = UsersJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        answers::Unreadable,
+        answers::Unavailable
+    )
+)]
 pub(super) async fn list(State(app): State<App>, query: Query) -> Answer<Json<UsersJson>> {
     let [cursor, asked] = query.only(["cursor", "limit"])?;
     let limit = limit(asked)?;
@@ -48,6 +68,19 @@ pub(super) async fn list(State(app): State<App>, query: Query) -> Answer<Json<Us
 }
 
 /// Adds a user: by name and password, or by the issuer and subject of an account at a provider.
+#[utoipa::path(
+    post,
+    path = "/users",
+    operation_id = "add_user",
+    tag = "users",
+    request_body(content = AddRequest),
+    responses(
+        (status = 201, description = "Added.", body = UserJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        answers::Body,
+        answers::Conflict,
+        answers::Unavailable
+    )
+)]
 pub(super) async fn add(
     State(app): State<App>,
     query: Query,
@@ -78,6 +111,22 @@ async fn add_account(app: &App, issuer: String, subject: String) -> Answer<User>
 }
 
 /// Changes a user. A user who is disabled or gets a new password loses every session; one who is enabled gets none back.
+#[utoipa::path(
+    patch,
+    path = "/users/{sub}",
+    operation_id = "change_user",
+    tag = "users",
+    params(
+        ("sub" = String, Path, description = "The user.")
+    ),
+    request_body(content = ChangeRequest),
+    responses(
+        (status = 200, description = "Changed.", body = admin_shapes::ChangedUserJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        answers::Body,
+        answers::NotFound,
+        answers::Unavailable
+    )
+)]
 pub(super) async fn change(
     State(app): State<App>,
     Segment(sub): Segment,

@@ -9,8 +9,19 @@ use http::{HeaderValue, StatusCode};
 use serde_json::{Map, json};
 
 use crate::app::App;
+use crate::http::openapi::shapes;
 
 /// The process answers. Says nothing of the store: a restart would not mend it.
+#[utoipa::path(
+    get,
+    path = "/livez",
+    operation_id = "live",
+    tag = "health",
+    security(()),
+    responses(
+        (status = 200, description = "It runs.", body = shapes::LiveJson, content_type = "application/json", headers(("cache-control" = String, description = "`no-store`: no cache keeps it.")))
+    )
+)]
 pub(super) async fn live() -> Response {
     let mut response = Response::new(Body::from("{\"live\":true}"));
     let headers = response.headers_mut();
@@ -23,6 +34,20 @@ pub(super) async fn live() -> Response {
 const UNWELL: &str = "not healthy; the log says more";
 
 /// 200 where requests can be served whole, else 503; `?verbose` lists the parts.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    operation_id = "ready",
+    tag = "health",
+    params(
+        ("verbose" = Option<String>, Query, description = "Lists the parts, whatever its value.")
+    ),
+    security(()),
+    responses(
+        (status = 200, description = "Requests can be served whole.", body = shapes::ReadyJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 503, description = "They cannot: send them elsewhere.", body = shapes::ReadyJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it.")))
+    )
+)]
 pub(super) async fn ready(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
     let engine = app.rescind.readiness();
     let draining = app.is_draining();

@@ -12,9 +12,21 @@ use tracing::error;
 
 use crate::app::App;
 use crate::http::error::{Answer, Failure};
+use crate::http::openapi::answers;
 use crate::pages::{self, DemoPage, HomePage, Session};
 
 /// The demo page under `--dev`, else the home page. Both show the browser's own session, where its cookies name one.
+#[utoipa::path(
+    get,
+    path = "/",
+    operation_id = "home",
+    tag = "pages",
+    security(()),
+    responses(
+        (status = 200, description = "The page.", body = String, content_type = "text/html", headers(("cache-control" = String, description = "That it is asked for each time, or kept by nobody where it shows whose session it is."))),
+        answers::Unavailable
+    )
+)]
 pub(super) async fn page(State(app): State<App>, headers: HeaderMap) -> Answer {
     let mut marks = HeaderMap::new();
     let session = session(&app, &headers, &mut marks).await;
@@ -46,16 +58,46 @@ async fn session(app: &App, headers: &HeaderMap, marks: &mut HeaderMap) -> Optio
 }
 
 /// The demo page's script.
+#[utoipa::path(
+    get,
+    path = "/demo.js",
+    operation_id = "demo_script",
+    tag = "pages",
+    security(()),
+    responses(
+        (status = 200, description = "The file.", body = String, content_type = "text/javascript", headers(("cache-control" = String, description = "`no-cache`: ask again each time.")))
+    )
+)]
 pub(super) async fn script() -> Response {
     file("text/javascript; charset=utf-8", pages::DEMO_JS)
 }
 
 /// The script of a session in cookies.
+#[utoipa::path(
+    get,
+    path = "/session.js",
+    operation_id = "session_script",
+    tag = "pages",
+    security(()),
+    responses(
+        (status = 200, description = "The file.", body = String, content_type = "text/javascript", headers(("cache-control" = String, description = "`no-cache`: ask again each time.")))
+    )
+)]
 pub(super) async fn session_script() -> Response {
     file("text/javascript; charset=utf-8", pages::SESSION_JS)
 }
 
 /// The look of every page.
+#[utoipa::path(
+    get,
+    path = "/rescind.css",
+    operation_id = "style",
+    tag = "pages",
+    security(()),
+    responses(
+        (status = 200, description = "The file.", body = String, content_type = "text/css", headers(("cache-control" = String, description = "`no-cache`: ask again each time.")))
+    )
+)]
 pub(super) async fn style() -> Response {
     file("text/css; charset=utf-8", pages::STYLE_CSS)
 }

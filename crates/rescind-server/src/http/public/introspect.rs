@@ -15,9 +15,23 @@ use crate::http::body::{self, Form};
 use crate::http::caller;
 use crate::http::client::Client;
 use crate::http::error::{Answer, Failure, TriedHeader};
+use crate::http::openapi::answers;
+use crate::http::openapi::shapes;
 use crate::http::token_pair;
 
 /// Says what a token is worth now.
+#[utoipa::path(
+    post,
+    path = "/oauth/introspect",
+    operation_id = "introspect",
+    tag = "tokens",
+    request_body(content = shapes::TokenForm, content_type = "application/x-www-form-urlencoded"),
+    security(("adminToken" = []), ("client" = [])),
+    responses(
+        (status = 200, description = "What the token is worth now.", body = shapes::IntrospectionJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."), ("rescind-staleness-ms" = u64, description = "Where the view was stale and the operator lets it answer: its age."))),
+        answers::NotTold
+    )
+)]
 pub(super) async fn submit(State(app): State<App>, request: Request) -> Answer {
     let (parts, form) = body::form(request, &app).await?;
     authorize(&app, &parts.headers, &form)?;

@@ -13,6 +13,7 @@ use rescind::{Error, LogoutScope, OpenSession, Revoke, TokenPair};
 use rescind_axum::cookies::{self, Cookies};
 use serde::Deserialize;
 use tracing::{info, warn};
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::home;
@@ -20,6 +21,8 @@ use crate::app::App;
 use crate::http::body::{self, Form, Kind, StrictJson};
 use crate::http::error::{Answer, Failure};
 use crate::http::forwarded;
+use crate::http::openapi::answers;
+use crate::http::openapi::shapes;
 use crate::http::token_pair;
 use crate::pages::LoginPage;
 use crate::users::{Attempt, UserError};
@@ -29,21 +32,47 @@ pub(super) const CLIENT: &str = "rescind";
 /// What a list of devices shows has at most so many characters.
 const DEVICE_LIMIT: usize = 200;
 
-#[derive(Deserialize)]
+/// A sign-in by JSON, which is answered with tokens.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct SignIn {
+pub(super) struct SignIn {
     username: String,
+    #[schema(value_type = String)]
     password: Zeroizing<String>,
     client_id: Option<String>,
     device: Option<String>,
 }
 
 /// The sign-in page.
+#[utoipa::path(
+    get,
+    path = "/login",
+    operation_id = "login_page",
+    tag = "pages",
+    security(()),
+    responses(
+        (status = 200, description = "The page.", body = String, content_type = "text/html", headers(("cache-control" = String, description = "`no-cache`: ask again each time."))),
+        answers::Unavailable
+    )
+)]
 pub(super) async fn page(State(app): State<App>) -> Answer {
     home::render(StatusCode::OK, &LoginPage { message: "", username: "", offers: &app.offers })
 }
 
 /// Signs in.
+#[utoipa::path(
+    post,
+    path = "/login",
+    operation_id = "sign_in",
+    tag = "sign-in",
+    request_body(content((SignIn = "application/json"), (shapes::SignInForm = "application/x-www-form-urlencoded"))),
+    security(()),
+    responses(
+        (status = 200, description = "Signed in by JSON: the tokens.", body = shapes::TokenPairJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 303, description = "Signed in by form: on to the home page, with the tokens in cookies.", headers(("location" = String, description = "Where to."), ("set-cookie" = String, description = "Where a browser's cookies are set or cleared."), ("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        answers::NotSignedIn
+    )
+)]
 pub(super) async fn submit(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,

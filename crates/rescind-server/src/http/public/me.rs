@@ -11,6 +11,8 @@ use rescind_axum::mark_staleness;
 
 use crate::app::App;
 use crate::http::caller::Caller;
+use crate::http::openapi::answers;
+use crate::http::openapi::shapes;
 
 /// The payload of a token, shared with the cache of verified tokens.
 struct Payload(Live);
@@ -21,7 +23,21 @@ impl AsRef<[u8]> for Payload {
     }
 }
 
+/// The claims of the caller, as the token has them.
+///
 /// **Cost:** one check; no store access, no copy of the payload.
+#[utoipa::path(
+    get,
+    path = "/me",
+    operation_id = "me",
+    tag = "sessions",
+    security(("accessToken" = []), ("accessCookie" = [])),
+    responses(
+        (status = 200, description = "The caller's claims.", body = shapes::ClaimsJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."), ("rescind-staleness-ms" = u64, description = "Where the view was stale and the operator lets it answer: its age."))),
+        answers::NoCaller,
+        answers::Unavailable
+    )
+)]
 pub(super) async fn claims(State(app): State<App>, Caller(live): Caller) -> Response {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();

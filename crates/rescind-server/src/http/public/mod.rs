@@ -9,50 +9,48 @@ mod me;
 mod metadata;
 mod provider;
 mod provider_former;
+mod ready_made;
 mod revoke;
 mod token;
 
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use rescind::log::Text;
-use rescind_axum::{Cookies, Reshape, Routes};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::error::{Answer, Failure, noted};
+use super::error::{Answer, Failure};
+use super::openapi::{self, answers};
 use crate::app::App;
 
 /// The public routes.
 pub(crate) fn routes(app: App) -> Router {
     // What a browser's cookie can change is refused from other sites; the rest knows no cookie.
-    let changes = Router::new()
-        .route("/login", get(login::page).post(login::submit))
-        .route("/oauth/token", post(token::submit))
-        .merge(ready_made(&app))
+    let mut changes = OpenApiRouter::new()
+        .routes(routes!(login::page, login::submit))
+        .routes(routes!(token::submit))
+        .merge(ready_made::routes(&app))
         .layer(csrf(app.rescind.issuer()));
-    let mut router = Router::new()
-        .route("/", get(home::page))
-        .route("/login/{provider}", get(provider::begin))
-        .route("/login/{provider}/callback", get(provider::callback))
-        .route("/login/{provider}/logout", post(provider::logout))
-        .route("/rescind.css", get(home::style))
-        .route("/session.js", get(home::session_script))
-        .route("/oauth/revoke", post(revoke::submit))
-        .route("/oauth/introspect", post(introspect::submit))
-        .route("/me", get(me::claims))
-        .route("/.well-known/jwks.json", get(metadata::jwks))
-        .route("/.well-known/oauth-authorization-server", get(metadata::server))
-        .route("/livez", get(health::live))
-        .route("/readyz", get(health::ready));
+    openapi::also_answers::<answers::CrossSite>(changes.get_openapi_mut());
+    let mut router = OpenApiRouter::new()
+        .routes(routes!(home::page))
+        .routes(routes!(provider::begin))
+        .routes(routes!(provider::callback))
+        .routes(routes!(provider::logout))
+        .routes(routes!(home::style))
+        .routes(routes!(home::session_script))
+        .routes(routes!(revoke::submit))
+        .merge(checks())
+        .routes(routes!(metadata::server));
     if app.config.dev() {
-        router = router.route("/demo.js", get(home::script));
+        router = router.routes(routes!(home::script));
     }
     if let Some(path) = metadata::path_of(app.rescind.issuer()) {
-        router = router.route(&path, get(metadata::server));
+        router = router.merge(metadata::at(&path));
     }
-    router
-        .merge(changes)
+    openapi::with_document("Rescind", router.merge(changes), |_| ())
         .fallback(super::no_such_route)
         .method_not_allowed_fallback(super::no_such_method)
         .with_state(app)
@@ -60,35 +58,26 @@ pub(crate) fn routes(app: App) -> Router {
 
 /// The routes of a node that follows another: it checks, and says where the rest is done.
 pub(crate) fn relay(app: App) -> Router {
-    Router::new()
-        .route("/oauth/introspect", post(introspect::submit))
-        .route("/me", get(me::claims))
-        .route("/.well-known/jwks.json", get(metadata::jwks))
-        .route("/livez", get(health::live))
-        .route("/readyz", get(health::ready))
+    openapi::with_document("Rescind, a node that checks", checks(), |_| ())
         .fallback(elsewhere)
         .method_not_allowed_fallback(super::no_such_method)
         .with_state(app)
+}
+
+/// What every node answers.
+fn checks() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(introspect::submit))
+        .routes(routes!(me::claims))
+        .routes(routes!(metadata::jwks))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
 }
 
 /// Not 503: it would be no other tomorrow.
 async fn elsewhere(State(app): State<App>) -> Failure {
     let issuer = app.rescind.issuer();
     Failure::not_found(format!("this node only checks tokens; sign in, refresh and log out at {issuer}"))
-}
-
-/// The library's routes. Refreshing is not among them: the token endpoint asks confidential clients for their proof.
-fn ready_made(app: &App) -> Router<App> {
-    let routes = Routes::new(&app.rescind)
-        .cookies(Cookies::new())
-        .after_logout("/")
-        .patience(app.config.limits.body_timeout)
-        .without_refresh();
-    let routes = match own_origin(app.rescind.issuer()).map(|origin| routes.clone().trust_origin(&origin)) {
-        Some(Ok(trusting)) => trusting,
-        Some(Err(_)) | None => routes,
-    };
-    routes.into_router().layer(Reshape::new(noted))
 }
 
 /// `Sec-Fetch-Site` first, else `Origin` against `Host` or the issuer: a proxy in front may have changed `Host`.

@@ -18,6 +18,8 @@ use super::{home, login, provider_former as former};
 use crate::app::App;
 use crate::http::body::Form;
 use crate::http::error::{Answer, Failure};
+use crate::http::openapi::answers;
+use crate::http::openapi::shapes;
 use crate::http::segment::Segment;
 use crate::http::{body, forwarded, token_pair};
 use crate::pages::{ArrivedPage, NotSignedInPage};
@@ -29,6 +31,21 @@ const NO_SUCH: &str = "there is no sign-in with a provider of this name";
 
 /// Sends the browser to the provider, where the person asked for it on a page of ours. `?return_to=/path` says where on
 /// this site it goes on afterwards.
+#[utoipa::path(
+    get,
+    path = "/login/{provider}",
+    operation_id = "begin_sign_in",
+    tag = "sign-in",
+    params(
+        ("provider" = String, Path, description = "The provider's name in the configuration."),
+        ("return_to" = Option<String>, Query, description = "Where on this site it goes on.")
+    ),
+    security(()),
+    responses(
+        (status = 303, description = "To the provider; or to the sign-in page, where another site sent the browser.", headers(("location" = String, description = "Where to."), ("set-cookie" = String, description = "Where a browser's cookies are set or cleared."))),
+        answers::NotSent
+    )
+)]
 pub(super) async fn begin(
     State(app): State<App>,
     Segment(name): Segment,
@@ -60,6 +77,25 @@ fn is_persons_word(headers: &HeaderMap) -> bool {
 }
 
 /// Takes the person in who comes back from the provider.
+#[utoipa::path(
+    get,
+    path = "/login/{provider}/callback",
+    operation_id = "end_sign_in",
+    tag = "sign-in",
+    params(
+        ("provider" = String, Path, description = "The provider's name in the configuration."),
+        ("state" = Option<String>, Query),
+        ("code" = Option<String>, Query),
+        ("iss" = Option<String>, Query, description = "RFC 9207."),
+        ("error" = Option<String>, Query)
+    ),
+    security(()),
+    responses(
+        (status = 200, description = "Signed in: a page that leads on, with the tokens in cookies.", body = String, content_type = "text/html", headers(("cache-control" = String, description = "`no-store`: no cache keeps it."), ("set-cookie" = String, description = "Where a browser's cookies are set or cleared."))),
+        answers::NotSent,
+        answers::NotLetIn
+    )
+)]
 pub(super) async fn callback(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -105,6 +141,23 @@ fn is_guess(error: &SignInError) -> bool {
 }
 
 /// Ends what the provider's logout token names, before it is answered. OpenID Connect Back-Channel Logout 1.0 §2.8.
+#[utoipa::path(
+    post,
+    path = "/login/{provider}/logout",
+    operation_id = "back_channel_logout",
+    tag = "sign-in",
+    params(
+        ("provider" = String, Path, description = "The provider's name in the configuration.")
+    ),
+    request_body(content = shapes::LogoutTokenForm, content_type = "application/x-www-form-urlencoded"),
+    security(()),
+    responses(
+        (status = 200, description = "The sessions are ended, durably.", headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        answers::Body,
+        answers::NotFound,
+        answers::Unavailable
+    )
+)]
 pub(super) async fn logout(State(app): State<App>, Segment(name): Segment, request: Request) -> Answer {
     let providers = providers(&app, &name).ok_or(LogoutError::UnknownProvider)?;
     let (_, form) = body::form(request, &app).await?;

@@ -10,8 +10,22 @@ use crate::app::App;
 use crate::http::body;
 use crate::http::client::Client;
 use crate::http::error::{Answer, Failure, TriedHeader};
+use crate::http::openapi::answers;
+use crate::http::openapi::shapes;
 
 /// Revokes the presented token. `token_type_hint` is not needed: the two kinds look different (§2.1).
+#[utoipa::path(
+    post,
+    path = "/oauth/revoke",
+    operation_id = "revoke",
+    tag = "tokens",
+    request_body(content = shapes::TokenForm, content_type = "application/x-www-form-urlencoded"),
+    security((), ("client" = [])),
+    responses(
+        (status = 200, description = "The token is dead, durably; or it never was one."),
+        answers::NotRevoked
+    )
+)]
 pub(super) async fn submit(State(app): State<App>, request: Request) -> Answer<StatusCode> {
     let (parts, form) = body::form(request, &app).await?;
     // §2.1: the client first, then the token.

@@ -14,9 +14,23 @@ use crate::app::App;
 use crate::http::body::{self, Form, Kind};
 use crate::http::client::Client;
 use crate::http::error::{Answer, Failure, TriedHeader};
+use crate::http::openapi::answers;
+use crate::http::openapi::shapes;
 use crate::http::token_pair;
 
 /// Answers a grant: `refresh_token` is the one there is.
+#[utoipa::path(
+    post,
+    path = "/oauth/token",
+    operation_id = "token",
+    tag = "tokens",
+    request_body(content((shapes::GrantForm = "application/x-www-form-urlencoded"), (shapes::GrantForm = "application/json"))),
+    security((), ("client" = [])),
+    responses(
+        (status = 200, description = "New tokens.", body = shapes::RefreshedJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."), ("pragma" = String, description = "`no-cache`, for old caches."), ("set-cookie" = String, description = "Where a browser's cookies are set or cleared."))),
+        answers::Grant
+    )
+)]
 pub(super) async fn submit(State(app): State<App>, request: Request) -> Answer {
     let (parts, content) = request.into_parts();
     let kind = body::kind(&parts.headers)?;

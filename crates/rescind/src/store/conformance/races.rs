@@ -76,6 +76,7 @@ async fn rotate(store: Arc<dyn Store>) -> Generation {
     }
 }
 
+// holds: R14
 async fn many_rotations_of_one_session_are_one_chain(stage: Stage) {
     stage.open(new_session(1, "alice")).await;
     // The first round from one generation that all know: exactly one wins it.
@@ -201,6 +202,7 @@ async fn of_many_writes_of_one_record_one_wins(stage: Stage) {
     }
 }
 
+// holds: R27
 async fn of_many_openings_under_one_id_one_wins(stage: Stage) {
     let results = together(&stage, TASKS, |store: Arc<dyn Store>, n| async move {
         store.open(new_session(1, &format!("user {n}"))).await
@@ -216,6 +218,7 @@ async fn of_many_openings_under_one_id_one_wins(stage: Stage) {
     assert_eq!(won, [stage.load(sid(1)).await.session]);
 }
 
+// holds: R16
 async fn a_session_opened_beside_cut_offs_stands_on_one_side_of_each(stage: Stage) {
     together(&stage, TASKS / 2, |store: Arc<dyn Store>, n| async move {
         let before = store.open(new_session(2 * n, "alice")).await.unwrap();

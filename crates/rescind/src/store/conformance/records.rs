@@ -28,6 +28,7 @@ fn record(version: u64, body: &[u8]) -> Record {
     Record { version, body: body.to_vec(), ends: None }
 }
 
+// holds: R32
 async fn a_record_is_written_where_its_version_is_the_expected_one(stage: Stage) {
     assert_eq!(put(&stage, "alice", 0, b"one").await, Put::Written(1));
     assert_eq!(put(&stage, "alice", 1, b"two").await, Put::Written(2));

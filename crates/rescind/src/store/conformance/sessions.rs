@@ -87,6 +87,7 @@ async fn keeps_sessions_of_hostile_names_apart(stage: Stage) {
     }
 }
 
+// holds: R27
 async fn refuses_a_session_id_twice(stage: Stage) {
     let first = stage.open(new_session(1, "alice")).await;
     stage.pass(1);

@@ -152,6 +152,7 @@ async fn of_many_lifts_through_both_one_wins(stage: Stage) {
     }
 }
 
+// holds: R14 (two nodes)
 async fn of_many_rotations_through_both_one_wins(stage: Stage) {
     let other = stage.beside().await;
     stage.open(new_session(1, "alice")).await;
@@ -200,6 +201,7 @@ async fn of_many_openings_of_a_session_through_both_one_wins(stage: Stage) {
     }
 }
 
+// holds: R16 (two nodes)
 async fn a_session_stands_on_one_side_of_each_cut_off_of_the_other(stage: Stage) {
     let other = stage.beside().await;
     for n in 0..16 {

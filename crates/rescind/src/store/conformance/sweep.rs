@@ -87,6 +87,7 @@ async fn forgets_a_scope_after_its_last_moment_and_not_at_it(stage: Stage) {
     assert_eq!(active(&stage).await, []);
 }
 
+// holds: R19
 async fn a_scopes_newest_entry_decides_how_long_it_is_kept(stage: Stage) {
     let scope = || of_subject("alice");
     stage.append(vec![until(cut_off(scope()), 10), until(cut_off(scope()), 100)]).await;

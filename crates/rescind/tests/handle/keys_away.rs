@@ -1,0 +1,39 @@
+//! A node that was away while the signing keys were rotated: what it signs when it is back passes until it expires.
+
+use std::sync::Arc;
+
+use crate::support::cluster::{Cluster, pass};
+use crate::support::{ms, opening, secs};
+use rescind::store::{FailingStore, MemoryStore};
+use rescind::{Refresh, Rescind, Settings};
+
+/// A node, and its link to the store.
+async fn node(cluster: &Cluster, seed: u64) -> (Rescind, Arc<FailingStore<MemoryStore>>) {
+    let link = Arc::new(FailingStore::new(cluster.primary()));
+    let life = secs(10);
+    let settings = Settings { access_lifetime: life, max_access_lifetime: life, skew: secs(1), ..Settings::default() };
+    (cluster.over(Arc::clone(&link) as _, seed).settings(settings).build().await.unwrap(), link)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_was_away_during_a_rotation_signs_by_the_new_key_as_soon_as_it_is_back() {
+    let cluster = Cluster::new();
+    let ((a, _), (b, link)) = (node(&cluster, 1).await, node(&cluster, 2).await);
+    let pair = b.open_session(opening("alice")).await.unwrap();
+    // Nothing is let go before the clocks were steady for as long as a token lives.
+    pass(secs(20)).await;
+    link.down();
+    a.rotate_keys().await.unwrap();
+    pass(secs(9)).await;
+    link.up();
+    let mut refreshed = b.refresh(&pair.refresh_token, Refresh::default()).await;
+    while refreshed.is_err() {
+        pass(ms(20)).await;
+        refreshed = b.refresh(&pair.refresh_token, Refresh::default()).await;
+    }
+    let token = refreshed.unwrap().pair.access_token;
+    // The key of before is let go by now, and the token has not expired.
+    pass(secs(8)).await;
+    a.check(&token).await.unwrap();
+    b.check(&token).await.unwrap();
+}

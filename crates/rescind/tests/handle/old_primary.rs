@@ -1,0 +1,250 @@
+//! A node that is still connected to an old primary while the others work on the new one. What the old one does not have
+//! may be there, so nobody is refused by it: a refusal waits until this node has written durably, which the old one
+//! cannot, and a fault is never a refusal.
+
+use std::sync::Arc;
+
+use crate::support::cluster::{Cluster, Node, pass};
+use crate::support::swap::SwapStore;
+use crate::support::{ms, refused, secs, text};
+use rescind::log::{Scope, ScopeKind};
+use rescind::store::{FailingStore, Fault, Gate, MemoryStore, Operation, StoreErrorKind, Which};
+use rescind::{Error, LogoutScope, Refresh, Refreshed, Rejection, Rescind, Settings, TokenPair};
+
+/// What writes.
+const WRITES: [Operation; 5] =
+    [Operation::Open, Operation::Advance, Operation::Append, Operation::PutRecord, Operation::Reincarnate];
+
+/// A node on the store, and another one whose connection does not move with it.
+struct Split {
+    cluster: Cluster,
+    a: Node,
+    b: Rescind,
+    connection: Arc<SwapStore>,
+}
+
+impl Split {
+    async fn new(settings: Settings) -> Self {
+        let cluster = Cluster::new();
+        let a = cluster.node(1).await;
+        let connection = Arc::new(SwapStore::new(Arc::new(FailingStore::new(cluster.primary()))));
+        let b = cluster.over(Arc::clone(&connection) as _, 2).settings(settings).build().await.unwrap();
+        pass(secs(4)).await;
+        Self { cluster, a, b, connection }
+    }
+
+    /// The store goes on elsewhere with all there is, and `b` is left alone with the old one, which nobody replicates.
+    fn fail_over(&self) -> Arc<FailingStore<MemoryStore>> {
+        let old = Arc::new(FailingStore::new(self.cluster.lagging()));
+        for write in WRITES {
+            old.inject(write, Which::Every, Fault::Refuse(StoreErrorKind::Unavailable));
+        }
+        self.connection.replace(Arc::clone(&old));
+        old
+    }
+
+    /// `b` finds the new one.
+    fn reconnect(&self) {
+        self.connection.replace(Arc::new(FailingStore::new(self.cluster.primary())));
+    }
+
+    async fn refresh(&self, pair: &TokenPair) -> Result<Refreshed, Error> {
+        self.b.refresh(&pair.refresh_token, Refresh::default()).await
+    }
+}
+
+/// A store's fault, which tells a client to try again.
+#[track_caller]
+fn failed<T: std::fmt::Debug>(answer: &Result<T, Error>) {
+    assert!(matches!(answer, Err(Error::Store(_))), "{answer:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_the_old_primary_does_not_have_is_not_refused_by_it() {
+    let split = Split::new(Settings::default()).await;
+    let old = split.fail_over();
+    let pair = split.a.login("alice").await;
+    failed(&split.refresh(&pair).await);
+    failed(&split.b.introspect(&pair.refresh_token).await);
+    failed(&split.b.client_of(&pair.refresh_token).await);
+    // Where the store takes writes it is the one that all write to, and the same answer is the truth.
+    old.clear();
+    pass(secs(1)).await;
+    assert_eq!(refused(split.refresh(&pair).await), Rejection::SessionUnknown);
+    let answer = split.b.introspect(&pair.refresh_token).await.unwrap();
+    assert!(matches!(answer, rescind::Introspection::Inactive));
+    split.reconnect();
+    pass(secs(1)).await;
+    split.refresh(&pair).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_was_used_or_let_in_again_elsewhere_is_not_refused_by_the_old_primary() {
+    let split = Split::new(Settings { idle: secs(60), ..Settings::default() }).await;
+    let (used, lifted) =
+        (split.b.open_session(crate::support::opening("alice")).await.unwrap(), split.a.login("bob").await);
+    let entry = split.a.revoke(Scope::session(lifted.session_id)).await;
+    pass(secs(59)).await;
+    let _old = split.fail_over();
+    split.a.rescind.refresh(&used.refresh_token, Refresh::default()).await.unwrap();
+    split.a.rescind.lift(entry.seq, text("a mistake"), text("tester")).await.unwrap();
+    pass(ms(1001)).await;
+    failed(&split.refresh(&used).await);
+    split.reconnect();
+    pass(secs(1)).await;
+    split.refresh(&lifted).await.unwrap();
+    // Once more, this time asked by the cut-off.
+    let entry = split.a.revoke(Scope::session(lifted.session_id)).await;
+    pass(secs(1)).await;
+    let _old = split.fail_over();
+    split.a.rescind.lift(entry.seq, text("a mistake"), text("tester")).await.unwrap();
+    failed(&split.refresh(&lifted).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_refused_while_the_node_changes_over_is_asked_for_at_the_new_primary() {
+    let split = Split::new(Settings::default()).await;
+    let (old, gate) = (split.fail_over(), Gate::new());
+    let pair = split.a.login("alice").await;
+    old.inject(Operation::Load, Which::Nth(1), Fault::HangAfter(gate.clone()));
+    let (b, token) = (split.b.clone(), pair.refresh_token.clone());
+    let refreshing = tokio::spawn(async move { b.refresh(&token, Refresh::default()).await });
+    gate.reached().await;
+    // "Unknown" is on its way from the old one, and every write from now on goes to the new one.
+    split.reconnect();
+    pass(secs(1)).await;
+    gate.release();
+    refreshing.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_refusals_cost_a_write_and_not_a_thousand() {
+    let split = Split::new(Settings::default()).await;
+    let old = split.fail_over();
+    let pair = split.a.login("alice").await;
+    old.clear();
+    pass(secs(1)).await;
+    let before = old.calls(Operation::PutRecord);
+    let refreshes: Vec<_> = (0..1000)
+        .map(|_| {
+            let (b, token) = (split.b.clone(), pair.refresh_token.clone());
+            tokio::spawn(async move { b.refresh(&token, Refresh::default()).await })
+        })
+        .collect();
+    for refresh in refreshes {
+        assert_eq!(refused(refresh.await.unwrap()), Rejection::SessionUnknown);
+    }
+    let writes = old.calls(Operation::PutRecord) - before;
+    assert!((1..=3).contains(&writes), "{writes} writes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forged_token_waits_for_nothing() {
+    let split = Split::new(Settings::default()).await;
+    let pair = split.a.login("alice").await;
+    let old = split.fail_over();
+    let (head, tail) = pair.refresh_token.split_at(20);
+    let other = if tail.starts_with('A') { "B" } else { "A" };
+    let forged = format!("{head}{other}{}", tail.get(1..).unwrap());
+    assert_eq!(refused(split.b.refresh(&forged, Refresh::default()).await), Rejection::BadMac);
+    assert_eq!(old.calls(Operation::Load), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_to_end_is_not_said_by_the_old_primary() {
+    let split = Split::new(Settings { idle: secs(60), ..Settings::default() }).await;
+    let used = split.b.open_session(crate::support::opening("alice")).await.unwrap();
+    let lifted = split.a.login("bob").await;
+    let entry = split.a.revoke(Scope::session(lifted.session_id)).await;
+    pass(secs(4)).await;
+    let _old = split.fail_over();
+    split.a.rescind.lift(entry.seq, text("a mistake"), text("tester")).await.unwrap();
+    let other = split.a.login("alice").await;
+    failed(&split.b.logout(&lifted.refresh_token, LogoutScope::Session, text("bob")).await);
+    split.reconnect();
+    pass(secs(1)).await;
+    let _old = split.fail_over();
+    let late = split.a.login("carol").await;
+    failed(&split.b.session(late.session_id).await);
+    split.reconnect();
+    pass(secs(1)).await;
+    let _old = split.fail_over();
+    let late = split.a.login("carol").await;
+    failed(&split.b.end(late.session_id, LogoutScope::Session, text("carol")).await);
+    split.reconnect();
+    pass(secs(1)).await;
+    let ended = split.b.logout(&used.refresh_token, LogoutScope::Others, text("alice")).await.unwrap();
+    assert_eq!(ended.ended, [other.session_id]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn which_others_there_are_is_not_said_by_the_old_primary() {
+    let split = Split::new(Settings::default()).await;
+    let (this, early) = (split.a.login("alice").await, split.a.login("alice").await);
+    pass(secs(1)).await;
+    let (old, gate) = (split.fail_over(), Gate::new());
+    let late = split.a.login("alice").await;
+    old.inject(Operation::SessionsOf, Which::Nth(1), Fault::HangAfter(gate.clone()));
+    let (b, token) = (split.b.clone(), this.refresh_token.clone());
+    let ending = tokio::spawn(async move { b.logout(&token, LogoutScope::Others, text("alice")).await });
+    gate.reached().await;
+    // The list is on its way from the old one, and every write from now on goes to the new one.
+    split.reconnect();
+    pass(secs(1)).await;
+    gate.release();
+    let ended = ending.await.unwrap().unwrap();
+    assert_eq!(ended.ended, [early.session_id, late.session_id]);
+    assert_eq!(refused(split.refresh(&late).await), Rejection::Revoked(ScopeKind::Session));
+    split.refresh(&this).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_to_revoke_is_not_said_by_the_old_primary() {
+    let split = Split::new(Settings::default()).await;
+    let lifted = split.a.login("bob").await;
+    let entry = split.a.revoke(Scope::session(lifted.session_id)).await;
+    pass(secs(4)).await;
+    let old = split.fail_over();
+    split.a.rescind.lift(entry.seq, text("a mistake"), text("tester")).await.unwrap();
+    failed(&split.b.revoke_once(&lifted.refresh_token, text("x"), text("bob")).await);
+    old.clear();
+    pass(secs(1)).await;
+    assert_eq!(split.b.revoke_once(&lifted.refresh_token, text("x"), text("bob")).await.unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_was_made_elsewhere_is_not_unknown_to_the_old_primary() {
+    let split = Split::new(Settings::default()).await;
+    let old = split.fail_over();
+    // The second one was published nowhere before.
+    split.a.rescind.rotate_keys().await.unwrap();
+    split.a.rescind.rotate_keys().await.unwrap();
+    let pair = split.a.login("alice").await;
+    failed(&split.b.check(&pair.access_token).await);
+    old.clear();
+    pass(secs(1)).await;
+    assert_eq!(refused(split.b.check(&pair.access_token).await), Rejection::UnknownKey);
+    split.reconnect();
+    pass(secs(1)).await;
+    split.b.check(&pair.access_token).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_takes_writes_and_lost_what_this_node_knows_refuses_nobody() {
+    let split = Split::new(Settings::default()).await;
+    let replica = Arc::new(FailingStore::new(split.cluster.lagging()));
+    let pair = split.a.login("alice").await;
+    split.a.revoke_subject("somebody").await;
+    pass(ms(200)).await;
+    // It may be read once before its log is found not to fit.
+    let gate = Gate::new();
+    replica.inject(Operation::After, Which::Every, Fault::HangBefore(gate.clone()));
+    replica.inject(Operation::Reincarnate, Which::Every, Fault::Refuse(StoreErrorKind::Full));
+    split.connection.replace(Arc::clone(&replica));
+    let (b, token) = (split.b.clone(), pair.refresh_token.clone());
+    let refreshing = tokio::spawn(async move { b.refresh(&token, Refresh::default()).await });
+    pass(ms(200)).await;
+    assert!(replica.calls(Operation::Load) > 0, "it was asked");
+    gate.release();
+    failed(&refreshing.await.unwrap());
+}

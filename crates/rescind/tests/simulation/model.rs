@@ -1,0 +1,227 @@
+//! The model: what DESIGN.md promises of a token, from what was acknowledged and when. Small, and without a word of how the
+//! engine does it. Knows the order of events from the truth.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rescind::TokenPair;
+use rescind::id::{ClientId, Jti, KeyId, SessionId, Subject};
+use rescind::log::{Entry, Scope};
+
+use super::truth::{Event, Truth};
+
+/// The staleness bound of every life. **Units:** milliseconds.
+pub(crate) const BOUND: u64 = 2000;
+
+/// An access token that somebody holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) text: String,
+    pub(crate) sid: SessionId,
+    pub(crate) jti: Jti,
+    pub(crate) subject: Subject,
+    pub(crate) client: ClientId,
+    pub(crate) kid: KeyId,
+    /// **Units:** seconds, by the wall clock.
+    pub(crate) iat: u64,
+    pub(crate) exp: u64,
+    /// When its session was opened.
+    pub(crate) opened: Event,
+}
+
+/// Whether a cut-off on a scope is one on this token.
+pub(crate) fn covers(scope: &Scope, token: &Known) -> bool {
+    match scope {
+        Scope::Token(_) => *scope == Scope::token(token.jti),
+        Scope::Session(_) => *scope == Scope::session(token.sid),
+        Scope::Subject(subject) => *subject == token.subject,
+        Scope::Client(client) => *client == token.client,
+        Scope::Key(kid) => *kid == token.kid,
+        Scope::All => true,
+    }
+}
+
+/// A revocation that was acknowledged.
+#[derive(Debug)]
+struct Acknowledged {
+    scope: Scope,
+    event: Event,
+    at: u64,
+    by: By,
+}
+
+/// Who is known to obey a revocation at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    Node(usize),
+    Everywhere,
+}
+
+impl By {
+    fn obeys(self, node: usize) -> bool {
+        self == Self::Everywhere || self == Self::Node(node)
+    }
+}
+
+/// Somebody said "revoked" of a token.
+#[derive(Debug, Clone, Copy)]
+struct Said {
+    at: u64,
+    by: usize,
+}
+
+/// How a check was asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) at: u64,
+    pub(crate) node: usize,
+    pub(crate) is_strict: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Model(Mutex<Book>);
+
+#[derive(Debug, Default)]
+struct Book {
+    tokens: Vec<Known>,
+    /// The refresh tokens of each session, in the order in which they were first given out.
+    chains: HashMap<SessionId, Vec<String>>,
+    acknowledged: Vec<Acknowledged>,
+    said: HashMap<usize, Vec<Said>>,
+}
+
+impl Model {
+    /// A pair was given out. Returns the access token's number.
+    pub(crate) fn given(&self, pair: &TokenPair, truth: &Truth) -> Result<usize, String> {
+        let known = read(pair, truth)?;
+        let mut book = self.book();
+        let chain = book.chains.entry(pair.session_id).or_default();
+        if !chain.contains(&pair.refresh_token) {
+            chain.push(pair.refresh_token.clone());
+        }
+        book.tokens.push(known);
+        Ok(book.tokens.len() - 1)
+    }
+
+    /// A revocation was acknowledged by a node. Unless it was never written, everything under it that was opened before is
+    /// dead for good.
+    pub(crate) fn acknowledged(&self, entry: &Entry, at: u64, by: By, truth: &Truth) -> Result<(), String> {
+        let Some(event) = truth.event_of(entry) else {
+            return Err(format!("{entry:?} was acknowledged and never written"));
+        };
+        self.book().acknowledged.push(Acknowledged { scope: entry.scope.clone(), event, at, by });
+        Ok(())
+    }
+
+    /// A node said that a session's refresh token was reused: the session was cut off before.
+    pub(crate) fn ended_as_reused(&self, sid: SessionId, at: u64, by: usize, truth: &Truth) -> Result<(), String> {
+        let scope = Scope::session(sid);
+        let Some(event) = truth.newest_cut_off(&scope) else {
+            return Err(format!("{sid} was reused and is not cut off"));
+        };
+        self.book().acknowledged.push(Acknowledged { scope, event, at, by: By::Node(by) });
+        Ok(())
+    }
+
+    /// "Revoked" was said of a token.
+    pub(crate) fn said_revoked(&self, token: usize, asked: Asked, now: u64) {
+        self.book().said.entry(token).or_default().push(Said { at: now, by: asked.node });
+    }
+
+    /// Why "valid" must not be said of a token, where it must not.
+    pub(crate) fn must_be_dead(&self, token: usize, asked: Asked, truth: &Truth) -> Option<String> {
+        let book = self.book();
+        let known = &book.tokens[token];
+        // G2: at the acknowledging node at once, everywhere behind the bound, and at once where that is asked for.
+        let too_late =
+            |at: u64, by: By| at < asked.at && (asked.is_strict || by.obeys(asked.node) || asked.at > at + BOUND + 2);
+        let by_cut_off = book.acknowledged.iter().find(|cut| {
+            let is_later = known.opened < cut.event || matches!(cut.scope, Scope::Key(_));
+            covers(&cut.scope, known)
+                && is_later
+                && too_late(cut.at, cut.by)
+                && !truth.lifted_since(&cut.scope, cut.event)
+        });
+        if let Some(cut) = by_cut_off {
+            return Some(format!("{:?} was acknowledged by {:?} at {} ms", cut.scope, cut.by, cut.at));
+        }
+        // G3: nobody says "valid" again, once the bound has passed in which the others may not know yet.
+        let said = book
+            .said
+            .get(&token)?
+            .iter()
+            .find(|said| (said.by == asked.node && said.at < asked.at) || asked.at > said.at + BOUND + 2)?;
+        let lifted = truth.was_ever_lifted(known);
+        (!lifted).then(|| format!("node {} said \"revoked\" at {} ms", said.by, said.at))
+    }
+
+    /// Why a session must not be refreshed, where it must not.
+    pub(crate) fn must_have_ended(&self, sid: SessionId, asked: Asked, truth: &Truth) -> Option<String> {
+        let book = self.book();
+        let known = book.tokens.iter().find(|known| known.sid == sid)?;
+        let too_late = |cut: &Acknowledged| {
+            cut.at < asked.at && (asked.is_strict || cut.by.obeys(asked.node) || asked.at > cut.at + BOUND + 2)
+        };
+        // A refresh asks the store alone: until the feed has found that the store went back, it may be answered by one that
+        // has lost the cut-off. What it gives out is dead by the view, and the session by the healing.
+        if truth.was_lost_lately(asked.at) {
+            return None;
+        }
+        let cut = book.acknowledged.iter().find(|cut| {
+            !matches!(cut.scope, Scope::Token(_) | Scope::Key(_))
+                && covers(&cut.scope, known)
+                && known.opened < cut.event
+                && too_late(cut)
+                && !truth.lifted_since(&cut.scope, cut.event)
+        })?;
+        Some(format!("{:?} was acknowledged by {:?} at {} ms", cut.scope, cut.by, cut.at))
+    }
+
+    /// One of a session's access tokens.
+    pub(crate) fn of_session(&self, sid: SessionId) -> Option<Known> {
+        self.book().tokens.iter().find(|known| known.sid == sid).cloned()
+    }
+
+    pub(crate) fn token(&self, at: usize) -> Known {
+        self.book().tokens[at].clone()
+    }
+
+    pub(crate) fn tokens(&self) -> usize {
+        self.book().tokens.len()
+    }
+
+    /// Each session's refresh tokens, in an order that does not hang on chance.
+    pub(crate) fn chains(&self) -> Vec<(SessionId, Vec<String>)> {
+        let mut chains: Vec<_> = self.book().chains.iter().map(|(sid, chain)| (*sid, chain.clone())).collect();
+        chains.sort_by_key(|(sid, _)| *sid);
+        chains
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.lock().unwrap()
+    }
+}
+
+/// Reads a pair as a client could that looks into it.
+fn read(pair: &TokenPair, truth: &Truth) -> Result<Known, String> {
+    let part = |n: usize| -> Option<serde_json::Value> {
+        let bytes = URL_SAFE_NO_PAD.decode(pair.access_token.split('.').nth(n)?).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    };
+    let (header, claims) = part(0).zip(part(1)).ok_or("an access token that cannot be read")?;
+    let word = |value: &serde_json::Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
+    let opened = truth.opened_at(pair.session_id).ok_or("a session that was never written")?;
+    Ok(Known {
+        text: pair.access_token.clone(),
+        sid: pair.session_id,
+        jti: word(&claims, "jti").parse().map_err(|_| "no jti")?,
+        subject: Subject::new(word(&claims, "sub")).map_err(|_| "no sub")?,
+        client: ClientId::new(word(&claims, "client_id")).map_err(|_| "no client_id")?,
+        kid: KeyId::new(word(&header, "kid")).map_err(|_| "no kid")?,
+        iat: claims["iat"].as_u64().unwrap_or_default(),
+        exp: claims["exp"].as_u64().unwrap_or_default(),
+        opened,
+    })
+}
