@@ -9,6 +9,7 @@ use std::process::ExitCode;
 mod bench;
 mod standards;
 mod tidy;
+mod torture;
 
 /// The repository that this is run in. Cargo names the manifest's folder at run time too, which stays right where clones
 /// share a target folder.
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         Some("tidy") => tidy::run(&root()),
         Some("standards") => standards::run(&root()),
         Some("bench") => bench::run(&root(), &arguments.collect::<Vec<_>>()),
+        Some("torture") => torture::run(&root(), &arguments.collect::<Vec<_>>()),
         Some(other) => usage(&format!("there is no chore `{other}`")),
         None => usage("a chore is missing"),
     }
@@ -36,7 +38,8 @@ fn usage(what: &str) -> ExitCode {
          cargo xtask tidy             style of the house, as a test\n  \
          cargo xtask standards        writes docs/standards.md and docs/incidents.md from the tests' own words\n  \
          cargo xtask bench [NAME …]   every benchmark, or the named ones, as docs/performance.md shows them\n  \
-         cargo xtask bench --nodes [NAME …]   the same of many nodes on one store"
+         cargo xtask bench --nodes [NAME …]   the same of many nodes on one store\n  \
+         cargo xtask torture --store sqlite|postgres|redis [--cycles N] [--seed S] …   real servers under faults, judged"
     );
     ExitCode::from(2)
 }
