@@ -126,6 +126,8 @@ impl Inner {
             }
             let Loaded { session, now, .. } = loaded;
             let moment = self.moment(asked, now).await?;
+            // Behind the reading that the token's times count from, and before anything is spent.
+            self.know_ring().await?;
             let moved = if verdict == Verdict::Retried { Some(session) } else { self.advance(session, to).await? };
             if let Some(session) = moved {
                 self.note(verdict, &session, claims.generation);
