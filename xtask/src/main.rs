@@ -10,6 +10,7 @@ mod bench;
 mod prove;
 mod standards;
 mod tidy;
+mod torture;
 
 /// The repository that this is run in. Cargo names the manifest's folder at run time too, which stays right where clones
 /// share a target folder.
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
 fn torture(arguments: &[String]) -> ExitCode {
     match arguments {
         [prove, named @ ..] if prove == "--prove" => prove::run(&root(), named),
-        _ => usage("`cargo xtask torture` is asked for `--prove [NAME …]`"),
+        _ => torture::run(&root(), arguments),
     }
 }
 
@@ -47,6 +48,7 @@ fn usage(what: &str) -> ExitCode {
          cargo xtask standards        writes docs/standards.md and docs/incidents.md from the tests' own words\n  \
          cargo xtask bench [NAME …]   every benchmark, or the named ones, as docs/performance.md shows them\n  \
          cargo xtask bench --nodes [NAME …]   the same of many nodes on one store\n  \
+         cargo xtask torture --store sqlite|postgres|redis [--cycles N] [--seed S] …   real servers under faults, judged\n  \
          cargo xtask torture --prove [NAME …]   plants every bug of tests/planted, and demands that its suite finds it"
     );
     ExitCode::from(2)

@@ -66,7 +66,11 @@ impl Connection {
         Self::within(to, PATIENCE)
     }
 
-    fn within(to: SocketAddr, patience: Duration) -> io::Result<Self> {
+    /// The same, with so long for the connection and for each part of an answer.
+    ///
+    /// # Errors
+    /// As of the system.
+    pub fn within(to: SocketAddr, patience: Duration) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(&to, patience)?;
         stream.set_read_timeout(Some(patience))?;
         stream.set_write_timeout(Some(patience))?;

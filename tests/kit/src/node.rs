@@ -85,6 +85,18 @@ impl NodeOptions {
         self
     }
 
+    /// The same of another build.
+    pub fn program(mut self, path: impl Into<PathBuf>) -> Self {
+        self.program = path.into();
+        self
+    }
+
+    /// The machine's clock again, for a node that was once started with a stepped one.
+    pub fn real_clock(mut self) -> Self {
+        self.clock = Pace::Real;
+        self
+    }
+
     /// Starts it; returns when it listens, which is before it is ready.
     ///
     /// # Errors
@@ -187,18 +199,34 @@ impl Node {
     /// # Errors
     /// [`Error::Failed`] with the end of its log, or where it runs.
     pub fn start_again(&self) -> Result<()> {
-        let mut node = command(&self.options.program, None)?;
-        node.arg("serve").arg("--data").arg(self.data_dir()).args(&self.options.args);
+        self.start_again_with(&self.options)
+    }
+
+    /// The same as other options say: another build, other variables. They hold for this one start.
+    ///
+    /// # Errors
+    /// As of [`start_again`](Self::start_again).
+    pub fn start_again_with(&self, options: &NodeOptions) -> Result<()> {
+        self.spawn_with(options)?;
+        self.process.wait_until_ready(|| self.status_of("/livez") == Some(200))
+    }
+
+    /// Begins such a start, and waits for nothing.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] where it does not start, or runs.
+    pub fn spawn_with(&self, options: &NodeOptions) -> Result<()> {
+        let mut node = command(&options.program, None)?;
+        node.arg("serve").arg("--data").arg(self.data_dir()).args(&options.args);
         node.args(["--listen", &self.public().to_string(), "--admin-listen", &self.admin().to_string()]);
-        if !self.options.args.iter().any(|arg| arg == "--issuer") {
+        if !options.args.iter().any(|arg| arg == "--issuer") {
             node.args(["--issuer", LOOPBACK_ISSUER]);
         }
-        node.envs(self.options.environment.iter().map(|(name, value)| (name, value)));
-        if let Some(clock) = &self.clock {
+        node.envs(options.environment.iter().map(|(name, value)| (name, value)));
+        if let Some(clock) = self.clock.as_ref().filter(|_| options.clock == Pace::Stepped) {
             node.envs(clock.environment());
         }
-        self.process.spawn(node)?;
-        self.process.wait_until_ready(|| self.status_of("/livez") == Some(200))
+        self.process.spawn(node)
     }
 
     /// What it has written to its log and to standard output.

@@ -39,11 +39,18 @@ const PLACES: &[Place] = &[
     Place {
         name: "rescind-server",
         may_know: &["rescind", "rescind-axum", "rescind-stores"],
-        may_try: &["rescind-test-kit"],
+        may_try: &["rescind-test-kit", "rescind-torture"],
         never_reaches: &[],
     },
     // Starts servers and makes faults: it speaks to none of them in their language.
     Place { name: "rescind-test-kit", may_know: &[], may_try: &["rescind"], never_reaches: &[HTTP, SQL] },
+    // Knows the server as a program that it starts.
+    Place {
+        name: "rescind-torture",
+        may_know: &["rescind-test-kit"],
+        may_try: &["rescind"],
+        never_reaches: &[HTTP, SQL],
+    },
     // Compiles some of the engine's files once more, with another memory.
     Place { name: "rescind-loom", may_know: &["rescind"], may_try: &[], never_reaches: &[HTTP, SQL] },
     Place { name: "xtask", may_know: &["rescind-test-kit"], may_try: &[], never_reaches: &[HTTP, SQL] },

@@ -48,6 +48,7 @@ pub(super) struct Link {
     /// How long a connection may take to be made.
     connect: Duration,
     busy: Busy,
+    primary: Primary,
 }
 
 impl Link {
@@ -57,10 +58,12 @@ impl Link {
         let (config, servers, primary) = (settings.config.clone(), settings.servers(), Primary::default());
         let (made, taken_again) = (primary.made(), primary.taken_again());
         let manager = match settings.trust {
-            Trust::NoTls => Manager::from_connect(config, Dial { servers, tls: NoTls, primary }, recycling),
+            Trust::NoTls => {
+                Manager::from_connect(config, Dial { servers, tls: NoTls, primary: primary.clone() }, recycling)
+            }
             trust => {
                 let tls = tls::connector(trust, &settings.roots)?;
-                Manager::from_connect(config, Dial { servers, tls, primary }, recycling)
+                Manager::from_connect(config, Dial { servers, tls, primary: primary.clone() }, recycling)
             }
         };
         let pool = Pool::builder(manager)
@@ -79,6 +82,7 @@ impl Link {
             full: AtomicBool::new(false),
             connect: settings.connect,
             busy: Busy::of(settings.pool),
+            primary,
         })
     }
 
@@ -126,7 +130,7 @@ impl Link {
         let lease = self.lease().await?;
         let written = timeout(limit, lease.query_typed(&text, params)).await;
         if let Ok(rows) = written {
-            return Ok(rows?);
+            return self.not_overtaken(&lease, rows?);
         }
         // Those that lie idle lead to the same server.
         drop(self.pool.retain(|_, _| false));
@@ -167,7 +171,7 @@ impl Link {
         let text = self.sql(text);
         let lease = self.lease().await?;
         match timeout(limit, lease.query_typed(&text, params)).await {
-            Ok(rows) => Ok(rows?),
+            Ok(rows) => self.not_overtaken(&lease, rows?),
             Err(_) => Err(self.silent(lease, limit)),
         }
     }
@@ -190,7 +194,7 @@ impl Link {
         loop {
             match timeout(ANSWER, rows.next()).await {
                 Err(_) => return Err(self.silent(lease, ANSWER)),
-                Ok(None) => return fault.map_or(Ok(()), Err),
+                Ok(None) => return fault.map_or_else(|| self.not_overtaken(&lease, ()), Err),
                 Ok(Some(row)) => {
                     // After a fault, too, the rest is read: the connection goes back without a reply outstanding.
                     let taken = row.map_err(Fault::from).and_then(|row| take(&row));
@@ -198,6 +202,15 @@ impl Link {
                 }
             }
         }
+    }
+
+    /// An answer, where no other server has taken this one's place meanwhile: what that one has proved says nothing of it.
+    fn not_overtaken<T>(&self, lease: &Object, answer: T) -> Result<T, Fault> {
+        if self.primary.has_moved_since(Object::metrics(lease).created) {
+            let what = "another server has taken this one's place. Whether a write happened is unknown";
+            return Err(Fault::unavailable(what));
+        }
+        Ok(answer)
     }
 
     /// A connection of the pool, to be given back only after its last reply.

@@ -59,6 +59,12 @@ impl Primary {
         known.is_some_and(|known| server.is_left_behind(known.server))
     }
 
+    /// Whether a connection of this age leads to a server whose place another one has taken.
+    pub(super) fn has_moved_since(&self, created: Instant) -> bool {
+        let known = *self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.and_then(|known| known.before).is_some_and(|before| created <= before)
+    }
+
     /// What is asked of each new connection.
     pub(super) fn made(&self) -> Hook {
         let primary = self.clone();
@@ -76,8 +82,7 @@ impl Primary {
     pub(super) fn taken_again(&self) -> Hook {
         let primary = self.clone();
         Hook::sync_fn(move |_, metrics: &Metrics| {
-            let known = *primary.known.lock().unwrap_or_else(PoisonError::into_inner);
-            if known.and_then(|known| known.before).is_some_and(|before| metrics.created <= before) {
+            if primary.has_moved_since(metrics.created) {
                 return Err(HookError::message("it leads to the server of before"));
             }
             Ok(())
@@ -95,7 +100,8 @@ impl Primary {
         if server.is_left_behind(last.server) {
             return Err(HookError::message(format!(
                 "this server is an old primary: it is on timeline {}, and a standby was promoted that is on timeline {}. End \
-                 the old one for good, or take it out of the store's URL",
+                 the old one for good, or take it out of the store's URL; where it is the old one's history that is wanted, \
+                 start this node anew",
                 server.timeline, last.server.timeline
             )));
         }
@@ -130,7 +136,9 @@ mod tests {
     fn a_server_that_was_left_behind_is_refused_and_a_new_one_takes_over() {
         let (primary, now) = (Primary::default(), Instant::now());
         assert!(primary.meet(Some(server(1, 7)), now).is_ok());
+        assert!(!primary.has_moved_since(now));
         assert!(primary.meet(Some(server(2, 8)), now).is_ok());
+        assert!(primary.has_moved_since(now), "what was made before leads to the old one");
         assert!(primary.meet(None, now).is_ok(), "a standby shows nothing, and says so itself");
         let refused = primary.meet(Some(server(1, 7)), now).unwrap_err().to_string();
         assert!(refused.contains("timeline 1") && refused.contains("timeline 2"), "{refused}");

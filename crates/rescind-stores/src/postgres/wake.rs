@@ -68,6 +68,8 @@ async fn listen(settings: Settings, link: Arc<Link>, calls: Arc<Calls>) {
                     }
                     tracing::info!(server = link.server(), "the connection that listens for revocations was lost");
                 }
+                // Of several servers it may have reached another one than those who call.
+                Ok(false) if settings.servers().len() > 1 => {}
                 Ok(false) => {
                     tracing::warn!(
                         server = link.server(),

@@ -65,6 +65,7 @@ impl Acknowledged {
     }
 }
 
+// holds: R33
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_by_kill_9_under_load() {
     let rounds = if std::env::var_os("RESCIND_LONG").is_some() { 50 } else { 5 };

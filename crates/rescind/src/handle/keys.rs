@@ -126,7 +126,8 @@ impl Inner {
     /// Lets retired keys go whose last token has expired.
     pub(super) async fn tend_ring(&self) -> Result<(), Error> {
         let tend = |ring: &KeyRing, now| {
-            let tended = ring.expire(now, self.lifetimes.kept.access());
+            // A node that has not heard of the rotation signs with it for as long as that.
+            let tended = ring.expire(now, self.lifetimes.kept.access().saturating_add(KNOWN_FOR));
             Ok((tended.keys().len() != ring.keys().len()).then_some(tended))
         };
         self.ring()?.change(tend).await

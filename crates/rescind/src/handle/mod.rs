@@ -160,7 +160,6 @@ impl Rescind {
     {
         self.0.trust_store().await?;
         self.0.know_lifetimes().await?;
-        self.0.know_ring().await?;
         let task = tokio::spawn(work(Arc::clone(&self.0)));
         task.await.unwrap_or_else(|failed| Err(Error::Internal(failed.into())))
     }

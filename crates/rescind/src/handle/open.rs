@@ -120,6 +120,7 @@ impl Rescind {
             inner.counters.opened.one();
             let scope = session.scope.clone();
             let moment = inner.moment(asked, session.opened_at).await?;
+            inner.know_ring().await?;
             let (pair, jti) = inner.mint_pair(&session, scope, moment)?;
             inner.tell(|| Event::Issued(Minted::new(&session, jti)));
             Ok(pair)

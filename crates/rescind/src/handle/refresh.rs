@@ -87,6 +87,7 @@ impl Inner {
     }
 
     async fn exchange(&self, claims: &RefreshClaims, refresh: &Refresh) -> Result<Exchange, Error> {
+        let mut was_doubted = false;
         for _ in 0..ATTEMPTS {
             let asked = Now::read(&*self.clock);
             let Some(loaded) = self.store.load(claims.session).await? else {
@@ -107,6 +108,15 @@ impl Inner {
                 Decision::Ahead { to } => (to, Verdict::Ahead),
                 Decision::Retry => (session.generation, Verdict::Retried),
             };
+            if self.view.covering_session(session).is_some() {
+                // Made since the row was read, or lifted and not heard of; or the store is one that has lost it.
+                if was_doubted {
+                    return Err(lacking().into());
+                }
+                was_doubted = true;
+                self.fits_now().await?;
+                continue;
+            }
             let scope = match narrowed(refresh.scope.as_deref(), session.scope.as_deref()) {
                 Ok(scope) => scope,
                 Err(rejection) => return refused(rejection),
@@ -116,6 +126,8 @@ impl Inner {
             }
             let Loaded { session, now, .. } = loaded;
             let moment = self.moment(asked, now).await?;
+            // Behind the reading that the token's times count from, and before anything is spent.
+            self.know_ring().await?;
             let moved = if verdict == Verdict::Retried { Some(session) } else { self.advance(session, to).await? };
             if let Some(session) = moved {
                 self.note(verdict, &session, claims.generation);
@@ -176,6 +188,12 @@ impl Inner {
             }
         }
     }
+}
+
+/// The store has lost a cut-off that this node knows, and that is not found yet.
+fn lacking() -> StoreError {
+    let why = "the store does not have a cut-off that this node has read, so it may have lost history; try again";
+    StoreError::new(StoreErrorKind::Unavailable, "load", why)
 }
 
 /// The scope of the new access token. RFC 6749 §6: it must not include what was not granted.

@@ -38,6 +38,7 @@ use self::timeline::Timeline;
 use crate::id::{ClientId, KeyId, Subject};
 use crate::log::{Act, CutOff, Entry, Scope, ScopeKind, SessionRef, TokenRef};
 use crate::position::Seq;
+use crate::session::Session;
 use crate::time::{BootTime, Timestamp};
 
 /// The cut-offs that can still matter, and up to when they are known.
@@ -113,6 +114,18 @@ impl View {
         let Probe { token, session, subject, client, kid, position } = probe;
         let names = Names { token: *token, session: *session, subject: *subject, client: *client, key: Some(kid) };
         self.layers.covering(&names, *position)
+    }
+
+    /// The highest cut-off that covers a session, if one does.
+    pub(crate) fn covering_session(&self, session: &Session) -> Option<(ScopeKind, Seq)> {
+        let names = Names {
+            token: None,
+            session: Some(self.digests.session(&SessionRef::Own(session.id))),
+            subject: Some(self.digests.subject(&session.subject)),
+            client: Some(self.digests.client(&session.client)),
+            key: None,
+        };
+        self.layers.covering(&names, session.position)
     }
 
     /// A cut-off on the token or its session, whatever the token's position. For tokens that carry none.

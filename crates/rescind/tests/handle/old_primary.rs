@@ -248,3 +248,34 @@ async fn a_store_that_takes_writes_and_lost_what_this_node_knows_refuses_nobody(
     gate.release();
     failed(&refreshing.await.unwrap());
 }
+
+/// The connection moves to a store that lost what this node has acknowledged, and the log was not read since.
+#[tokio::test(start_paused = true)]
+async fn a_session_whose_end_the_store_has_lost_is_not_refreshed_before_that_is_found() {
+    for scope_of in [|pair: &TokenPair| Scope::session(pair.session_id), |_: &TokenPair| Scope::All] {
+        let cluster = Cluster::new();
+        let node = cluster.node(1).await;
+        pass(secs(4)).await;
+        let pair = node.login("alice").await;
+        let replica = cluster.lagging();
+        node.revoke(scope_of(&pair)).await;
+        cluster.promote(replica);
+        failed(&node.rescind.refresh(&pair.refresh_token, Refresh::default()).await);
+        // When it is found, the cut-off is appended again.
+        pass(secs(10)).await;
+        refused(node.rescind.refresh(&pair.refresh_token, Refresh::default()).await);
+    }
+}
+
+/// A lift elsewhere, of which this node has not heard.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_was_given_back_elsewhere_is_refreshed_at_once() {
+    let cluster = Cluster::new();
+    let (a, b) = (cluster.node(1).await, cluster.node(2).await);
+    pass(secs(4)).await;
+    let pair = a.login("alice").await;
+    let entry = b.revoke(Scope::session(pair.session_id)).await;
+    pass(secs(1)).await;
+    a.rescind.lift(entry.seq, text("a mistake"), text("tester")).await.unwrap();
+    b.rescind.refresh(&pair.refresh_token, Refresh::default()).await.unwrap();
+}

@@ -164,11 +164,6 @@ impl Model {
         let too_late = |cut: &Acknowledged| {
             cut.at < asked.at && (asked.is_strict || cut.by.obeys(asked.node) || asked.at > cut.at + BOUND + 2)
         };
-        // A refresh asks the store alone: until the feed has found that the store went back, it may be answered by one that
-        // has lost the cut-off. What it gives out is dead by the view, and the session by the healing.
-        if truth.was_lost_lately(asked.at) {
-            return None;
-        }
         let cut = book.acknowledged.iter().find(|cut| {
             !matches!(cut.scope, Scope::Token(_) | Scope::Key(_))
                 && covers(&cut.scope, known)

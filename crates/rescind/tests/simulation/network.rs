@@ -80,7 +80,7 @@ impl StoreProcess {
     }
 
     fn replace(&self, by: Arc<MemoryStore>) -> Arc<MemoryStore> {
-        self.truth.history_lost(self.time.now());
+        self.truth.history_lost();
         std::mem::replace(&mut self.state.lock().unwrap().primary, by)
     }
 }

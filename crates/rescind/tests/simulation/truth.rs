@@ -13,9 +13,6 @@ use super::model::{Known, covers};
 /// The order of events: a later one has a higher number.
 pub(crate) type Event = u64;
 
-/// Connections to an old primary move on within so long. **Units:** milliseconds.
-const MOVING_ON: u64 = 1500;
-
 #[derive(Debug, Default)]
 pub(crate) struct Truth(Mutex<Facts>);
 
@@ -25,8 +22,6 @@ struct Facts {
     opened: HashMap<SessionId, Event>,
     entries: Vec<Written>,
     losses: Vec<Event>,
-    /// When history was last lost, by the true time.
-    lost_at: Option<u64>,
     /// Signing keys that somebody tried to cut off.
     keys: Vec<KeyId>,
     healings: u64,
@@ -61,11 +56,10 @@ impl Truth {
         }
     }
 
-    pub(crate) fn history_lost(&self, now: u64) {
+    pub(crate) fn history_lost(&self) {
         let mut facts = self.facts();
         let at = facts.next();
         facts.losses.push(at);
-        facts.lost_at = Some(now);
     }
 
     pub(crate) fn key_attacked(&self, kid: &KeyId) {
@@ -92,11 +86,6 @@ impl Truth {
     /// Whether history was lost behind an event.
     pub(crate) fn lost_since(&self, event: Event) -> bool {
         self.facts().losses.iter().any(|loss| *loss > event)
-    }
-
-    /// Whether history was lost so lately that not every connection has moved on, and no node has found that out yet.
-    pub(crate) fn was_lost_lately(&self, now: u64) -> bool {
-        self.facts().lost_at.is_some_and(|at| now < at + MOVING_ON)
     }
 
     pub(crate) fn losses(&self) -> usize {

@@ -3,18 +3,17 @@
 
 use std::collections::HashMap;
 
-use super::client::Client;
-use super::history::{Answer, Scope, What};
+use rescind_torture::{Answer, At, Client, Line, Scope, What};
+
 use super::pool::{Pool, Session, Use};
-use super::witness::Line;
 
 /// So many sessions of each kind are asked about: the newest, which the faults have met.
 const MOST: usize = 40;
 
 pub(super) fn audit(client: &Client, pool: &Pool, nodes: &[usize]) {
     client.history.phase("audit");
-    let witnessed = client.history.witness.read();
-    let acknowledged = client.history.count(What::Revoke, &Answer::Yes, super::At::ZERO);
+    let witnessed = client.history.witness.read().unwrap();
+    let acknowledged = client.history.count(What::Revoke, &Answer::Yes, At::ZERO);
     assert!(
         witnessed.len() <= acknowledged && !witnessed.is_empty(),
         "the witness saw {} of {acknowledged}",
@@ -35,7 +34,7 @@ fn look(
     client: &Client,
     session: &Session,
     nodes: &[usize],
-    witnessed: &HashMap<Scope, Line>,
+    witnessed: &HashMap<Scope, (Line, At)>,
     wrong: &mut Vec<String>,
 ) {
     let mut settled = |node: usize, answer: &Answer, credential: usize| {
@@ -43,7 +42,8 @@ fn look(
         let is_settled = matches!(answer, Answer::Yes | Answer::Refused);
         assert!(is_settled, "the faults are over, and node {node} says {answer:?}: {:?}", fault());
         let scopes = client.history.scopes_of(credential);
-        let revoked = scopes.into_iter().find(|scope| witnessed.get(scope) == Some(&Line::Revoked));
+        let revoked =
+            scopes.into_iter().find(|scope| witnessed.get(scope).is_some_and(|(line, _)| *line == Line::Revoked));
         if let (Answer::Yes, Some(scope)) = (answer, revoked) {
             wrong.push(format!("the witness has {scope} as revoked, and node {node} says yes"));
         }

@@ -8,12 +8,9 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rescind_test_kit::until;
+use rescind_torture::{Answer, At, BOUND, Client, What, next, rest, scattered};
 
-use super::client::Client;
-use super::history::{Answer, At, What};
-use super::moment::rest;
 use super::pool::{Due, Pool, Token};
-use super::round::{next, scattered};
 use super::{ALL, Nodes, Report, Round};
 
 /// The load opens sessions until so many can be used.
@@ -49,7 +46,7 @@ struct Worker {
 impl Load {
     /// Begins; returns when every kind of request was answered well.
     pub(crate) fn begin(nodes: &Nodes) -> Self {
-        let client = Client::of(&nodes.all, &nodes.history);
+        let client = Client::of(&nodes.all, &nodes.history).unwrap();
         let (pool, stop) = (Arc::default(), Arc::new(AtomicBool::new(false)));
         let mut load = Self { client, pool, seed: nodes.seed, stop, workers: Vec::new() };
         for node in 0..nodes.all.len() {
@@ -125,7 +122,7 @@ impl Load {
         let history = &self.client.history;
         let since = history.now();
         until("everything is served", || {
-            let recent = history.now().saturating_sub(super::BOUND);
+            let recent = history.now().saturating_sub(BOUND);
             recent > since && WRITES.iter().all(|what| history.count(*what, &Answer::Unavailable, recent) == 0)
         })
         .unwrap();

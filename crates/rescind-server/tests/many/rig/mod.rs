@@ -1,35 +1,27 @@
 //! What a fault is tried on: a real store, three nodes of the real binary in front of it, and on wish a proxy on each
-//! node's way there. Owns their start and what is noted when a node is taken down. The load is in `load`, what it noted in
-//! `history`, what is right in `judge`.
+//! node's way there. Owns their start and what is noted when a node is taken down. The load is in `load`; what it noted,
+//! the witness, and what is right are `rescind_torture`'s.
 
 mod audit;
-mod client;
-mod history;
-mod judge;
-mod judged;
 mod load;
-mod moment;
 mod pool;
 mod report;
 mod resume;
 mod round;
 mod store;
-mod witness;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use rescind_test_kit::{Node, NodeOptions, Proxy, Result, or_skip, until};
 
-pub(crate) use self::history::{Answer, At, History, What};
+pub(crate) use rescind_torture::{Answer, At, BOUND, History, What};
+
 pub(crate) use self::load::Load;
 pub(crate) use self::report::Report;
 pub(crate) use self::resume::best_of_three;
 pub(crate) use self::round::{Round, on_each_store, on_postgres, on_redis, rounds};
 pub(crate) use self::store::{Kind, Store};
 
-/// The staleness bound of the nodes: the default, because that is what ships.
-pub(crate) const BOUND: Duration = Duration::from_secs(2);
 pub(crate) const NODES: usize = 3;
 pub(crate) const ALL: [usize; NODES] = [0, 1, 2];
 
@@ -89,7 +81,7 @@ impl Nodes {
         for node in &all {
             node.wait_until_ready()?;
         }
-        let nodes = Self { all, history: Arc::new(History::begin()), seed: 0 };
+        let nodes = Self { all, history: Arc::new(History::begin()?), seed: 0 };
         until("the nodes know each other", || nodes.all.iter().all(|node| live_nodes(node) == urls.len()))?;
         Ok(nodes)
     }

@@ -2,8 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::client::Pair;
-use super::history::{Answer, History, Scope};
+use rescind_torture::{Answer, History, Pair, Scope};
 
 /// So many cut-offs wait for their lift at any time, so that a fault comes between the two.
 const WAITING: usize = 6;

@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
-use super::history::{Answer, History, Past, Scope, What};
-use super::judge::judge;
+use rescind_torture::{Answer, History, Past, Scope, What, judge};
 
 /// A history that is over.
 pub(crate) struct Report {
@@ -20,12 +19,17 @@ impl Report {
     pub(super) fn of(history: &History) -> Self {
         let past = history.past();
         let mut counts = BTreeMap::new();
-        for asked in &past.asked {
+        for asked in past.asked() {
             let phase = past.phases.iter().rposition(|(_, begin)| *begin <= asked.done).unwrap_or(0);
             *counts.entry((phase, asked.what, word(&asked.answer))).or_default() += 1;
         }
         let lifted = past.everyone_out.is_none().then(|| good_again(&past));
-        Self { counts, phases: past.phases.iter().map(|(name, _)| *name).collect(), lifted, wrong: judge(&past) }
+        Self {
+            counts,
+            phases: past.phases.iter().map(|(name, _)| *name).collect(),
+            lifted,
+            wrong: judge(&past).iter().map(ToString::to_string).collect(),
+        }
     }
 
     /// How many requests were answered so, in all phases of this name.
@@ -70,11 +74,11 @@ impl std::fmt::Display for Report {
 
 /// How many of the last checks were answered well of what was revoked and lifted.
 fn good_again(past: &Past) -> usize {
-    let lifted = past.asked.iter().filter(|asked| asked.what == What::Lift && asked.answer == Answer::Yes);
+    let lifted = past.asked().iter().filter(|asked| asked.what == What::Lift && asked.answer == Answer::Yes);
     let lifted: HashSet<&Scope> = lifted.filter_map(|asked| asked.scope.as_ref()).collect();
     let begin = past.phases.iter().rfind(|(name, _)| *name == "audit").map(|(_, begin)| *begin).unwrap_or_default();
     let last = past
-        .asked
+        .asked()
         .iter()
         .filter(|asked| asked.what == What::Check && asked.answer == Answer::Yes && asked.sent >= begin);
     let about = last.filter_map(|asked| asked.about);

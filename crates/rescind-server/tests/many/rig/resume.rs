@@ -5,10 +5,9 @@ use std::thread;
 use std::time::Duration;
 
 use rescind_test_kit::until;
+use rescind_torture::{Answer, At, Client, Pair, Scope};
 
 use super::Load;
-use super::client::{Client, Pair};
-use super::history::{Answer, At, Scope};
 
 /// What the contract gives them.
 const RESUME: Duration = Duration::from_secs(1);

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use rescind::random::{Random, SystemRandom};
+use rescind_torture::{next, scattered};
 
 use super::Kind;
 
@@ -44,20 +45,6 @@ impl Round {
         self.luck.set(luck);
         most.mul_f64(f64::from(u32::try_from(drawn & 0xffff).unwrap()) / f64::from(0x1_0000))
     }
-}
-
-/// A generator's first state: of neighbouring seeds one that has nothing in common, and never zero.
-pub(super) fn scattered(seed: u64) -> u64 {
-    let mixed = (seed ^ 0x5bf0_3635).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed ^ (mixed >> 29)) | 1
-}
-
-/// xorshift: the next state, and what it gives.
-pub(super) const fn next(mut state: u64) -> (u64, u64) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    (state, state >> 24)
 }
 
 fn drawn() -> u64 {

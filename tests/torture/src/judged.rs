@@ -1,7 +1,8 @@
 //! The judge, judged: histories that break each sentence of the contract, and ones that look like it.
 
-use super::history::{Answer, Asked, At, Credential, Outage, Past, Scope, What};
-use super::judge::judge;
+use crate::asked::{Answer, Asked, At, Credential, Outage, Scope, What};
+use crate::history::Past;
+use crate::judge::{Sentence, judge, judge_since};
 
 const SESSION: fn() -> Scope = || Scope::new("session", "s");
 
@@ -18,15 +19,81 @@ fn asked(what: What, node: usize, sent: f64, answer: Answer) -> Asked {
 }
 
 fn judged(asked: impl Into<Vec<Asked>>, change: impl FnOnce(&mut Past)) -> Vec<String> {
-    let credentials = vec![Credential { scopes: vec![SESSION()], issued: At::ZERO }];
-    let mut past = Past { credentials, asked: asked.into(), ..Past::default() };
+    judge(&past(asked, change)).iter().map(ToString::to_string).collect()
+}
+
+fn past(asked: impl Into<Vec<Asked>>, change: impl FnOnce(&mut Past)) -> Past {
+    let credentials = vec![Credential { scopes: vec![SESSION()], issued: At::ZERO, opened: (At::ZERO, At::ZERO) }];
+    let mut past = Past::default();
+    past.credentials = credentials;
+    asked.into().into_iter().for_each(|asked| past.note(asked));
     change(&mut past);
-    judge(&past)
+    past
 }
 
 fn outage(still: bool) -> Outage {
     let (still, moved_on) = if still { (Some(at(1.0)), Some(at(5.0))) } else { (None, None) };
     Outage { node: 1, from: at(1.0), still, moved_on, until: Some(at(5.0)) }
+}
+
+#[test]
+fn each_way_to_break_the_contract_has_its_name() {
+    let sentence = |asked: &[Asked]| judge(&past(asked, |_| {})).first().map(|broken| broken.sentence);
+    let revoked = asked(What::Revoke, 0, 1.0, Answer::Yes);
+    let (good, bad) = (asked(What::Check, 0, 2.0, Answer::Yes), asked(What::Check, 0, 1.5, Answer::Refused));
+    let unknown = asked(What::Revoke, 0, 1.0, Answer::Unavailable);
+    assert_eq!(sentence(&[revoked, good.clone()]), Some(Sentence::Lost));
+    assert_eq!(sentence(&[unknown, bad.clone(), good.clone()]), Some(Sentence::ValidAgain));
+    assert_eq!(sentence(&[bad]), Some(Sentence::EndedFalsely));
+    assert_eq!(sentence(&[asked(What::Check, 0, 1.5, Answer::Silent)]), Some(Sentence::AnsweredOtherwise));
+    assert_eq!(sentence(&[good]), None);
+}
+
+#[test]
+fn what_was_judged_before_is_known_and_not_told_again() {
+    let all = [asked(What::Revoke, 0, 1.0, Answer::Yes), asked(What::Check, 0, 2.0, Answer::Yes)];
+    let past = past([&all[..], &[asked(What::Check, 0, 3.0, Answer::Yes)]].concat(), |_| {});
+    assert_eq!([0, 1, 2, 3].map(|first| judge_since(&past, first).len()), [2, 2, 1, 0]);
+}
+
+/// A session that was asked for at second 5 and open at 6, and a cut-off on this scope over it at `sent`.
+fn opened_beside(kind: &'static str, sent: f64, then: Asked) -> usize {
+    let wide = Scope::new(kind, "");
+    let cut = Asked { scope: Some(wide.clone()), ..asked(What::Revoke, 0, sent, Answer::Yes) };
+    judged([cut, then], |past| {
+        past.credentials[0].opened = (at(5.0), at(6.0));
+        past.credentials[0].scopes.push(wide);
+    })
+    .len()
+}
+
+#[test]
+fn a_cut_off_ends_what_was_opened_before_it_and_nothing_that_was_asked_for_after_it() {
+    let then = |sent, answer| opened_beside("all", sent, asked(What::Check, 0, 9.0, answer));
+    assert_eq!((then(4.0, Answer::Yes), then(4.0, Answer::Refused)), (0, 1), "the sign-in came after it");
+    assert_eq!((then(5.5, Answer::Yes), then(5.5, Answer::Refused)), (0, 0), "meanwhile it is either");
+    assert_eq!((then(6.5, Answer::Yes), then(6.5, Answer::Refused)), (1, 0));
+}
+
+#[test]
+fn a_cut_off_that_the_store_lost_and_got_back_ends_what_was_opened_since() {
+    let wide = Scope::new("client", "c");
+    let then = |copied: f64| {
+        let cut = Asked { scope: Some(wide.clone()), ..asked(What::Revoke, 0, 4.0, Answer::Yes) };
+        let refused = judged([cut, asked(What::Check, 0, 9.0, Answer::Refused)], |past| {
+            past.credentials[0].opened = (at(5.0), at(6.0));
+            past.credentials[0].scopes.push(wide.clone());
+            past.sessions_lost = Some((at(copied), at(7.0)));
+        });
+        refused.len()
+    };
+    assert_eq!((then(3.0), then(4.5)), (0, 1), "the copy may have had it, or surely did");
+}
+
+#[test]
+fn a_revoked_key_ends_what_it_signed_whenever_that_was() {
+    let then = |answer| opened_beside("key", 4.0, asked(What::Check, 0, 9.0, answer));
+    assert_eq!((then(Answer::Yes), then(Answer::Refused)), (1, 0));
 }
 
 #[test]

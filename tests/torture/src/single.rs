@@ -1,0 +1,287 @@
+//! The nemesis of one node with a file of its own: each cycle brings a fault, and ends with a kill.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rescind_test_kit::{Error, NodeOptions, Result, until, until_within};
+use tempfile::TempDir;
+
+use crate::BOUND;
+use crate::asked::{Answer, Scope, What};
+use crate::cycle::{Dealt, Nemesis, Settings, Strike, within};
+use crate::load::{Load, Running};
+use crate::luck::Luck;
+use crate::moment::{Stopwatch, rest};
+use crate::nodes::{Nodes, kill};
+use crate::pages::Pages;
+use crate::plan::Fault;
+use crate::strace::{Injection, Strace};
+use crate::tally::Cycle;
+
+const NODE: usize = 0;
+const HOUR: i64 = 3600;
+/// A write-ahead log that fails is found by the next write.
+const SOON: Duration = Duration::from_secs(30);
+
+/// One node, and what is done to it.
+#[derive(Debug)]
+pub(crate) struct Single {
+    nodes: Nodes,
+    home: TempDir,
+    pages: Option<Pages>,
+    other: Option<PathBuf>,
+    /// Everybody was signed out for good: there is nothing left to lose.
+    is_over: bool,
+}
+
+impl Single {
+    /// Starts it as the first fault asks for.
+    pub(crate) fn begin(settings: &Settings, first: Fault) -> Result<Self> {
+        let home = tempfile::tempdir().map_err(|error| Error::Failed(format!("no scratch directory: {error}")))?;
+        // Named before the first cycle, and not by the hundredth.
+        if settings.brings(Fault::FsyncError) || settings.brings(Fault::NoSpace) {
+            Strace::is_there()?;
+        }
+        let steps = settings.brings(Fault::ClockStep);
+        let shape = |options: NodeOptions| if steps { options.stepped_clock() } else { options };
+        let nodes = Nodes::start(&settings.program, &[None], shape)?;
+        let loses = settings.brings(Fault::LostPages) || settings.brings(Fault::FsyncError);
+        let pages = loses.then(|| Pages::of(home.path(), &nodes.node(NODE)?.data_dir())).transpose()?;
+        let single = Self { nodes, home, pages, other: settings.other.clone(), is_over: false };
+        // Until now it ran as whatever comes first would not need it.
+        single.nodes.kill(NODE)?;
+        single.come_back(first)?;
+        Ok(single)
+    }
+
+    /// What a start needs for the next fault.
+    fn options_for(&self, fault: Fault) -> NodeOptions {
+        let options = self.nodes.options(NODE);
+        match (fault, &self.pages) {
+            (Fault::LostPages | Fault::FsyncError, Some(pages)) => {
+                pages.forget();
+                pages
+                    .environment()
+                    .into_iter()
+                    .fold(options, |options, (name, value)| options.environment(name, &value))
+            }
+            (Fault::ClockStep, _) => options.stepped_clock(),
+            _ => options,
+        }
+    }
+
+    fn come_back(&self, next: Fault) -> Result<()> {
+        self.nodes.start_again(NODE, &self.options_for(next))?;
+        self.nodes.node(NODE)?.wait_until_ready()
+    }
+
+    /// At times everything is cut off, or what a key has signed, while the load goes on.
+    fn cut_off_widely(&self, luck: &mut Luck, running: &Running, cycle: &mut Cycle) -> Result<()> {
+        if luck.once_in(10) {
+            running.cut_off(&Scope::all())?;
+            cycle.say("all revoked before");
+        }
+        if luck.once_in(10) {
+            let keys = self.nodes.node(NODE)?.send_admin("GET", "/admin/v1/keys", "")?.json();
+            let keys = keys.get("keys").and_then(|keys| keys.as_array());
+            let member = |key: &serde_json::Value, name| key.get(name)?.as_str().map(str::to_owned);
+            let is_current = |key: &&serde_json::Value| member(key, "state").as_deref() == Some("current");
+            let kid = keys.and_then(|keys| member(keys.iter().find(is_current)?, "kid")).unwrap_or_default();
+            running.cut_off(&Scope::new("key", &kid))?;
+            cycle.say("key revoked before");
+        }
+        let more = running.acknowledged() + luck.below(20);
+        running.goes_on_until(more)
+    }
+
+    /// strace, where the fault is a call that fails.
+    fn attach(&self, dealt: &mut Dealt, cycle: &mut Cycle) -> Result<Option<Strace>> {
+        let first = 1 + dealt.luck.below(30);
+        let injection = match dealt.fault {
+            Fault::FsyncError => Injection { calls: "fsync,fdatasync", error: "EIO", first, last: None },
+            Fault::NoSpace => {
+                let last = Some(first + 1 + dealt.luck.below(20));
+                Injection { calls: "pwrite64,write", error: "ENOSPC", first, last }
+            }
+            _ => return Ok(None),
+        };
+        cycle.say(&format!("from call {first} on"));
+        let node = self.nodes.node(NODE)?;
+        let file = node.data_dir().join("rescind.db-wal");
+        Strace::attach(node.pid()?, &file, injection, self.home.path()).map(Some)
+    }
+
+    /// The call fails, and nothing is acknowledged meanwhile; where there is room again, the node goes on.
+    fn fails(&self, dealt: &Dealt, running: &Running, strace: &Strace) -> Result<()> {
+        until_within(SOON, "a call has failed", || strace.failed() > 0)?;
+        let unavailable = || running.shared.unavailable.load(std::sync::atomic::Ordering::Relaxed);
+        until_within(SOON, "writes are refused", || unavailable() > 3)?;
+        if dealt.fault == Fault::NoSpace {
+            let more = running.acknowledged() + 20;
+            return running.goes_on_until(more);
+        }
+        let broken = self.nodes.history.now();
+        rest(Duration::from_millis(100));
+        let acknowledged = self.nodes.history.count(What::Revoke, &Answer::Yes, broken);
+        if acknowledged > 0 {
+            return Err(Error::Failed(format!("after a flush failed {acknowledged} revocations were acknowledged")));
+        }
+        Ok(())
+    }
+
+    fn strikes(&self, dealt: &mut Dealt, running: &Running, cycle: &mut Cycle) -> Result<()> {
+        let more = running.acknowledged() + 20 + dealt.luck.below(20);
+        match dealt.fault {
+            Fault::Hang => {
+                let still = self.nodes.pause(NODE)?;
+                rest(BOUND + Duration::from_millis(100 + dealt.luck.below(900) as u64));
+                self.nodes.resume(NODE)?;
+                cycle.count(Fault::Hang, still);
+                running.goes_on_until(more)
+            }
+            Fault::ClockStep => {
+                let steps = self.nodes.stat(NODE, "clock_steps").unwrap_or_default();
+                let stepped = || self.nodes.stat(NODE, "clock_steps").is_some_and(|now| now > steps);
+                self.nodes.history.falls_behind(NODE);
+                self.nodes.node(NODE)?.set_clock(-HOUR)?;
+                until("the step is seen", stepped)?;
+                running.goes_on_until(more)?;
+                self.nodes.node(NODE)?.set_clock(0)?;
+                cycle.count(Fault::ClockStep, true);
+                running.goes_on_until(more + 20)?;
+                self.nodes.history.catches_up(NODE);
+                Ok(())
+            }
+            Fault::OtherBuild => {
+                let Some(other) = &self.other else { return Ok(()) };
+                self.nodes.restart(NODE, &self.nodes.options(NODE).program(other))?;
+                self.nodes.node(NODE)?.wait_until_ready()?;
+                let runs = fs::read_link(format!("/proc/{}/exe", self.nodes.node(NODE)?.pid()?));
+                cycle.count(Fault::OtherBuild, runs.ok() == fs::canonicalize(other).ok());
+                running.goes_on_until(more)
+            }
+            Fault::OldCopy => {
+                self.nodes.kill(NODE)?;
+                self.copy("rescind.db", Way::Away)?;
+                self.come_back(Fault::Kill)?;
+                running.goes_on_until(more)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Brings it back after the last kill.
+    fn recover(&mut self, dealt: &mut Dealt, cycle: &mut Cycle) -> Result<()> {
+        let node = self.nodes.node(NODE)?;
+        match dealt.fault {
+            Fault::LostPages | Fault::FsyncError => {
+                let lost = self.pages.as_ref().map(|pages| pages.lose(dealt.luck)).transpose()?.unwrap_or_default();
+                cycle.count(Fault::LostPages, lost.sectors + lost.names > 0);
+                cycle.say(&format!("{} of {} sectors lost, {} names", lost.sectors, lost.written, lost.names));
+            }
+            Fault::Double => {
+                for _ in 0..=dealt.luck.below(3) {
+                    let wait = Duration::from_millis(dealt.luck.below(120) as u64);
+                    node.spawn_with(&self.options_for(Fault::Kill))?;
+                    rest(wait);
+                    let early = node.readiness() != Some(200);
+                    let killed = kill(node)?;
+                    cycle.count(Fault::Kill, killed);
+                    cycle.count(Fault::Double, killed && early);
+                    cycle.say(&format!("again after {wait:?}{}", if early { "" } else { ", when it was ready" }));
+                }
+            }
+            Fault::OldCopy => {
+                self.nodes.history.sessions_are_lost_since(crate::asked::At::ZERO);
+                self.copy("rescind.db", Way::Back)?;
+            }
+            _ => {}
+        }
+        let watch = Stopwatch::start();
+        self.come_back(dealt.next)?;
+        cycle.recovery = watch.now();
+        if dealt.fault == Fault::OldCopy {
+            self.nodes.history.everyone_is_out();
+            self.is_over = true;
+        }
+        Ok(())
+    }
+
+    /// Of an older copy the node knows by its own mark: it says so, and signs everybody out.
+    fn assert_signed_out(&self, cycle: &mut Cycle) -> Result<()> {
+        let log = self.nodes.node(NODE)?.log();
+        let told = ["ALARM", "history"].iter().any(|word| log.contains(word));
+        cycle.count(Fault::OldCopy, told);
+        Ok(())
+    }
+
+    fn copy(&self, prefix: &str, way: Way) -> Result<()> {
+        let (data, aside) = (self.nodes.node(NODE)?.data_dir(), self.home.path().join("copy"));
+        let failed = |error: std::io::Error| Error::Failed(format!("the database cannot be copied: {error}"));
+        fs::create_dir_all(&aside).map_err(failed)?;
+        let (from, to) = match way {
+            Way::Away => (data, aside),
+            Way::Back => (aside, data),
+        };
+        let ours = |folder: &PathBuf| -> std::io::Result<Vec<PathBuf>> {
+            let entries = fs::read_dir(folder)?.flatten().map(|entry| entry.path());
+            let is_ours =
+                |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
+            Ok(entries.filter(is_ours).collect())
+        };
+        ours(&to).map_err(failed)?.iter().try_for_each(fs::remove_file).map_err(failed)?;
+        for file in ours(&from).map_err(failed)? {
+            let name = file.file_name().unwrap_or_default();
+            fs::copy(&file, to.join(name)).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+impl Nemesis for Single {
+    fn cycle(&mut self, dealt: &mut Dealt, load: Load) -> Result<(Cycle, Load)> {
+        let mut cycle = Cycle { number: dealt.cycle, ..Cycle::default() };
+        let running = load.begin(dealt.load_seed);
+        running.goes_on_until(within(dealt.luck, dealt.quota))?;
+        self.cut_off_widely(dealt.luck, &running, &mut cycle)?;
+        let strace = self.attach(dealt, &mut cycle)?;
+        match &strace {
+            Some(strace) => self.fails(dealt, &running, strace)?,
+            None => self.strikes(dealt, &running, &mut cycle)?,
+        }
+        rest(Duration::from_micros(dealt.luck.below(20_000) as u64));
+        cycle.count(Fault::Kill, self.nodes.kill(NODE)?);
+        let (mut load, shared) = running.end()?;
+        if let Some(strace) = strace {
+            cycle.count(dealt.fault, strace.failed() > 0);
+            strace.detach()?;
+        }
+        cycle.take(&shared);
+        self.recover(dealt, &mut cycle)?;
+        cycle.checked = load.ask_about_all(&[NODE], dealt.earlier)?;
+        if dealt.fault == Fault::OldCopy {
+            self.assert_signed_out(&mut cycle)?;
+        } else if let Some(ahead @ 1..) = self.nodes.stat(NODE, "refresh_ahead") {
+            // The node forgives that, so no answer shows it.
+            cycle.broken.push(format!(
+                "{ahead} acknowledged refreshes are lost: the node rotates from a token it never heard of"
+            ));
+        }
+        Ok((cycle, load))
+    }
+
+    fn nodes(&self) -> &Nodes {
+        &self.nodes
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Away,
+    Back,
+}
