@@ -131,8 +131,8 @@ fn decoded(text: &str) -> Option<String> {
     let mut out = Vec::new();
     while let Some(byte) = bytes.next() {
         if byte == b'%' {
-            let digits = [bytes.next()?, bytes.next()?];
-            out.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+            let mut digit = || bytes.next().and_then(|byte| char::from(byte).to_digit(16));
+            out.push(u8::try_from(digit()? << 4 | digit()?).ok()?);
         } else {
             out.push(byte);
         }
@@ -181,6 +181,8 @@ mod tests {
             "redis+x://secret@a",
             "redis://u:secret@a?replicas=secret",
             "redis://u:secret@a?prefix=%secret",
+            "redis://u:secret@a?prefix=%+1",
+            "redis://u:secret@a?prefix=%1",
         ] {
             let error = Address::parse(url).err().unwrap_or_else(|| panic!("{url} is read"));
             assert!(!error.contains("secret"), "{error}");
