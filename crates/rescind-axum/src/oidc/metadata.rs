@@ -57,7 +57,7 @@ struct Document {
 
 impl Metadata {
     /// Reads a document that was found at `issuer`.
-    fn read(body: &[u8], issuer: &Issuer) -> Result<Self, ProviderFault> {
+    pub(super) fn read(body: &[u8], issuer: &Issuer) -> Result<Self, ProviderFault> {
         let document: Document = serde_json::from_slice(body).map_err(|_| ProviderFault::NotJson)?;
         // OpenID Connect Discovery §4.3: identical, or nothing of it may be used.
         if document.issuer != issuer.text {

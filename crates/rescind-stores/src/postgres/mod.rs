@@ -25,6 +25,8 @@ mod schema;
 mod sessions;
 mod settings;
 mod sweep;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tls;
 mod wake;
 
