@@ -42,6 +42,13 @@ const PLACES: &[Place] = &[
         may_try: &["rescind-test-kit"],
         never_reaches: &[],
     },
+    // Gives bytes to all that reads any. Nobody knows it but fuzz/, a workspace of its own.
+    Place {
+        name: "rescind-hostile",
+        may_know: &["rescind", "rescind-axum", "rescind-stores"],
+        may_try: &[],
+        never_reaches: &[],
+    },
     // Starts servers and makes faults: it speaks to none of them in their language.
     Place { name: "rescind-test-kit", may_know: &[], may_try: &["rescind"], never_reaches: &[HTTP, SQL] },
     Place { name: "xtask", may_know: &["rescind-test-kit"], may_try: &[], never_reaches: &[HTTP, SQL] },
