@@ -111,6 +111,42 @@ const VALUES: [&str; 40] = [
     "\"\\ud83d\\ude00\"",
 ];
 
+/// Changes that nearly pass, or just do: the only oddity of most tokens that have one.
+const NEAR: [(&str, &str); 32] = [
+    ("iss", "\"https://login.example/\""),
+    ("iss", "\"https://login.example.evil.example\""),
+    ("iss", "\"HTTPS://login.example\""),
+    ("iss", "\"https:\\/\\/login.example\""),
+    ("iss", "[\"https://login.example\"]"),
+    ("aud", "\"https://api.example/\""),
+    ("aud", "\"https://api.example.evil.example\""),
+    ("aud", "[\"x\",\"https://api.example\"]"),
+    ("aud", "[\"x\",\"https://api.example/\"]"),
+    ("aud", "[]"),
+    ("aud", ""),
+    ("exp", "1800000000"),
+    ("exp", "1800000001"),
+    ("exp", "1800000900"),
+    ("exp", "1800000901"),
+    ("exp", "\"1800000900\""),
+    ("exp", "1800000900.5"),
+    ("exp", "1.8000009e9"),
+    ("exp", ""),
+    ("nbf", "1800000000"),
+    ("nbf", "1800000010"),
+    ("nbf", "1800000011"),
+    ("nbf", "\"0\""),
+    ("iat", "1800000010"),
+    ("iat", "1800000011"),
+    ("iat", "1799999999"),
+    ("iat", ""),
+    ("sub", "\"\""),
+    ("sub", ""),
+    ("jti", "\"0198c0de-0000-7000-8000-00000000beee\""),
+    ("scope", "\"read write\""),
+    ("x", "{\"a\":[1,2.5,null]}"),
+];
+
 /// Builds a token.
 pub fn access_token(dice: &mut Dice<'_>) -> Forged {
     let mut oddities = Vec::new();
@@ -195,8 +231,11 @@ fn payload(dice: &mut Dice<'_>, oddities: &mut Vec<&'static str>) -> Vec<u8> {
         ("seq", "42".to_owned()),
         ("auth_time", iat),
     ];
-    for _ in 0..dice.below(8).saturating_sub(4) {
-        let (name, value) = (*dice.one(&NAMES), *dice.one(&VALUES));
+    for _ in 0..*dice.one(&[0, 0, 0, 1, 1, 1, 2, 3]) {
+        let (name, value) = match dice.below(4) {
+            3 => (*dice.one(&NAMES), *dice.one(&VALUES)),
+            _ => *dice.one(&NEAR),
+        };
         // Beside the first one, every fourth time.
         if dice.below(4) != 3 {
             members.retain(|(member, _)| *member != name);
