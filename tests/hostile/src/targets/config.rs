@@ -41,11 +41,10 @@ pub(super) fn config(bytes: &[u8]) {
 /// The URL of a Postgres and of a Redis store. A secret that is no part of the host is never shown.
 pub(super) fn store_urls(bytes: &[u8]) {
     let Some(text) = crate::dice::text(bytes) else { return };
-    let hidden = |shown: &str| {
-        if text.contains(":hunter2hunter2@") && text.matches("hunter2hunter2").count() == 1 {
-            assert!(!shown.contains("hunter2hunter2"), "{shown}");
-        }
-    };
+    // Where a password stands: before the `@` of what is in front of the first `/`.
+    let authority = text.split_once("://").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default();
+    let is_secret = authority.contains("hunter2hunter2@") && text.matches("hunter2hunter2").count() == 1;
+    let hidden = |shown: &str| assert!(!is_secret || !shown.contains("hunter2hunter2"), "{shown}");
     match rescind_stores::redis::testing::url(text) {
         Ok(place) => hidden(&place),
         Err(error) => hidden(&error),
