@@ -159,8 +159,8 @@ impl Form {
     }
 }
 
-/// Whether a form is UTF-8 behind its `%`. The reader of forms would put a replacement where it is not.
-fn is_text_when_decoded(bytes: &[u8]) -> bool {
+/// Whether a form or a query is UTF-8 behind its `%`. The reader of forms would put a replacement where it is not.
+pub fn is_text_when_decoded(bytes: &[u8]) -> bool {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     let mut decoded = Zeroizing::new(Vec::with_capacity(bytes.len()));
     let mut rest = bytes;

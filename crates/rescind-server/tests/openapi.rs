@@ -65,6 +65,30 @@ fn what_the_documents_describe_is_mounted_and_their_paths_have_no_other_methods(
 }
 
 #[test]
+fn a_limit_is_taken_up_to_the_maximum_that_is_described() {
+    let server = Server::dev(&[]);
+    let bearer = format!("Bearer {}", server.admin_token());
+    let headers = [("authorization", bearer.as_str()), ("accept", "application/json")];
+    let mut held = BTreeSet::new();
+    for (path, item) in document(server.admin, &headers[..1])["paths"].as_object().unwrap() {
+        let of_get = item["get"]["parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let Some(limit) = of_get.iter().find(|it| it["name"] == "limit") else { continue };
+        let most = limit["schema"]["maximum"].as_u64().unwrap();
+        let other = match path.rsplit('/').next() {
+            Some("feed") => "&after=0",
+            Some("sessions") => "&subject=alice",
+            _ => "",
+        };
+        let ask = |limit: u64| exchange(server.admin, "GET", &format!("{path}?limit={limit}{other}"), &headers, b"");
+        assert!(!ask(most).text().contains("limit is"), "{path}: {}", ask(most).text());
+        let above = ask(most + 1);
+        assert!(above.status == 400 && above.text().contains("limit is"), "{path}: {}", above.text());
+        held.insert(path.clone());
+    }
+    assert!(held.len() >= 4 && held.contains("/admin/v1/feed"), "{held:?}");
+}
+
+#[test]
 fn the_admin_listeners_document_is_for_the_admin_alone() {
     let server = Server::dev(&[]);
     assert_eq!(exchange(server.admin, "GET", "/openapi.json", &[], b"").status, 401);

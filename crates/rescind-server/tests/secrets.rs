@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::json;
-use support::{FORM, Server};
+use support::{FORM, Server, exchange};
 
 // holds: 131
 #[test]
@@ -25,6 +25,17 @@ fn a_whole_round_at_trace_level_logs_no_secret() {
         server.me(&second);
         server.get(&format!("/me?access_token={}", second.access), None);
         server.get(&format!("/{}", second.access), None);
+        // Secrets that are short, have a slash or look like a session's id, in paths that are there and that are not.
+        let in_paths =
+            ["client-secret-of-22-chr", "feed/token/of/the/operator/in/parts", "0198c0de-5ec2-7000-8000-00000000abcd"];
+        for path in in_paths
+            .iter()
+            .flat_map(|it| [format!("/{it}"), format!("/sessions/{it}"), format!("/admin/v1/sessions/{it}")])
+        {
+            server.get(&path, None);
+            exchange(server.admin, "GET", &path, &[("authorization", "Bearer wrong")], b"");
+        }
+        secrets.extend(in_paths.map(str::to_owned));
         server.get("/me", Some(&format!("{}x", second.access)));
         server.form(
             "/oauth/token",
@@ -45,6 +56,9 @@ fn a_whole_round_at_trace_level_logs_no_secret() {
         let (status, log) = server.stop();
         assert_eq!(status.code(), Some(0));
         assert!(log.contains("DEBUG"), "the log is talkative");
+        for route in ["/sessions/{sid}", "/admin/v1/sessions/{sid}", "(unknown)"] {
+            assert!(log.contains(route), "{format}: the log names {route}");
+        }
         for secret in secrets {
             assert!(!log.contains(&secret), "{format}: {secret} is in the log");
         }

@@ -147,9 +147,10 @@ fn parse(bytes: &[u8; LINE]) -> Option<HighWater> {
     (checksum(signed) == sum && fields.next().is_none()).then_some(HighWater { incarnation, seq, tag })
 }
 
-/// Reads 16 bytes from 32 hexadecimal digits.
+/// Reads 16 bytes from 32 hexadecimal digits, without a sign.
 pub(crate) fn hex(text: &str) -> Option<[u8; 16]> {
-    (text.len() == 32).then(|| u128::from_str_radix(text, 16).ok()).flatten().map(u128::to_be_bytes)
+    let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    digits.then(|| u128::from_str_radix(text, 16).ok()).flatten().map(u128::to_be_bytes)
 }
 
 #[cfg(test)]
@@ -181,6 +182,14 @@ mod tests {
         (file, _) = HighWaterFile::open(&path).unwrap();
         file.write(mark(u64::MAX >> 10)).unwrap();
         assert_eq!(reopened(&path), Some(mark(u64::MAX >> 10)));
+    }
+
+    #[test]
+    fn sixteen_bytes_are_thirty_two_digits_without_a_sign() {
+        assert_eq!(hex(&"0A".repeat(16)), Some([10; 16]));
+        for other in ["", "a", &format!("+{}", "a".repeat(31)), &"a".repeat(33), &"g".repeat(32), &"ä".repeat(16)] {
+            assert_eq!(hex(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -54,8 +54,11 @@ pub(crate) fn read(tree: &Tree) -> (Vec<Annotation>, Vec<Fault>) {
 
 /// The tool's own tests show annotations, and hold nothing.
 fn is_test_language(file: &SourceFile) -> bool {
-    let language = file.path.rsplit_once('.').map_or("", |(_, ending)| ending);
-    ["rs", "mjs", "py"].contains(&language) && !file.path.starts_with("xtask/")
+    ["rs", "mjs", "py"].contains(&language(&file.path)) && !file.path.starts_with("xtask/")
+}
+
+fn language(path: &str) -> &str {
+    path.rsplit_once('.').map_or("", |(_, ending)| ending)
 }
 
 fn said(text: &str) -> Option<&str> {
@@ -64,14 +67,28 @@ fn said(text: &str) -> Option<&str> {
     comment.strip_prefix(MARK)
 }
 
-/// The name of the test below the comment.
+/// The name of the test below the comment. In Rust an attribute makes it one, but for the cases of the stores' suite, which
+/// runs them by its own list.
 fn test_below(file: &SourceFile, at: usize) -> Option<String> {
+    let mut is_test = language(&file.path) != "rs" || file.path.contains("store/conformance/");
     let below = file.text.lines().skip(at).take(REACH).take_while(|text| !text.trim().is_empty());
-    below.map(str::trim_start).find_map(|text| name_of(text, &file.path))
+    for text in below.map(str::trim_start) {
+        is_test |= is_test_attribute(text);
+        if let Some(name) = name_of(text, &file.path) {
+            return is_test.then_some(name);
+        }
+    }
+    None
+}
+
+/// `#[test]`, `#[tokio::test(…)]`.
+fn is_test_attribute(text: &str) -> bool {
+    let path = text.strip_prefix("#[").and_then(|inside| inside.split(['(', ']']).next());
+    path.is_some_and(|path| path.rsplit("::").next() == Some("test"))
 }
 
 fn name_of(text: &str, path: &str) -> Option<String> {
-    let language = path.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let language = language(path);
     if language == "mjs" {
         let rest = text.strip_prefix("test(")?;
         let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\'' | '`'))?;
@@ -129,11 +146,27 @@ mod tests {
 
     #[test]
     fn a_comment_without_a_test_or_a_number_is_found() {
-        assert_eq!(found("x.rs", "// holds: 1\n\nfn it_holds() {}\n"), ["1: no test begins below this comment"]);
+        assert_eq!(
+            found("x.rs", "// holds: 1\n\n#[test]\nfn it_holds() {}\n"),
+            ["1: no test begins below this comment"]
+        );
         for wrong in ["1 and 2", "", "a1", "1,", "1 (x"] {
-            let text = format!("// holds: {wrong}\nfn it_holds() {{}}\n");
+            let text = format!("// holds: {wrong}\n#[test]\nfn it_holds() {{}}\n");
             assert_eq!(found("x.rs", &text).len(), 1, "{wrong}");
             assert!(found("x.rs", &text)[0].contains("no list"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_function_of_rust_is_a_test_by_its_attribute() {
+        let none = ["1: no test begins below this comment"];
+        for before in ["", "#[cfg(test)]\n", "#[expect(test)]\n", "/// #[test]\n"] {
+            assert_eq!(found("x.rs", &format!("// holds: 1\n{before}fn helper() {{}}\n")), none, "{before}");
+        }
+        assert_eq!(found("x.rs", "// holds: 1\nfn helper() {\n#[test]\nfn other() {}\n"), none);
+        let case = "// holds: 1\npub(super) async fn a_case(stage: Stage) {}\n";
+        assert_eq!(found("a/store/conformance/x.rs", case), ["1 a_case "]);
+        let attributed = "// holds: 1\n#[tokio::test(start_paused = true)]\nasync fn it() {}\n";
+        assert_eq!(found("x.rs", attributed), ["1 it "]);
     }
 }

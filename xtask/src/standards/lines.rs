@@ -33,6 +33,13 @@ pub(crate) struct Line {
     pub(crate) note: String,
 }
 
+impl Line {
+    /// Whether this is the line of a number, or the row in which it stands.
+    pub(crate) fn has(&self, number: u32) -> bool {
+        (self.from..=self.to).contains(&number)
+    }
+}
+
 impl Lines {
     /// Reads a data file.
     ///

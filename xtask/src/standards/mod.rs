@@ -8,7 +8,6 @@
 mod annotations;
 mod lines;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -47,28 +46,27 @@ fn write_all(root: &Path) -> Result<(), String> {
 
 /// The document's text.
 pub(crate) fn written(lines: &Lines, annotations: &[Annotation]) -> String {
-    let tests = by_line(lines, annotations);
     let head = format!("# {}\n\n{}\n", lines.title, lines.head.trim_end());
     let table = |section: &Section| {
         let title = if section.title.is_empty() { String::new() } else { format!("\n## {}\n", section.title) };
         let after = if section.after.is_empty() { String::new() } else { format!("\n{}\n", section.after) };
-        let rows = section
-            .lines
-            .iter()
-            .map(|line| row(&lines.prefix, line, tests.get(&line.from).map(Vec::as_slice).unwrap_or_default()));
+        let rows =
+            section.lines.iter().map(|line| row(&lines.prefix, line, &holding(&lines.prefix, line, annotations)));
         let rows: String = rows.collect();
         format!("{title}\n| no. | {} | held by |\n|---|---|---|\n{rows}{after}", lines.column)
     };
     std::iter::once(head).chain(lines.sections.iter().map(table)).collect()
 }
 
-/// The annotations of each line, in the order of the tree.
-fn by_line<'a>(lines: &Lines, annotations: &'a [Annotation]) -> BTreeMap<u32, Vec<&'a Annotation>> {
-    let mut held: BTreeMap<u32, Vec<&Annotation>> = BTreeMap::new();
-    for annotation in annotations.iter().filter(|it| it.prefix == lines.prefix) {
-        held.entry(annotation.number).or_default().push(annotation);
+/// The tests of a row, in the order of the tree. One that holds several of its lines stands there once for each detail.
+fn holding<'a>(prefix: &str, line: &Line, annotations: &'a [Annotation]) -> Vec<&'a Annotation> {
+    let mut tests: Vec<&Annotation> = Vec::new();
+    for it in annotations.iter().filter(|it| it.prefix == prefix && line.has(it.number)) {
+        if !tests.iter().any(|seen| (&seen.path, seen.at, &seen.detail) == (&it.path, it.at, &it.detail)) {
+            tests.push(it);
+        }
     }
-    held
+    tests
 }
 
 fn row(prefix: &str, line: &Line, tests: &[&Annotation]) -> String {
@@ -106,5 +104,16 @@ mod tests {
         let expected = "# T\n\nH\n\n## A. One\n\n| no. | asked | held by |\n|---|---|---|\n\
                         | 1 | MUST | `a/tests/x.rs::it_holds` (so); and more |\n| 2–3 | all | not yet |\n\nBehind.\n";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_row_of_several_lines_shows_who_holds_any_of_them() {
+        let lines = "column = 'asked'\n[[sections]]\n[[sections.lines]]\nno = 1\nto = 3\nasks = 'all'\n";
+        let tree = Tree::of(&[(
+            "a/tests/x.rs",
+            "// holds: 2, 3\n#[test]\nfn one() {}\n\n// holds: 1\n#[test]\nfn two() {}\n",
+        )]);
+        let text = written(&Lines::parse(lines).unwrap(), &read(&tree).0);
+        assert!(text.ends_with("| 1–3 | all | `a/tests/x.rs::one`, `a/tests/x.rs::two` |\n"), "{text}");
     }
 }

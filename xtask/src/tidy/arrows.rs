@@ -42,6 +42,13 @@ const PLACES: &[Place] = &[
         may_try: &["rescind-test-kit", "rescind-torture"],
         never_reaches: &[],
     },
+    // Gives bytes to all that reads any. Nobody knows it but fuzz/, a workspace of its own.
+    Place {
+        name: "rescind-hostile",
+        may_know: &["rescind", "rescind-axum", "rescind-stores"],
+        may_try: &[],
+        never_reaches: &[],
+    },
     // Starts servers and makes faults: it speaks to none of them in their language.
     Place { name: "rescind-test-kit", may_know: &[], may_try: &["rescind"], never_reaches: &[HTTP, SQL] },
     // Knows the server as a program that it starts.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::finding::Finding;
 use super::tree::Tree;
-use crate::standards::{Annotation, DOCUMENTS, Lines, read, written};
+use crate::standards::{Annotation, DOCUMENTS, Line, Lines, read, written};
 
 const RULE: &str = "evidence";
 /// How a reason begins that stands in place of a test.
@@ -53,11 +53,11 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
 
 /// Lines with neither a test nor a reason.
 fn unanswered(source: &str, lines: &Lines, annotations: &[Annotation]) -> Vec<Finding> {
-    let held = |no: u32| annotations.iter().any(|it| it.prefix == lines.prefix && it.number == no);
+    let held = |line: &Line| annotations.iter().any(|it| it.prefix == lines.prefix && line.has(it.number));
     let reasoned = |note: &str| REASONS.iter().any(|reason| note.starts_with(reason));
     lines
         .all()
-        .filter(|line| !held(line.from) && !reasoned(&line.note))
+        .filter(|line| !held(line) && !reasoned(&line.note))
         .map(|line| {
             let what = format!("{}{} has no answer", lines.prefix, line.from);
             let remedy = "name it above a test that holds it, or note `does not apply, because …` or `not yet`";
@@ -90,15 +90,24 @@ mod tests {
     #[test]
     fn a_line_has_a_test_or_a_reason() {
         let line = |note: &str| format!("[[sections.lines]]\nno = 1\nasks = 'x'\nnote = '{note}'\n");
-        assert_eq!(whats(&line(""), "// holds: 1\nfn it() {}\n"), Vec::<String>::new());
+        assert_eq!(whats(&line(""), "// holds: 1\n#[test]\nfn it() {}\n"), Vec::<String>::new());
         assert_eq!(whats(&line("does not apply, because y"), ""), Vec::<String>::new());
         assert_eq!(whats(&line("it is held, surely"), ""), ["1 has no answer"]);
     }
 
     #[test]
+    fn a_test_may_hold_any_line_of_a_row_of_several() {
+        let row = "[[sections.lines]]\nno = 1\nto = 3\nasks = 'x'\n";
+        assert_eq!(whats(row, "// holds: 3\n#[test]\nfn it() {}\n"), Vec::<String>::new());
+    }
+
+    #[test]
     fn a_test_names_lines_that_exist() {
         let line = "[[sections.lines]]\nno = 1\nasks = 'x'\n";
-        assert_eq!(whats(line, "// holds: 1, 2, R9\nfn it() {}\n"), ["there is no line 2", "there is no line R9"]);
+        assert_eq!(
+            whats(line, "// holds: 1, 2, R9\n#[test]\nfn it() {}\n"),
+            ["there is no line 2", "there is no line R9"]
+        );
     }
 
     #[test]

@@ -247,10 +247,31 @@ pub(super) async fn whole(mut response: Response, limit: usize) -> Result<Vec<u8
 /// again, and never taken for a damaged log.
 fn fitting(batch: wire::Batch, after: Seq) -> Result<Batch, NoAnswer> {
     let (prev_tag, tag) = (wire::tag(&batch.prev_tag).map_err(unreadable)?, wire::tag(&batch.tag).map_err(unreadable)?);
-    let gapless = batch.entries.iter().zip(after.get() + 1..).all(|(entry, seq)| entry.seq.get() == seq);
+    // A head that was made up can put a reader at the last of all numbers, which nothing follows.
+    let gapless = batch.entries.iter().zip(1..).all(|(entry, n)| after.get().checked_add(n) == Some(entry.seq.get()));
     if !gapless || batch.entries.iter().fold(prev_tag, ChainTag::next) != tag {
         return Err(NoAnswer::Damaged);
     }
     let head = Head::try_from(&batch.head).map_err(unreadable)?;
     Ok(Batch { prev_tag, entries: batch.entries, tag, head })
+}
+
+#[cfg(test)]
+mod tests {
+    use rescind::position::Incarnation;
+
+    use super::*;
+
+    #[test]
+    fn nothing_follows_the_last_of_all_numbers_and_asking_is_no_panic() {
+        let (tag, entries) = ("0".repeat(32), Vec::new());
+        let incarnation = Incarnation::from_bytes([0; 16]).to_string();
+        let head = wire::Head { incarnation, seq: Seq::ZERO, tag: tag.clone(), now: Timestamp::EPOCH };
+        let batch = wire::Batch { prev_tag: tag.clone(), entries, tag, head, age_ms: 0, max_access_lifetime: 0 };
+        assert!(fitting(batch.clone(), Seq::new(u64::MAX)).is_ok());
+        let entry = r#"{"seq":0,"at":0,"scope":"all","act":"cut_off","reason":"r","actor":"a","remember_until":0}"#;
+        let entries = vec![serde_json::from_str(entry).unwrap()];
+        let found = fitting(wire::Batch { entries, ..batch }, Seq::new(u64::MAX)).err();
+        assert!(matches!(found, Some(NoAnswer::Damaged)), "{found:?}");
+    }
 }

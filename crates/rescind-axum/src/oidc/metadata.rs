@@ -57,8 +57,10 @@ struct Document {
 
 impl Metadata {
     /// Reads a document that was found at `issuer`.
-    fn read(body: &[u8], issuer: &Issuer) -> Result<Self, ProviderFault> {
-        let document: Document = serde_json::from_slice(body).map_err(|_| ProviderFault::NotJson)?;
+    pub(super) fn read(body: &[u8], issuer: &Issuer) -> Result<Self, ProviderFault> {
+        // RFC 8259 §8.1: UTF-8, also in the members that are passed over, into which the reader does not look.
+        let text = std::str::from_utf8(body).map_err(|_| ProviderFault::NotJson)?;
+        let document: Document = serde_json::from_str(text).map_err(|_| ProviderFault::NotJson)?;
         // OpenID Connect Discovery §4.3: identical, or nothing of it may be used.
         if document.issuer != issuer.text {
             return Err(ProviderFault::OtherIssuer);
@@ -219,6 +221,16 @@ mod tests {
         {
             assert_eq!(read(other, &[]).err(), Some(ProviderFault::OtherIssuer), "{other}");
         }
+    }
+
+    #[test]
+    fn a_document_that_is_no_utf8_is_no_json_wherever_the_fault_is() {
+        let document = r#"{"issuer":"https://idp.example","authorization_endpoint":"https://idp.example/a",
+            "token_endpoint":"https://idp.example/t","jwks_uri":"https://idp.example/k","claims_supported":["?"]}"#;
+        let issuer = Issuer::parse("https://idp.example").unwrap();
+        assert!(Metadata::read(document.as_bytes(), &issuer).is_ok());
+        let broken: Vec<u8> = document.bytes().map(|byte| if byte == b'?' { 0xff } else { byte }).collect();
+        assert_eq!(Metadata::read(&broken, &issuer).err(), Some(ProviderFault::NotJson));
     }
 
     #[test]

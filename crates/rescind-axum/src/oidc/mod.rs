@@ -106,6 +106,8 @@ mod return_to;
 mod routes;
 mod secret;
 mod session;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod transaction;
 
 pub use self::admission::{Admission, Allow, EntryInvalid};

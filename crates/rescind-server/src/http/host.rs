@@ -1,6 +1,8 @@
 //! The one name of the host that a request must carry (RFC 9112 §3.2). A proxy in front may have gone by the first of
 //! two, or by none, and who sent a form is told from it. Owns this rule; compares the name with nothing.
 
+use std::net::Ipv6Addr;
+
 use http::header::HOST;
 use http::uri::Authority;
 use http::{Request, Version};
@@ -23,15 +25,22 @@ pub(crate) fn told<B>(request: &Request<B>) -> Answer<()> {
     Err(Failure::invalid_request(problem))
 }
 
-/// RFC 9110 §7.2: `uri-host [ ":" port ]`, without user information.
+/// RFC 9110 §7.2: `uri-host [ ":" port ]`, without user information. Brackets hold an IPv6 address (RFC 3986 §3.2.2).
 fn is_host(text: &str) -> bool {
-    let Ok(authority) = text.parse::<Authority>() else { return false };
-    // The parser takes any port for one, and user information with it.
-    let port = text.strip_prefix(authority.host());
-    let port_fits = port.is_some_and(|port| {
-        port.is_empty() || port.strip_prefix(':').is_some_and(|digits| digits.parse::<u16>().is_ok())
-    });
-    port_fits && !authority.host().is_empty() && !text.contains(',')
+    if let Some(rest) = text.strip_prefix('[') {
+        let Some((address, after)) = rest.split_once(']') else { return false };
+        return address.parse::<Ipv6Addr>().is_ok()
+            && (after.is_empty() || after.strip_prefix(':').is_some_and(is_port));
+    }
+    let (name, port) = text.split_once(':').unwrap_or((text, ""));
+    // The parser takes user information for a part of it, and brackets anywhere.
+    let is_name = !name.is_empty() && !name.contains(['[', ']', '@', ',']) && name.parse::<Authority>().is_ok();
+    is_name && is_port(port)
+}
+
+/// RFC 3986 §3.2.3: digits, or none at all. The reader of numbers would take a sign, too.
+fn is_port(text: &str) -> bool {
+    text.is_empty() || (text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok())
 }
 
 #[cfg(test)]
@@ -50,10 +59,20 @@ mod tests {
         for good in ["localhost", "id.example.com", "127.0.0.1:7000", "[::1]:7000", "[::1]", "a_b-c.example:80"] {
             assert!(told_by(Version::HTTP_11, &[good]), "{good}");
         }
+        // RFC 3986 §3.2.3: a port may be empty.
+        for good in ["example.com:", "[::1]:", "[::ffff:127.0.0.1]:80", "a:080"] {
+            assert!(told_by(Version::HTTP_11, &[good]), "{good}");
+        }
         for bad in
             [&[][..], &["a", "a"], &[""], &["a b"], &["a/b"], &["u@a"], &["a,b"], &["a:b"], &["a:70000"], &["http://a"]]
         {
             assert!(!told_by(Version::HTTP_11, bad), "{bad:?}");
+        }
+        let no_ports = ["a:+80", "a:-1", "a: 80", "a:80:80", ":80", ":", "[::1]80", "[::1]:+80", "[::1]::"];
+        for bad in
+            no_ports.iter().chain(&["a[b]", "[zz]", "[]", "[::1", "::1", "[127.0.0.1]", "[a]b", "a]", "[::1]a:80"])
+        {
+            assert!(!told_by(Version::HTTP_11, &[bad]), "{bad}");
         }
         assert!(told_by(Version::HTTP_10, &[]));
         assert!(!told_by(Version::HTTP_10, &["a", "b"]));

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
+use axum::middleware::from_fn;
 use axum::response::IntoResponse;
 use http::Request;
 use hyper::body::Incoming;
@@ -24,7 +25,7 @@ use tracing::{debug, warn};
 use super::framing;
 use super::host;
 use super::places::Places;
-use super::record::Record;
+use super::record::{self, Record};
 use super::stall::Stalling;
 use crate::config::Limits;
 
@@ -45,6 +46,7 @@ pub(crate) async fn serve(
     proxies: Arc<[IpAddr]>,
     mut stop: watch::Receiver<bool>,
 ) {
+    let router = router.route_layer(from_fn(record::with_route));
     let places = Places::new(limits.connections_per_address, proxies);
     let slots = Arc::new(Semaphore::new(limits.connections as usize));
     loop {

@@ -26,6 +26,8 @@ mod schema;
 mod sessions;
 mod settings;
 mod sweep;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tls;
 mod wake;
 

@@ -82,6 +82,12 @@ impl Settings {
     /// Reads `postgres://user:password@host:port/database?parameter=value`.
     pub(super) fn parse(url: &str) -> Result<Self, Fault> {
         let (rest, ours) = split(url)?;
+        // The driver takes what follows the first `@` for the host, and messages name hosts.
+        let ambiguous =
+            || Fault::unavailable("the store's URL has more than one @; write an @ in user or password as %40");
+        if rest.split('?').next().is_some_and(|base| base.matches('@').count() > 1) {
+            return Err(ambiguous());
+        }
         let mut config: Config = rest.parse().map_err(|_| {
             // The driver's own message may quote what it could not read.
             Fault::unavailable(
@@ -94,6 +100,9 @@ impl Settings {
                 "the store's URL names no host; write postgres://user:password@host:5432/database, or \
                  postgres:///database?host=/run/postgresql for a socket on this machine",
             ));
+        }
+        if config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(name) if name.contains('@'))) {
+            return Err(ambiguous());
         }
         let here = config.get_hosts().iter().all(is_here);
         let roots = match ours.roots.as_deref() {
@@ -324,5 +333,14 @@ mod tests {
         assert_eq!(each[1].get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
         assert_eq!(parse("postgres://u@a,b/x").servers()[1].get_ports(), parse("postgres://u@a/x").config.get_ports());
         assert_eq!(parse("postgres://u@a/x").config.get_target_session_attrs(), TargetSessionAttrs::Any);
+    }
+
+    #[test]
+    fn a_password_with_an_at_sign_is_refused_and_not_shown() {
+        for url in ["postgres://u:not@secret@h/d", "postgres://u:not@h/secret@d", "postgres://u:not?a@secret@h/d"] {
+            let error = super::Settings::parse(url).err().unwrap().error("open", "nowhere").to_string();
+            assert!(error.contains("%40") && !error.contains("secret"), "{error}");
+        }
+        assert!(super::Settings::parse("postgres://u:not%40secret@h/d").is_ok());
     }
 }

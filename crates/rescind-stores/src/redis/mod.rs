@@ -30,6 +30,8 @@ mod row;
 mod script;
 mod sessions;
 mod settle;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod wake;
 
 use std::fmt;

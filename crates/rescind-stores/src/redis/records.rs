@@ -14,7 +14,7 @@ fn name(kind: RecordKind, id: &str) -> Vec<u8> {
     [kind.0.as_bytes(), b"\0", id.as_bytes()].concat()
 }
 
-fn parse(name: &[u8], value: &[u8]) -> Result<Record, Fault> {
+pub(super) fn parse(name: &[u8], value: &[u8]) -> Result<Record, Fault> {
     let read = || {
         let end = value.iter().position(|byte| *byte == b'\n')?;
         let (header, body) = (value.get(..end)?, value.get(end + 1..)?);

@@ -108,13 +108,27 @@ impl Reply {
     }
 }
 
-/// Reads decimal digits.
+/// Reads decimal digits, and nothing else: no sign.
 pub(super) fn number(digits: &[u8]) -> Option<u64> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    let digits = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse().ok()
 }
 
 pub(super) fn odd(expected: &str) -> Fault {
     Fault::corrupt(format!(
         "a script's answer has no {expected} where one belongs; is another program using these keys?"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_digits_alone() {
+        assert_eq!((number(b"0"), number(b"18446744073709551615")), (Some(0), Some(u64::MAX)));
+        for other in [&b"+1"[..], b"-1", b"", b" 1", b"18446744073709551616", b"1\0", b"\xff"] {
+            assert_eq!(number(other), None, "{other:?}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::high_water::hex;
 use crate::position::{Incarnation, Seq};
 use crate::time::Timestamp;
 
@@ -102,8 +103,7 @@ impl NodeRecord {
 
     /// The history that the node has joined.
     pub(super) fn incarnation(&self) -> Option<Incarnation> {
-        let text = self.incarnation.as_deref().filter(|text| text.len() == 32)?;
-        u128::from_str_radix(text, 16).ok().map(|bits| Incarnation::from_bytes(bits.to_be_bytes()))
+        self.incarnation.as_deref().and_then(hex).map(Incarnation::from_bytes)
     }
 }
 
@@ -138,6 +138,9 @@ mod tests {
         let incarnation = Incarnation::from_bytes([0xa5; 16]);
         let text = format!(r#"{{"at": 1, "bound_ms": 1, "incarnation": "{incarnation}"}}"#);
         assert_eq!(read(&text).incarnation(), Some(incarnation));
-        assert_eq!(read(r#"{"at": 1, "bound_ms": 1, "incarnation": "+5a5"}"#).incarnation(), None);
+        for other in ["+5a5".to_owned(), format!("+{}", "5".repeat(31)), "5".repeat(33)] {
+            let text = format!(r#"{{"at": 1, "bound_ms": 1, "incarnation": "{other}"}}"#);
+            assert_eq!(read(&text).incarnation(), None, "{other}");
+        }
     }
 }

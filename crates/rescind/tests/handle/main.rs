@@ -20,6 +20,7 @@ mod logout;
 mod lost_sessions;
 mod model;
 mod monotone;
+mod naive;
 mod nodes;
 mod nodes_news;
 mod old_primary;

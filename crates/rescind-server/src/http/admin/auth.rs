@@ -25,8 +25,8 @@ pub(super) async fn require(State(app): State<App>, request: Request, next: Next
             refusal("", "Bearer realm=\"rescind-admin\"", "present the admin token as Authorization: Bearer")
         }
         Presented::Token(_) | Presented::Other => {
-            let path = record::shown(request.uri().path());
-            warn!(path, "the admin listener was asked with a wrong admin token");
+            let route = record::route(request.extensions());
+            warn!(route, "the admin listener was asked with a wrong admin token");
             metrics::counter!("rescind_admin_refusals_total").increment(1);
             let challenge = "Bearer realm=\"rescind-admin\", error=\"invalid_token\"";
             refusal(

@@ -68,8 +68,8 @@ impl Feed {
     operation_id = "feed",
     tag = "log",
     params(
-        ("after" = Option<u64>, Query, format = "uint64", description = "The position to go on from; a stream may say `Last-Event-ID` instead.", minimum = 0),
-        ("limit" = Option<u64>, Query, description = "Entries at most, of a batch.", minimum = 1)
+        ("after" = Option<u64>, Query, format = "uint64", description = "The position to go on from. Required, but for a stream that says `Last-Event-ID`, which comes first.", minimum = 0),
+        ("limit" = Option<u64>, Query, description = "Entries at most, of a batch; 4096 where nothing is said.", minimum = 1, maximum = 4096)
     ),
     responses(
         (status = 200, description = "A stream of events, or one batch.", content((String = "text/event-stream"), (admin_shapes::FeedBatch = "application/json")), headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),

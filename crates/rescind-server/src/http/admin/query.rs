@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
+use rescind_axum::body::is_text_when_decoded;
 
 use crate::http::error::Failure;
 
@@ -16,18 +17,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        let pairs: Result<Vec<(String, String)>, _> = serde_urlencoded::from_str(parts.uri.query().unwrap_or_default());
-        // The reader puts this mark where there is no text; nothing that is asked for has it.
-        let is_text = |(name, value): &(String, String)| !name.contains('\u{fffd}') && !value.contains('\u{fffd}');
-        pairs
-            .ok()
-            .filter(|pairs| pairs.iter().all(is_text))
-            .map(Self)
-            .ok_or_else(|| Failure::invalid_request("the query is not UTF-8 in percent-encoding"))
+        Self::read(parts.uri.query().unwrap_or_default())
     }
 }
 
 impl Query {
+    fn read(text: &str) -> Result<Self, Failure> {
+        let pairs = Some(text).filter(|text| is_text_when_decoded(text.as_bytes()));
+        pairs
+            .and_then(|text| serde_urlencoded::from_str(text).ok())
+            .map(Self)
+            .ok_or_else(|| Failure::invalid_request("the query is not UTF-8 in percent-encoding"))
+    }
+
     /// The values of `known`, in their order.
     ///
     /// # Errors
@@ -78,7 +80,7 @@ mod tests {
     use super::*;
 
     fn query(text: &str) -> Query {
-        Query(serde_urlencoded::from_str(text).unwrap())
+        Query::read(text).unwrap()
     }
 
     #[test]
@@ -87,6 +89,14 @@ mod tests {
         assert!(query("c=1").only(["a"]).is_err());
         assert!(query("a=1&a=1").only(["a"]).is_err());
         assert!(query("").only([]).is_ok());
+    }
+
+    #[test]
+    fn a_query_is_text_and_the_mark_of_what_is_none_is_text_too() {
+        assert_eq!(query("a=%EF%BF%BD").only(["a"]).unwrap(), [Some("\u{fffd}".to_owned())]);
+        for bad in ["a=%ff", "%ff=1", "a=%c3&b=%a4"] {
+            assert!(Query::read(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -1,0 +1,4 @@
+//! `access_token` for libFuzzer. What it does and asks stands in tests/hostile.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| rescind_hostile::targets::run("access_token", bytes));

@@ -1,0 +1,4 @@
+//! `cookies_and_headers` for libFuzzer. What it does and asks stands in tests/hostile.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| rescind_hostile::targets::run("cookies_and_headers", bytes));
