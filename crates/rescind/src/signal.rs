@@ -123,6 +123,8 @@ impl<T: fmt::Debug> fmt::Debug for Signal<T> {
 mod tests {
     use std::sync::Mutex;
 
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[tokio::test]
@@ -141,16 +143,20 @@ mod tests {
     #[tokio::test]
     async fn whoever_waits_is_woken_in_the_order_in_which_they_began() {
         let (signal, order) = (Arc::new(Signal::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let begun = Arc::new(AtomicUsize::new(0));
         let waiting: Vec<_> = (0..100)
             .map(|n| {
-                let (mut waiter, order) = (signal.waiter(), Arc::clone(&order));
+                let (mut waiter, order, begun) = (signal.waiter(), Arc::clone(&order), Arc::clone(&begun));
                 tokio::spawn(async move {
+                    begun.fetch_add(1, Ordering::Relaxed);
                     waiter.until(|is_done| *is_done).await;
                     order.lock().unwrap().push(n);
                 })
             })
             .collect();
-        tokio::task::yield_now().await;
+        while begun.load(Ordering::Relaxed) < 100 {
+            tokio::task::yield_now().await;
+        }
         signal.set(true);
         for waiting in waiting {
             waiting.await.unwrap();

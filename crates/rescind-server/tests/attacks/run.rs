@@ -109,8 +109,8 @@ fn aftermath(rig: &Rig, case: &Case, scene: &Scene<'_>, before: usize) -> Vec<St
 fn appears(rig: &Rig, from: usize, text: &str) -> bool {
     let found = || rig.server.log()[from..].contains(text);
     // A line of a later request ends the wait: what was to come has come before it.
-    let mark = format!("/mark-{from}");
-    rig.server.get(&mark, None);
+    let mark = format!("MARK{from}");
+    rig.server.send(&mark, "/nowhere", &[], "");
     wait_until("the log has the mark", || rig.server.log()[from..].contains(&mark));
     found()
 }
