@@ -113,9 +113,8 @@ impl Process {
     /// # Errors
     /// [`Error::Failed`] where it does not run.
     pub fn pause(&self) -> Result<()> {
-        let pid = self.pid()?;
-        stop_all(pid);
-        Ok(())
+        let stopped = stop_all(self.pid()?);
+        until(format!("{} stands still", self.name), || stopped.iter().all(|pid| stands_still(*pid)))
     }
 
     /// SIGCONT to all its processes.
@@ -239,6 +238,14 @@ fn stat(pid: u32) -> Option<(char, u32)> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = text.rsplit_once(')')?.1.split_whitespace();
     Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+}
+
+/// Whether each of its threads has stopped, or it has ended: the signal is on its way to those that run.
+fn stands_still(pid: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads
+        .filter_map(|thread| thread.file_name().to_str()?.parse().ok())
+        .all(|thread: u32| stat(thread).is_none_or(|(state, _)| matches!(state, 'T' | 't' | 'Z' | 'X')))
 }
 
 /// Whether it has ended; a zombie has.

@@ -116,7 +116,7 @@ impl Single {
     fn fails(&self, dealt: &Dealt, running: &Running, strace: &Strace) -> Result<()> {
         until_within(SOON, "a call has failed", || strace.failed() > 0)?;
         let unavailable = || running.shared.unavailable.load(std::sync::atomic::Ordering::Relaxed);
-        until_within(SOON, "writes are refused", || unavailable() > 3)?;
+        until_within(SOON, "writes are refused", || unavailable() > 0)?;
         if dealt.fault == Fault::NoSpace {
             let more = running.acknowledged() + 20;
             return running.goes_on_until(more);

@@ -122,11 +122,12 @@ fn sentinels_may_be_away_for_as_long_as_the_primary_is_there(round: &Round) {
     goes_on_without_healing(&nodes, load);
 }
 
-/// So many replicas, of which one has everything that is acknowledged.
+/// So many replicas, of which one has everything that is acknowledged. Sentinel takes eight seconds and more to make a
+/// replica of an old primary, and for as long a client whose reply was lost tries again: its grace must not end meanwhile.
 fn with_everything(round: &Round, replicas: usize) -> Option<(SentinelSet, Nodes)> {
     let set = or_skip(SentinelSet::start(replicas), rescind::testing::skip)?;
     let url = format!("{}?replicas=1", url(&set));
-    let nodes = Nodes::start(&vec![url; NODES], |options| options).in_round(round);
+    let nodes = Nodes::start(&vec![url; NODES], |options| options.environment("RESCIND_GRACE", "60s")).in_round(round);
     Some((set, nodes))
 }
 

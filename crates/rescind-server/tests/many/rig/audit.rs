@@ -2,13 +2,17 @@
 //! what must be good, and whether refresh tokens that were answered with 503 still are. All of it must be answered.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use rescind_torture::{Answer, At, Client, Line, Scope, What};
+use rescind_torture::{Answer, At, Client, Line, Scope, What, rest};
 
 use super::pool::{Pool, Session, Use};
 
 /// So many sessions of each kind are asked about: the newest, which the faults have met.
 const MOST: usize = 40;
+/// So often 503 is asked again, and after so long.
+const TRIES: usize = 20;
+const PAUSE: Duration = Duration::from_millis(250);
 
 pub(super) fn audit(client: &Client, pool: &Pool, nodes: &[usize]) {
     client.history.phase("audit");
@@ -50,9 +54,23 @@ fn look(
     };
     for node in nodes.iter().copied() {
         for token in session.tokens.iter().rev().take(2) {
-            settled(node, &client.check(node, &token.text, token.credential), token.credential);
+            let answer = patiently(|| client.check(node, &token.text, token.credential));
+            settled(node, &answer, token.credential);
         }
     }
     let node = nodes[session.credential % nodes.len()];
-    settled(node, &client.refresh(node, &session.refresh, session.credential).0, session.credential);
+    let answer = patiently(|| client.refresh(node, &session.refresh, session.credential).0);
+    settled(node, &answer, session.credential);
+}
+
+/// Asks again where the answer is 503, as a client does: behind a failover a replica may still be on its way to the new
+/// primary.
+fn patiently(ask: impl Fn() -> Answer) -> Answer {
+    for _ in 0..TRIES {
+        match ask() {
+            Answer::Unavailable => rest(PAUSE),
+            answer => return answer,
+        }
+    }
+    ask()
 }
