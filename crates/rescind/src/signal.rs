@@ -122,7 +122,6 @@ impl<T: fmt::Debug> fmt::Debug for Signal<T> {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;

@@ -59,17 +59,13 @@ where
         });
         let mut tries: Vec<_> = tries.map(Box::pin).collect();
         let mut old = None;
-        while !tries.is_empty() {
-            match (select_ok(tries).await, old.take()) {
-                (Ok(((made, true), others)), _) => (old, tries) = (Some(made), others),
-                (Ok(((made, false), _)), _) | (Err(_), Some(made)) => return Ok(made),
+        loop {
+            match (select_ok(tries).await, old) {
+                (Ok(((made, is_old), others)), _) if !is_old || others.is_empty() => return Ok(made),
+                (Ok(((made, _), others)), _) => (old, tries) = (Some(made), others),
+                (Err(_), Some(made)) => return Ok(made),
                 (Err(error), None) => return Err(error),
             }
-        }
-        match old {
-            Some(made) => Ok(made),
-            // Not reached: the URL names at least one server.
-            None => self.to(&Config::new()).await,
         }
     }
 }
