@@ -5,7 +5,7 @@ use crate::support::{House, refused, text};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rescind::keys::Algorithm;
-use rescind::log::Scope;
+use rescind::log::{Scope, ScopeKind};
 use rescind::{Checks, LogoutScope, Rejection};
 
 /// Flips the last character to its neighbours that differ in unused bits alone, where the part has such.
@@ -93,6 +93,39 @@ async fn every_reencoding_of_a_revoked_token_is_refused() {
             let why = refused(house.check(other).await);
             assert!(!matches!(why, Rejection::Expired), "{algorithm}: {what}");
         }
+    }
+}
+
+/// The same ECDSA signature with n − s in the place of s: as valid, and another text (the order of P-256 is n).
+fn negated(token: &str) -> String {
+    const ORDER: [u8; 32] = [
+        0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6,
+        0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+    ];
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let mut signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let mut borrow = 0;
+    for at in (0..32).rev() {
+        let difference = i16::from(ORDER[at]) - i16::from(signature[32 + at]) - borrow;
+        borrow = i16::from(difference < 0);
+        signature[32 + at] = u8::try_from(difference.rem_euclid(256)).unwrap();
+    }
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+// holds: R1
+#[tokio::test]
+async fn a_token_whose_signature_has_a_second_form_is_revoked_in_both() {
+    let house = House::of(Algorithm::Es256).await;
+    let pair = house.login("alice").await;
+    let other = negated(&pair.access_token);
+    assert_ne!(other, pair.access_token);
+    let jti = house.check(&pair.access_token).await.unwrap().jti();
+    assert_eq!(house.check(&other).await.unwrap().jti(), jti, "the second form is as valid");
+    assert_eq!(crate::support::payload(&pair.access_token)["jti"], jti.to_string());
+    house.revoke(Scope::token(jti)).await;
+    for text in [&pair.access_token, &other] {
+        assert_eq!(refused(house.check(text).await), Rejection::Revoked(ScopeKind::Token));
     }
 }
 
