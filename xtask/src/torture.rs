@@ -2,6 +2,7 @@
 //! `tests/torture/src/main.rs`.
 
 use std::env;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -31,11 +32,8 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> ExitCode {
     if other.is_file() && !handed_over.iter().any(|argument| argument.starts_with("--other")) {
         torture.arg("--other").arg(other);
     }
-    match torture.args(handed_over).status() {
-        Ok(status) => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(NOT_TRIED)),
-        Err(error) => {
-            eprintln!("could not be tried: {}: {error}", torture.get_program().display());
-            ExitCode::from(NOT_TRIED)
-        }
-    }
+    // In our own place, so that whoever ends us ends it.
+    let error = torture.args(handed_over).exec();
+    eprintln!("could not be tried: {}: {error}", torture.get_program().display());
+    ExitCode::from(NOT_TRIED)
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use rescind::access_token::Unverified;
 use rescind::keys::{Algorithm, KeyRing};
 use rescind::random::SystemRandom;
 use rescind_hostile::ground;
@@ -33,6 +34,25 @@ fn each_kept_input_still_keeps_the_promises_of_its_target() {
         }
     }
     assert_eq!(broken, Vec::<PathBuf>::new(), "what broke which promise stands above");
+}
+
+/// Whoever replaces the keys makes every other input a token of nobody's.
+#[test]
+fn what_the_corpora_call_good_is_good() {
+    let inputs = |target: &str| -> Vec<Vec<u8>> {
+        let paths = std::fs::read_dir(corpora().join(target)).unwrap().map(|it| it.unwrap().path());
+        let good = paths.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("good"));
+        good.map(|path| std::fs::read(path).unwrap()).collect()
+    };
+    let (tokens, rings) = (inputs("access_token"), inputs("key_ring"));
+    assert!(!tokens.is_empty() && !rings.is_empty());
+    for token in tokens {
+        let parsed = Unverified::parse(std::str::from_utf8(&token).unwrap()).unwrap();
+        parsed.verify(ground::expectations(), ground::ring(), ground::NOW).unwrap();
+    }
+    for ring in rings {
+        KeyRing::from_document(&ring, &ground::root()).unwrap();
+    }
 }
 
 #[test]

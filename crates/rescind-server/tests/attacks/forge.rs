@@ -43,6 +43,8 @@ enum Encoding {
     Utf16Le,
     Utf16Be,
     Latin1,
+    /// As it is, not even in base64url (RFC 7797 §5.2): without a dot.
+    Plain,
 }
 
 enum Signer<'a> {
@@ -119,7 +121,11 @@ impl<'a> Draft<'a> {
     fn signed(&self) -> String {
         let part = |at: usize, members: &[(String, String)]| {
             let whole = self.whole[at].clone().unwrap_or_else(|| object(members).into_bytes());
-            URL_SAFE_NO_PAD.encode(self.encoding[at].encode(&whole))
+            let bytes = self.encoding[at].encode(&whole);
+            match self.encoding[at] {
+                Encoding::Plain => String::from_utf8(bytes).unwrap(),
+                _ => URL_SAFE_NO_PAD.encode(bytes),
+            }
         };
         let text = format!("{}.{}", part(0, &self.header), part(1, &self.claims));
         let signature =
@@ -218,6 +224,7 @@ impl Encoding {
             "utf-16le" => Self::Utf16Le,
             "utf-16be" => Self::Utf16Be,
             "latin-1" => Self::Latin1,
+            "plain" => Self::Plain,
             _ => panic!("no encoding {name}"),
         }
     }
@@ -230,6 +237,7 @@ impl Encoding {
             Self::Utf16Le => [0xfeff].into_iter().chain(units()).flat_map(u16::to_le_bytes).collect(),
             Self::Utf16Be => [0xfeff].into_iter().chain(units()).flat_map(u16::to_be_bytes).collect(),
             Self::Latin1 => std::str::from_utf8(bytes).unwrap().chars().map(|it| u8::try_from(it).unwrap()).collect(),
+            Self::Plain => std::str::from_utf8(bytes).unwrap().replace('.', "\\u002e").into_bytes(),
         }
     }
 }

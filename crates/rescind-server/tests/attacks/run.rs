@@ -90,7 +90,11 @@ fn aftermath(rig: &Rig, case: &Case, scene: &Scene<'_>, before: usize) -> Vec<St
             problems.push(format!("the log does not hold {text:?}: {}", refusals(rig, before)));
         }
     }
-    for text in case.all("quiet").map(|text| scene.text(text)) {
+    let quiet: Vec<String> = case.all("quiet").map(|text| scene.text(text)).collect();
+    if !quiet.is_empty() {
+        await_log(rig, before);
+    }
+    for text in quiet {
         if rig.server.log()[before..].contains(&text) {
             problems.push(format!("the log holds {text:?}"));
         }
@@ -105,14 +109,18 @@ fn aftermath(rig: &Rig, case: &Case, scene: &Scene<'_>, before: usize) -> Vec<St
     problems
 }
 
-/// Whether the log comes to hold `text`. A line is on its way when the answer is here.
+/// Whether the log comes to hold `text`.
 fn appears(rig: &Rig, from: usize, text: &str) -> bool {
-    let found = || rig.server.log()[from..].contains(text);
-    // A line of a later request ends the wait: what was to come has come before it.
+    await_log(rig, from);
+    rig.server.log()[from..].contains(text)
+}
+
+/// Waits until the log has all lines of what was answered so far. A line may be on its way when the answer is here; that of
+/// a later request comes behind it.
+fn await_log(rig: &Rig, from: usize) {
     let mark = format!("MARK{from}");
     rig.server.send(&mark, "/nowhere", &[], "");
     wait_until("the log has the mark", || rig.server.log()[from..].contains(&mark));
-    found()
 }
 
 /// What the log says was refused, and why.
