@@ -262,11 +262,8 @@ impl Nemesis for Single {
         cycle.checked = load.ask_about_all(&[NODE], dealt.earlier)?;
         if dealt.fault == Fault::OldCopy {
             self.assert_signed_out(&mut cycle)?;
-        } else if let Some(ahead @ 1..) = self.nodes.stat(NODE, "refresh_ahead") {
-            // The node forgives that, so no answer shows it.
-            cycle.broken.push(format!(
-                "{ahead} acknowledged refreshes are lost: the node rotates from a token it never heard of"
-            ));
+        } else {
+            cycle.broken.extend(self.nodes.lost_refreshes()?);
         }
         Ok((cycle, load))
     }
