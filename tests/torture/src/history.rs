@@ -160,7 +160,9 @@ impl History {
     /// Notes a request. What was acknowledged goes to the witness first.
     pub fn note(&self, asked: Asked) {
         match (asked.what, &asked.answer, &asked.scope) {
-            (What::Revoke, Answer::Yes, Some(scope)) => self.witness.note(Line::Revoked, scope, asked.done),
+            (What::Revoke | What::RevokeEverywhere, Answer::Yes, Some(scope)) => {
+                self.witness.note(Line::Revoked, scope, asked.done)
+            }
             (What::Lift, Answer::Yes, Some(scope)) => self.witness.note(Line::Lifted, scope, asked.done),
             _ => {}
         }

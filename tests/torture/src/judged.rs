@@ -109,6 +109,17 @@ fn what_a_node_acknowledged_it_may_never_call_good_and_the_others_not_past_the_b
 }
 
 #[test]
+fn what_was_acknowledged_as_known_everywhere_no_node_may_call_good() {
+    let revoked = asked(What::RevokeEverywhere, 0, 1.0, Answer::Yes);
+    let then = |node, sent| judged([revoked.clone(), asked(What::Check, node, sent, Answer::Yes)], |_| {}).len();
+    assert_eq!((then(1, 1.05), then(1, 1.2), then(0, 1.2)), (0, 1, 1));
+    let earlier = asked(What::Revoke, 0, 0.5, Answer::Yes);
+    assert_eq!(judged([earlier, revoked.clone(), asked(What::Check, 1, 1.2, Answer::Yes)], |_| {}).len(), 1);
+    let unknown = asked(What::RevokeEverywhere, 0, 1.0, Answer::Unavailable);
+    assert_eq!(judged([unknown, asked(What::Check, 1, 9.0, Answer::Yes)], |_| {}), Vec::<String>::new());
+}
+
+#[test]
 fn after_one_node_refused_it_none_may_call_it_good() {
     let unknown = asked(What::Revoke, 2, 0.5, Answer::Unavailable);
     let refused = asked(What::Check, 0, 1.0, Answer::Refused);

@@ -141,7 +141,9 @@ impl Nodes {
     pub(crate) fn lost_refreshes(&self) -> Result<Option<String>> {
         let ahead = self.total("refresh_ahead")?;
         Ok((ahead > 0).then(|| {
-            format!("{ahead} acknowledged refreshes are lost: a node rotates from a token that its store never heard of")
+            format!(
+                "{ahead} acknowledged refreshes are lost: a node rotates from a token that its store never heard of"
+            )
         }))
     }
 }

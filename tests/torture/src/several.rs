@@ -8,7 +8,7 @@ use std::time::Duration;
 use rescind_test_kit::{Error, NodeOptions, Proxy, Result, SmallDisk, until, until_within};
 
 use crate::BOUND;
-use crate::asked::{Answer, At, Scope, What};
+use crate::asked::{Answer, At, What};
 use crate::cycle::{Dealt, Nemesis, Settings, Strike, within};
 use crate::load::{Load, Running};
 use crate::moment::{Stopwatch, rest};
@@ -16,6 +16,7 @@ use crate::nodes::{Nodes, kill};
 use crate::plan::Fault;
 use crate::server::Server;
 use crate::tally::Cycle;
+use crate::widely;
 
 const NODES: usize = 3;
 const ALL: [usize; NODES] = [0, 1, 2];
@@ -277,11 +278,7 @@ impl Nemesis for Several {
         let mut cycle = Cycle { number: dealt.cycle, ..Cycle::default() };
         let running = load.begin(dealt.load_seed);
         running.goes_on_until(within(dealt.luck, dealt.quota))?;
-        if dealt.luck.once_in(10) {
-            running.cut_off(&Scope::all())?;
-            cycle.say("all revoked before");
-            running.goes_on_until(running.acknowledged() + dealt.luck.below(20))?;
-        }
+        widely::cut_off(&self.nodes, dealt, &running, &mut cycle)?;
         self.strike(dealt, &running, &mut cycle)?;
         self.wait_until_served(&mut cycle)?;
         running.goes_on_until(running.acknowledged() + 20)?;
