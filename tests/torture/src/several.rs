@@ -14,7 +14,7 @@ use crate::load::{Load, Running};
 use crate::moment::{Stopwatch, rest};
 use crate::nodes::{Nodes, kill};
 use crate::plan::Fault;
-use crate::server::Server;
+use crate::server::{Reached, Server};
 use crate::tally::Cycle;
 use crate::widely;
 
@@ -23,6 +23,12 @@ const ALL: [usize; NODES] = [0, 1, 2];
 const HOUR: i64 = 3600;
 /// Longer than a node may take to give up what it asked through a link that says nothing.
 const BACK: Duration = Duration::from_secs(30);
+/// A start is aimed at so often, so that the kill comes while it recovers.
+const AIMS: usize = 16;
+/// By then a start is past its recovery, most likely. **Units:** microseconds, as all of the aim.
+const SOON: usize = 150_000;
+/// Nothing is aimed at more closely.
+const CLOSE: usize = 2_000;
 
 /// Three nodes, their store, and each one's way to it.
 #[derive(Debug)]
@@ -169,9 +175,7 @@ impl Several {
                 cycle.count(Fault::StoreKill, self.store.kill()?);
                 rest(Duration::from_millis(dealt.luck.below(3000) as u64));
                 if dealt.fault == Fault::StoreDouble {
-                    for _ in 0..=dealt.luck.below(2) {
-                        cycle.count(Fault::StoreDouble, self.store.start_again_and_kill()?);
-                    }
+                    self.kills_in_recovery(dealt, cycle)?;
                 }
                 self.store.start_again()
             }
@@ -200,6 +204,33 @@ impl Several {
             Fault::OldCopy => self.forgets(dealt, running, cycle),
             _ => Ok(()),
         }
+    }
+
+    /// Starts the store and kills it, until it was killed once or twice while it recovered. How long that takes is found by
+    /// what it had come to at the kills before.
+    fn kills_in_recovery(&self, dealt: &mut Dealt, cycle: &mut Cycle) -> Result<()> {
+        let wanted = 1 + dealt.luck.below(2);
+        let (mut hit, mut early, mut late) = (0, 0, SOON);
+        for _ in 0..AIMS {
+            let micros = early + dealt.luck.below(late - early + 1);
+            match self.store.start_again_and_kill(Duration::from_micros(micros as u64))? {
+                Reached::Recovery => {
+                    hit += 1;
+                    cycle.count(Fault::StoreDouble, true);
+                    cycle.say(&format!("again after {} ms", micros / 1000));
+                }
+                Reached::Nothing => (early, late) = (micros, late.max(micros * 2)),
+                Reached::Ready => late = micros,
+            }
+            if hit == wanted {
+                return Ok(());
+            }
+            if late < early + CLOSE {
+                // One of them was a start that the machine held up.
+                (early, late) = (0, late.max(CLOSE) * 2);
+            }
+        }
+        Ok(())
     }
 
     fn fills_up(&self, running: &Running, cycle: &mut Cycle) -> Result<()> {
