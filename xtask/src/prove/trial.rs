@@ -2,7 +2,7 @@
 //! could not look": a broken build, a missing tool, a skipped test and a time-out prove nothing.
 
 use std::fs::{self, File};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use super::bug::Suite;
@@ -40,19 +40,20 @@ pub(super) fn run(scratch: &Scratch, command: &str) -> Result<Trial, String> {
     let failed = |why: std::io::Error| format!("{}: {why}", printed.display());
     fs::write(scratch.skips(), "").map_err(failed)?;
     let log = File::create(&printed).map_err(failed)?;
-    let status = Command::new("timeout")
-        .args(["--kill-after=10", PATIENCE, "sh", "-c", command])
+    // `timeout` makes a group of its own, which Ctrl-C does not reach.
+    let status = Command::new("setpriv")
+        .args(["--pdeathsig", "TERM", "--", "timeout", "--kill-after=10", PATIENCE, "sh", "-c", command])
         .current_dir(scratch.tree())
         .env("CARGO_TARGET_DIR", scratch.target())
         .env("CARGO_TERM_COLOR", "never")
         .env("RESCIND_SKIP_LOG", scratch.skips())
         // Of the xtask that this is: cargo would tell its own build scripts that they changed.
         .env_remove("CARGO_MANIFEST_DIR")
-        .stdin(Stdio::null())
+        .stdin(scratch.input()?)
         .stderr(log.try_clone().map_err(failed)?)
         .stdout(log)
         .status()
-        .map_err(|why| format!("timeout cannot be run: {why}; install coreutils"))?;
+        .map_err(|why| format!("setpriv cannot be run: {why}; install util-linux"))?;
     let output = String::from_utf8_lossy(&fs::read(&printed).map_err(failed)?).into_owned();
     let skipped = fs::read_to_string(scratch.skips()).map_err(failed)?;
     let found = judge(suite, status, &output, &skipped)?;
