@@ -231,8 +231,11 @@ fn a_revocation_of_unknown_outcome_may_come_about_after_a_lift() {
 #[test]
 fn a_lift_that_the_store_lost_may_be_undone_only_where_not_every_node_had_read_it() {
     let refused = [asked(What::Check, 1, 20.0, Answer::Refused)];
-    let lost = |at_second: f64| after_a_lift(Answer::Yes, &refused, |past| past.entries_lost.push(at(at_second)));
-    assert_eq!((lost(5.2), lost(6.9)), (0, 0));
-    assert_eq!(lost(7.2), 1, "every node had it by then");
-    assert_eq!(lost(2.0), 1, "it was made after the loss");
+    let lost = |unread: f64, gone: f64| {
+        after_a_lift(Answer::Yes, &refused, |past| past.entries_lost.push((at(unread), at(gone))))
+    };
+    assert_eq!((lost(5.2, 5.2), lost(6.9, 6.9)), (0, 0));
+    assert_eq!(lost(6.9, 9.0), 0, "the store was away for longer than the bound before it had lost it");
+    assert_eq!(lost(7.2, 9.0), 1, "every node had it by then");
+    assert_eq!(lost(2.0, 2.0), 1, "it was made after the loss");
 }

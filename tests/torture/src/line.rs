@@ -126,6 +126,6 @@ fn is_made_again(cut: &Asked, credential: &Credential, past: &Past) -> bool {
 
 /// A lift that the store lost before every node had read it: whoever knows only the cut-off makes that again. In doubt,
 /// revoked.
-fn is_in_doubt(lift: &Asked, entries_lost: &[At]) -> bool {
-    entries_lost.iter().any(|lost| lift.done + BOUND > *lost && lift.sent < *lost + BOUND)
+fn is_in_doubt(lift: &Asked, entries_lost: &[(At, At)]) -> bool {
+    entries_lost.iter().any(|(unread, gone)| lift.done + BOUND > *unread && lift.sent < *gone + BOUND)
 }

@@ -253,6 +253,7 @@ impl Several {
         self.wait_until_served(&mut Cycle::default())?;
         running.goes_on_until(running.acknowledged() + 50 + dealt.luck.below(50))?;
         let healed = self.nodes.total("history_healed")?;
+        self.nodes.history.store_goes_away();
         self.store.stop()?;
         self.store.restore(&copy)?;
         self.nodes.history.sessions_are_lost_since(copied);
