@@ -16,7 +16,8 @@ pub(crate) struct Bug {
     pub(crate) what: String,
     /// The command that finds it out.
     pub(crate) caught_by: String,
-    /// What that names: a test, or the beginning of its name; of the torture a piece of the violation's text.
+    /// What that names: a test, or the beginning of its name; of the torture a piece of the violation's text. Where it
+    /// follows from chance, which of some it is, they are parted by ` | `.
     pub(crate) caught_as: String,
     suite: Suite,
 }
@@ -50,10 +51,13 @@ impl Bug {
 
     /// What of all that its suite found is this bug. Another test that fails beside it, or in its place, proves nothing.
     pub(crate) fn found_among<'a>(&self, all: &'a [String]) -> Option<&'a String> {
-        all.iter().find(|found| match self.suite {
-            Suite::Nextest => found.starts_with(&self.caught_as),
-            Suite::Torture => found.contains(&self.caught_as),
-        })
+        let is_named = |found: &String| {
+            self.caught_as.split(" | ").any(|named| match self.suite {
+                Suite::Nextest => found.starts_with(named),
+                Suite::Torture => found.contains(named),
+            })
+        };
+        all.iter().find(|found| is_named(found))
     }
 
     /// Where the patch is, from the root of the repository.
@@ -143,7 +147,7 @@ mod tests {
         assert_eq!(bug.found_among(&found(&["flaky", "load::all_is_there"])), Some(&"load::all_is_there".to_owned()));
         assert_eq!(bug.found_among(&found(&["flaky", "reload::all_is_there"])), None);
         let patch = PATCH.replace("nextest run --test memory", "xtask torture --store redis");
-        let bug = Bug::read("07-forgets", &patch.replace("load::all_is_there", "says it is good")).unwrap();
+        let bug = Bug::read("07-forgets", &patch.replace("load::all_is_there", "is out | says it is good")).unwrap();
         assert!(bug.found_among(&found(&["session s was dead; node 1 says it is good, asked at 3 s"])).is_some());
         assert!(bug.found_among(&found(&["Check at node 1, 3 s: 500"])).is_none());
     }
