@@ -74,6 +74,8 @@ pub enum What {
     Open,
     /// Of a scope: by a revocation, a logout, or the second use of a spent refresh token.
     Revoke,
+    /// The same, acknowledged once every node knows of it: by `wait=everywhere`.
+    RevokeEverywhere,
     /// Of a cut-off.
     Lift,
 }

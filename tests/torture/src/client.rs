@@ -188,14 +188,23 @@ impl Client {
 
     /// Revokes; gives the position where it was acknowledged.
     pub fn revoke(&self, node: usize, scope: &Scope) -> (Answer, Option<u64>) {
-        let noted = Noted { what: What::Revoke, about: None, scope: Some(scope.clone()) };
+        self.revoke_by(node, What::Revoke, "/admin/v1/revocations", scope)
+    }
+
+    /// The same, answered once every node knows of it, or refuses by itself.
+    pub fn revoke_everywhere(&self, node: usize, scope: &Scope) -> (Answer, Option<u64>) {
+        self.revoke_by(node, What::RevokeEverywhere, "/admin/v1/revocations?wait=everywhere", scope)
+    }
+
+    fn revoke_by(&self, node: usize, what: What, path: &str, scope: &Scope) -> (Answer, Option<u64>) {
+        let noted = Noted { what, about: None, scope: Some(scope.clone()) };
         let named = if scope.id.is_empty() {
             json!({ "kind": scope.kind })
         } else {
             json!({ "kind": scope.kind, "id": scope.id })
         };
         let body = json!({ "scope": named, "reason": "test" });
-        let (answer, reply) = self.admin(noted, node, "POST", "/admin/v1/revocations", &body);
+        let (answer, reply) = self.admin(noted, node, "POST", path, &body);
         (answer, reply.and_then(|reply| reply.json().get("seq").and_then(Value::as_u64)))
     }
 
@@ -292,9 +301,8 @@ fn refreshing(token: &str) -> Vec<u8> {
 /// What the contract lets a node say, and nothing else.
 fn meaning(what: What, reply: &Reply) -> Answer {
     match (what, reply.status) {
-        (What::Check | What::Refresh | What::Open | What::Lift | What::Revoke, 200) | (What::Revoke, 201) => {
-            Answer::Yes
-        }
+        (What::Check | What::Refresh | What::Open | What::Lift | What::Revoke, 200)
+        | (What::Revoke | What::RevokeEverywhere, 201) => Answer::Yes,
         (What::Check, 401) if reply.error() == "invalid_token" => Answer::Refused,
         (What::Refresh, 400) if reply.error() == "invalid_grant" => Answer::Refused,
         // It was done though the answer to the first try was lost, or the cut-off has another position since it was healed.

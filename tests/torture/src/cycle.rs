@@ -89,6 +89,7 @@ impl Strike for Cycle {
     fn take(&mut self, shared: &Shared) {
         self.acknowledged = shared.acknowledged.load(Ordering::Relaxed);
         self.lifted = shared.lifted.load(Ordering::Relaxed);
+        self.widely.everywhere += shared.everywhere.load(Ordering::Relaxed) as u64;
     }
 }
 

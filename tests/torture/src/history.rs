@@ -30,8 +30,11 @@ pub struct Past {
     pub everyone_out: Option<At>,
     /// The store lost the sessions that were opened from then to now: they cannot be refreshed.
     pub sessions_lost: Option<(At, At)>,
-    /// The store lost acknowledged entries: what not every node had read of them may be healed as if it were revoked.
-    pub entries_lost: Vec<At>,
+    /// The store lost acknowledged entries: since when nobody could read them, and when they were gone. What not every node
+    /// had read of them may be healed as if it were revoked.
+    pub entries_lost: Vec<(At, At)>,
+    /// Since when nobody can read the store, which is about to lose something.
+    unread_since: Option<At>,
     /// Spans in which a node's clock is behind: what it refuses may be from its future, which says nothing of revocations.
     pub behind: Vec<(usize, At, At)>,
 }
@@ -119,6 +122,13 @@ impl History {
         past.everyone_out = Some(self.now());
     }
 
+    /// The store is about to go away, and to lose something before it is back: what a node has not read of that by now, it
+    /// never will.
+    pub fn store_goes_away(&self) {
+        let mut past = self.past();
+        past.unread_since = Some(self.now());
+    }
+
     /// The store is about to lose what was opened since this moment: such a session's access tokens are as good as
     /// before, and it cannot be refreshed.
     pub fn sessions_are_lost_since(&self, since: At) {
@@ -126,7 +136,8 @@ impl History {
         // A worker may note late what was answered before.
         let now = self.now();
         past.sessions_lost = Some((since, now + BOUND / 2));
-        past.entries_lost.push(now);
+        let unread = past.unread_since.take().unwrap_or(now);
+        past.entries_lost.push((unread, now));
     }
 
     /// A node's clock is put behind the others' now.
@@ -160,7 +171,9 @@ impl History {
     /// Notes a request. What was acknowledged goes to the witness first.
     pub fn note(&self, asked: Asked) {
         match (asked.what, &asked.answer, &asked.scope) {
-            (What::Revoke, Answer::Yes, Some(scope)) => self.witness.note(Line::Revoked, scope, asked.done),
+            (What::Revoke | What::RevokeEverywhere, Answer::Yes, Some(scope)) => {
+                self.witness.note(Line::Revoked, scope, asked.done)
+            }
             (What::Lift, Answer::Yes, Some(scope)) => self.witness.note(Line::Lifted, scope, asked.done),
             _ => {}
         }

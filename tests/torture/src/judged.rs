@@ -109,6 +109,17 @@ fn what_a_node_acknowledged_it_may_never_call_good_and_the_others_not_past_the_b
 }
 
 #[test]
+fn what_was_acknowledged_as_known_everywhere_no_node_may_call_good() {
+    let revoked = asked(What::RevokeEverywhere, 0, 1.0, Answer::Yes);
+    let then = |node, sent| judged([revoked.clone(), asked(What::Check, node, sent, Answer::Yes)], |_| {}).len();
+    assert_eq!((then(1, 1.05), then(1, 1.2), then(0, 1.2)), (0, 1, 1));
+    let earlier = asked(What::Revoke, 0, 0.5, Answer::Yes);
+    assert_eq!(judged([earlier, revoked.clone(), asked(What::Check, 1, 1.2, Answer::Yes)], |_| {}).len(), 1);
+    let unknown = asked(What::RevokeEverywhere, 0, 1.0, Answer::Unavailable);
+    assert_eq!(judged([unknown, asked(What::Check, 1, 9.0, Answer::Yes)], |_| {}), Vec::<String>::new());
+}
+
+#[test]
 fn after_one_node_refused_it_none_may_call_it_good() {
     let unknown = asked(What::Revoke, 2, 0.5, Answer::Unavailable);
     let refused = asked(What::Check, 0, 1.0, Answer::Refused);
@@ -220,8 +231,11 @@ fn a_revocation_of_unknown_outcome_may_come_about_after_a_lift() {
 #[test]
 fn a_lift_that_the_store_lost_may_be_undone_only_where_not_every_node_had_read_it() {
     let refused = [asked(What::Check, 1, 20.0, Answer::Refused)];
-    let lost = |at_second: f64| after_a_lift(Answer::Yes, &refused, |past| past.entries_lost.push(at(at_second)));
-    assert_eq!((lost(5.2), lost(6.9)), (0, 0));
-    assert_eq!(lost(7.2), 1, "every node had it by then");
-    assert_eq!(lost(2.0), 1, "it was made after the loss");
+    let lost = |unread: f64, gone: f64| {
+        after_a_lift(Answer::Yes, &refused, |past| past.entries_lost.push((at(unread), at(gone))))
+    };
+    assert_eq!((lost(5.2, 5.2), lost(6.9, 6.9)), (0, 0));
+    assert_eq!(lost(6.9, 9.0), 0, "the store was away for longer than the bound before it had lost it");
+    assert_eq!(lost(7.2, 9.0), 1, "every node had it by then");
+    assert_eq!(lost(2.0, 2.0), 1, "it was made after the loss");
 }

@@ -7,6 +7,7 @@
 //!   plan       which fault comes when, from the seed
 //!   load       workers: sign-ins, refreshes, revocations on every scope, logouts, lifts, checks
 //!     client   one request, and what its answer means
+//!     widely   cut-offs on everything and on keys
 //!   single     the nemesis of one node on SQLite; pages, strace: faults below it
 //!   several    the nemesis of three nodes on Postgres or Redis; server: that store
 //! history      who was asked what and when, and what was answered
@@ -37,6 +38,7 @@ mod several;
 mod single;
 mod strace;
 mod tally;
+mod widely;
 mod witness;
 mod worker;
 
@@ -52,6 +54,7 @@ pub use moment::{Stopwatch, rest};
 pub use plan::{Fault, Plan, Store};
 pub use run::{Outcome, run};
 pub use tally::{Cycle, Tally};
+pub use widely::Widely;
 pub use witness::{Line, Witness};
 
 /// The staleness bound of the nodes: the default, because that is what ships.

@@ -22,6 +22,8 @@ pub(crate) struct Line<'a> {
     /// The acknowledged revocations, as numbers in `acts`, and those of each node.
     cuts: Vec<usize>,
     cuts_of: BTreeMap<usize, Vec<usize>>,
+    /// Those of them that were acknowledged once every node knew.
+    cuts_everywhere: Vec<usize>,
     /// A key's cut-off ends whatever the key has signed, before and after.
     ends_later_ones: bool,
 }
@@ -42,6 +44,7 @@ impl<'a> Line<'a> {
             acts,
             cuts: Vec::new(),
             cuts_of: BTreeMap::new(),
+            cuts_everywhere: Vec::new(),
             ends_later_ones: scope.kind == "key",
         };
         let mut so_far = SoFar::default();
@@ -54,6 +57,9 @@ impl<'a> Line<'a> {
                     if *answer == Answer::Yes {
                         line.cuts.push(number);
                         line.cuts_of.entry(act.node).or_default().push(number);
+                        if act.what == What::RevokeEverywhere {
+                            line.cuts_everywhere.push(number);
+                        }
                     }
                 }
             }
@@ -74,10 +80,13 @@ impl<'a> Line<'a> {
         let begin = if self.ends_later_ones { lifted } else { lifted.max(self.sent_until(credential.opened.1)) };
         let mine = self.cuts_of.get(&yes.node).map(Vec::as_slice);
         // The first one is the one that has been known for longest.
-        let mut first = [Some(self.cuts.as_slice()), mine].into_iter().flatten().filter_map(|cuts| {
+        let lists = [Some(self.cuts.as_slice()), mine, Some(self.cuts_everywhere.as_slice())];
+        let mut first = lists.into_iter().flatten().filter_map(|cuts| {
             let number = *cuts.get(cuts.partition_point(|cut| *cut < begin))?;
             let act = self.acts.get(number)?;
-            (number < end && known_at(yes.node, act.node, act.done) < decided).then_some((act.node, act.done))
+            let known =
+                if act.what == What::RevokeEverywhere { act.done } else { known_at(yes.node, act.node, act.done) };
+            (number < end && known < decided).then_some((act.node, act.done))
         });
         first.next()
     }
@@ -117,6 +126,6 @@ fn is_made_again(cut: &Asked, credential: &Credential, past: &Past) -> bool {
 
 /// A lift that the store lost before every node had read it: whoever knows only the cut-off makes that again. In doubt,
 /// revoked.
-fn is_in_doubt(lift: &Asked, entries_lost: &[At]) -> bool {
-    entries_lost.iter().any(|lost| lift.done + BOUND > *lost && lift.sent < *lost + BOUND)
+fn is_in_doubt(lift: &Asked, entries_lost: &[(At, At)]) -> bool {
+    entries_lost.iter().any(|(unread, gone)| lift.done + BOUND > *unread && lift.sent < *gone + BOUND)
 }

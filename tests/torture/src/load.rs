@@ -100,9 +100,17 @@ impl Running {
     }
 
     /// Cuts off everything, or everything that this key has signed; it has to be acknowledged.
-    pub(crate) fn cut_off(&self, scope: &Scope) -> Result<()> {
-        let (answer, _) = self.client.revoke(0, scope);
-        if answer != Answer::Yes {
+    pub(crate) fn cut_off(&self, node: usize, scope: &Scope) -> Result<()> {
+        self.is_cut_off(scope, &self.client.revoke(node, scope).0)
+    }
+
+    /// The same at every node.
+    pub(crate) fn cut_off_everywhere(&self, node: usize, scope: &Scope) -> Result<()> {
+        self.is_cut_off(scope, &self.client.revoke_everywhere(node, scope).0)
+    }
+
+    fn is_cut_off(&self, scope: &Scope, answer: &Answer) -> Result<()> {
+        if *answer != Answer::Yes {
             return Err(Error::Failed(format!("no fault, and {scope} is not revoked: {answer:?}")));
         }
         self.shared.acknowledged.fetch_add(1, Ordering::Relaxed);

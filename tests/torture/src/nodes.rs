@@ -126,8 +126,25 @@ impl Nodes {
     }
 
     /// The same of all of them together.
-    pub(crate) fn sum(&self, name: &str) -> u64 {
-        (0..self.all.len()).filter_map(|node| self.stat(node, name)).sum()
+    ///
+    /// # Errors
+    /// Where one does not tell it: then nothing is known.
+    pub(crate) fn total(&self, name: &str) -> Result<u64> {
+        let silent = |node| Error::Failed(format!("node {node} does not tell `{name}` in its stats"));
+        (0..self.all.len()).map(|node| self.stat(node, name).ok_or_else(|| silent(node))).sum()
+    }
+
+    /// Acknowledged refreshes that the nodes found lost. They forgive that, so no answer shows it.
+    ///
+    /// # Errors
+    /// Where one does not tell.
+    pub(crate) fn lost_refreshes(&self) -> Result<Option<String>> {
+        let ahead = self.total("refresh_ahead")?;
+        Ok((ahead > 0).then(|| {
+            format!(
+                "{ahead} acknowledged refreshes are lost: a node rotates from a token that its store never heard of"
+            )
+        }))
     }
 }
 

@@ -2,16 +2,32 @@
 
 use std::net::SocketAddr;
 use std::thread;
+use std::time::Duration;
 
 use rescind_test_kit::{Copied, Error, Postgres, Process, Redis, Result, SmallDisk, until};
 
+use crate::moment::rest;
 use crate::plan::Store;
+
+/// What Postgres writes to its log when it begins to do again what its write-ahead log says.
+const RECOVERS: &str = "automatic recovery in progress";
 
 /// A running store.
 #[derive(Debug)]
 pub(crate) enum Server {
     Postgres(Postgres),
     Redis(Redis),
+}
+
+/// What a start has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reached {
+    /// It has not begun to read its data.
+    Nothing,
+    /// It reads its data, and cannot be used yet.
+    Recovery,
+    /// It can be used.
+    Ready,
 }
 
 /// The kit's servers have the same methods.
@@ -85,13 +101,27 @@ impl Server {
         each!(self, server => server.restore(copy))
     }
 
-    /// Starts it again, and kills it before it can be used, or just when it can; whether it was killed.
-    pub(crate) fn start_again_and_kill(&self) -> Result<bool> {
+    /// Starts it again, and kills it so long after it has begun; what it had come to by then.
+    pub(crate) fn start_again_and_kill(&self, after: Duration) -> Result<Reached> {
+        let before = self.process().log().len();
+        let written = || self.process().log().get(before..).unwrap_or_default().to_owned();
+        let (recovers, ready, begun) = match self {
+            // Before that it flushes every file that it has, which takes as long as the disk likes.
+            Self::Postgres(_) => (RECOVERS, "ready to accept connections", RECOVERS),
+            Self::Redis(_) => ("Reading RDB base file", "Ready to accept connections", ""),
+        };
         thread::scope(|scope| {
             // It ends with an error, as it was killed.
             scope.spawn(|| self.start_again().is_ok());
-            until("it has begun to start", || self.process().pid().is_ok())?;
+            until("it has begun to start", || self.process().pid().is_ok() && written().contains(begun))?;
+            rest(after);
             self.kill()
+        })?;
+        let log = written();
+        Ok(match (log.contains(recovers), log.contains(ready)) {
+            (_, true) => Reached::Ready,
+            (true, false) => Reached::Recovery,
+            (false, false) => Reached::Nothing,
         })
     }
 }

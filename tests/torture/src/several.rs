@@ -8,20 +8,27 @@ use std::time::Duration;
 use rescind_test_kit::{Error, NodeOptions, Proxy, Result, SmallDisk, until, until_within};
 
 use crate::BOUND;
-use crate::asked::{Answer, At, Scope, What};
+use crate::asked::{Answer, At, What};
 use crate::cycle::{Dealt, Nemesis, Settings, Strike, within};
 use crate::load::{Load, Running};
 use crate::moment::{Stopwatch, rest};
 use crate::nodes::{Nodes, kill};
 use crate::plan::Fault;
-use crate::server::Server;
+use crate::server::{Reached, Server};
 use crate::tally::Cycle;
+use crate::widely;
 
 const NODES: usize = 3;
 const ALL: [usize; NODES] = [0, 1, 2];
 const HOUR: i64 = 3600;
 /// Longer than a node may take to give up what it asked through a link that says nothing.
 const BACK: Duration = Duration::from_secs(30);
+/// A start is aimed at so often, so that the kill comes while it recovers.
+const AIMS: usize = 16;
+/// By then a start is past its recovery, most likely. **Units:** microseconds, as all of the aim.
+const SOON: usize = 150_000;
+/// Nothing is aimed at more closely.
+const CLOSE: usize = 2_000;
 
 /// Three nodes, their store, and each one's way to it.
 #[derive(Debug)]
@@ -168,9 +175,7 @@ impl Several {
                 cycle.count(Fault::StoreKill, self.store.kill()?);
                 rest(Duration::from_millis(dealt.luck.below(3000) as u64));
                 if dealt.fault == Fault::StoreDouble {
-                    for _ in 0..=dealt.luck.below(2) {
-                        cycle.count(Fault::StoreDouble, self.store.start_again_and_kill()?);
-                    }
+                    self.kills_in_recovery(dealt, cycle)?;
                 }
                 self.store.start_again()
             }
@@ -201,6 +206,33 @@ impl Several {
         }
     }
 
+    /// Starts the store and kills it, until it was killed once or twice while it recovered. How long that takes is found by
+    /// what it had come to at the kills before.
+    fn kills_in_recovery(&self, dealt: &mut Dealt, cycle: &mut Cycle) -> Result<()> {
+        let wanted = 1 + dealt.luck.below(2);
+        let (mut hit, mut early, mut late) = (0, 0, SOON);
+        for _ in 0..AIMS {
+            let micros = early + dealt.luck.below(late - early + 1);
+            match self.store.start_again_and_kill(Duration::from_micros(micros as u64))? {
+                Reached::Recovery => {
+                    hit += 1;
+                    cycle.count(Fault::StoreDouble, true);
+                    cycle.say(&format!("again after {} ms", micros / 1000));
+                }
+                Reached::Nothing => (early, late) = (micros, late.max(micros * 2)),
+                Reached::Ready => late = micros,
+            }
+            if hit == wanted {
+                return Ok(());
+            }
+            if late < early + CLOSE {
+                // One of them was a start that the machine held up.
+                (early, late) = (0, late.max(CLOSE) * 2);
+            }
+        }
+        Ok(())
+    }
+
     fn fills_up(&self, running: &Running, cycle: &mut Cycle) -> Result<()> {
         let refused = || running.shared.unavailable.load(std::sync::atomic::Ordering::Relaxed);
         let before = refused();
@@ -220,11 +252,14 @@ impl Several {
         self.store.start_again()?;
         self.wait_until_served(&mut Cycle::default())?;
         running.goes_on_until(running.acknowledged() + 50 + dealt.luck.below(50))?;
+        let healed = self.nodes.total("history_healed")?;
+        self.nodes.history.store_goes_away();
         self.store.stop()?;
         self.store.restore(&copy)?;
         self.nodes.history.sessions_are_lost_since(copied);
         self.store.start_again()?;
-        until("the nodes have healed the store", || self.nodes.sum("history_healed") > 0)?;
+        let is_healed = || self.nodes.total("history_healed").is_ok_and(|now| now > healed);
+        until("the nodes have healed the store", is_healed)?;
         cycle.count(Fault::OldCopy, true);
         self.wait_until_served(&mut Cycle::default())?;
         if self.lost_for_good()? {
@@ -275,11 +310,7 @@ impl Nemesis for Several {
         let mut cycle = Cycle { number: dealt.cycle, ..Cycle::default() };
         let running = load.begin(dealt.load_seed);
         running.goes_on_until(within(dealt.luck, dealt.quota))?;
-        if dealt.luck.once_in(10) {
-            running.cut_off(&Scope::all())?;
-            cycle.say("all revoked before");
-            running.goes_on_until(running.acknowledged() + dealt.luck.below(20))?;
-        }
+        widely::cut_off(&self.nodes, dealt, &running, &mut cycle)?;
         self.strike(dealt, &running, &mut cycle)?;
         self.wait_until_served(&mut cycle)?;
         running.goes_on_until(running.acknowledged() + 20)?;
@@ -288,6 +319,10 @@ impl Nemesis for Several {
         // Then every node has to know of everything.
         rest(BOUND);
         cycle.checked = load.ask_about_all(&ALL, dealt.earlier)?;
+        // An older copy is the one fault that takes acknowledged writes away; of revocations the nodes know themselves.
+        if dealt.fault != Fault::OldCopy {
+            cycle.broken.extend(self.nodes.lost_refreshes()?);
+        }
         self.is_over = matches!(dealt.fault, Fault::OldCopy | Fault::StoreFull) || dealt.next == Fault::StoreFull;
         Ok((cycle, load))
     }

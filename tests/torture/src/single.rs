@@ -8,16 +8,16 @@ use rescind_test_kit::{Error, NodeOptions, Result, until, until_within};
 use tempfile::TempDir;
 
 use crate::BOUND;
-use crate::asked::{Answer, Scope, What};
+use crate::asked::{Answer, What};
 use crate::cycle::{Dealt, Nemesis, Settings, Strike, within};
 use crate::load::{Load, Running};
-use crate::luck::Luck;
 use crate::moment::{Stopwatch, rest};
 use crate::nodes::{Nodes, kill};
 use crate::pages::Pages;
 use crate::plan::Fault;
 use crate::strace::{Injection, Strace};
 use crate::tally::Cycle;
+use crate::widely;
 
 const NODE: usize = 0;
 const HOUR: i64 = 3600;
@@ -74,25 +74,6 @@ impl Single {
     fn come_back(&self, next: Fault) -> Result<()> {
         self.nodes.start_again(NODE, &self.options_for(next))?;
         self.nodes.node(NODE)?.wait_until_ready()
-    }
-
-    /// At times everything is cut off, or what a key has signed, while the load goes on.
-    fn cut_off_widely(&self, luck: &mut Luck, running: &Running, cycle: &mut Cycle) -> Result<()> {
-        if luck.once_in(10) {
-            running.cut_off(&Scope::all())?;
-            cycle.say("all revoked before");
-        }
-        if luck.once_in(10) {
-            let keys = self.nodes.node(NODE)?.send_admin("GET", "/admin/v1/keys", "")?.json();
-            let keys = keys.get("keys").and_then(|keys| keys.as_array());
-            let member = |key: &serde_json::Value, name| key.get(name)?.as_str().map(str::to_owned);
-            let is_current = |key: &&serde_json::Value| member(key, "state").as_deref() == Some("current");
-            let kid = keys.and_then(|keys| member(keys.iter().find(is_current)?, "kid")).unwrap_or_default();
-            running.cut_off(&Scope::new("key", &kid))?;
-            cycle.say("key revoked before");
-        }
-        let more = running.acknowledged() + luck.below(20);
-        running.goes_on_until(more)
     }
 
     /// strace, where the fault is a call that fails.
@@ -244,7 +225,7 @@ impl Nemesis for Single {
         let mut cycle = Cycle { number: dealt.cycle, ..Cycle::default() };
         let running = load.begin(dealt.load_seed);
         running.goes_on_until(within(dealt.luck, dealt.quota))?;
-        self.cut_off_widely(dealt.luck, &running, &mut cycle)?;
+        widely::cut_off(&self.nodes, dealt, &running, &mut cycle)?;
         let strace = self.attach(dealt, &mut cycle)?;
         match &strace {
             Some(strace) => self.fails(dealt, &running, strace)?,
@@ -262,11 +243,8 @@ impl Nemesis for Single {
         cycle.checked = load.ask_about_all(&[NODE], dealt.earlier)?;
         if dealt.fault == Fault::OldCopy {
             self.assert_signed_out(&mut cycle)?;
-        } else if let Some(ahead @ 1..) = self.nodes.stat(NODE, "refresh_ahead") {
-            // The node forgives that, so no answer shows it.
-            cycle.broken.push(format!(
-                "{ahead} acknowledged refreshes are lost: the node rotates from a token it never heard of"
-            ));
+        } else {
+            cycle.broken.extend(self.nodes.lost_refreshes()?);
         }
         Ok((cycle, load))
     }

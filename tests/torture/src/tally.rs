@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::judge::{Broken, Sentence};
 use crate::plan::Fault;
+use crate::widely::Widely;
 
 /// What one cycle came to.
 #[derive(Debug, Default)]
@@ -23,6 +24,8 @@ pub struct Cycle {
     pub acknowledged: usize,
     /// Acknowledged lifts.
     pub lifted: usize,
+    /// Cut-offs on everything and on keys, and revocations that waited for every node.
+    pub widely: Widely,
     /// Questions that were answered when the fault was over.
     pub checked: usize,
     /// From the last start, or the fault's end, until it was served again.
@@ -54,6 +57,8 @@ pub struct Tally {
     pub witnessed: u64,
     /// Lifts that were acknowledged.
     pub lifted: u64,
+    /// Cut-offs on everything and on keys, and revocations that waited for every node.
+    pub widely: Widely,
     /// Checks and refreshes that were answered and judged.
     pub checks: u64,
     /// Questions of the last audits.
@@ -75,6 +80,7 @@ impl Tally {
         }
         self.cycles += 1;
         self.lifted += cycle.lifted as u64;
+        self.widely += cycle.widely;
         self.recovery = (self.recovery.0.max(cycle.recovery), self.recovery.1 + cycle.recovery);
     }
 
@@ -97,6 +103,9 @@ impl Tally {
                 fault.word(),
                 fault.what()
             ));
+        }
+        if let Some(what) = self.widely.missing(self.cycles) {
+            return Some(format!("{what} was to be acknowledged, and none was"));
         }
         if self.witnessed < least_revocations {
             return Some(format!(
@@ -126,6 +135,9 @@ impl Tally {
             "faults_happened": named(&self.happened),
             "revocations_witnessed": self.witnessed,
             "lifts_acknowledged": self.lifted,
+            "cut_off_all": self.widely.all,
+            "cut_off_key": self.widely.key,
+            "revoked_everywhere": self.widely.everywhere,
             "checks_judged": self.checks,
             "audited": self.audited,
             "lost": self.count(Sentence::Lost),
@@ -150,6 +162,8 @@ impl Display for Tally {
             writeln!(f, "left out: {reason}")?;
         }
         writeln!(f, "{:>9} acknowledged revocations witnessed, {} lifts", self.witnessed, self.lifted)?;
+        let Widely { all, key, everywhere } = self.widely;
+        writeln!(f, "{everywhere:>9} of them known everywhere, {all} cut-offs on everything, {key} on a key")?;
         writeln!(f, "{:>9} answers judged, {} of them in the last audits", self.checks, self.audited)?;
         writeln!(f, "{:>9} lost", self.count(Sentence::Lost))?;
         writeln!(f, "{:>9} valid after revoked", self.count(Sentence::ValidAgain))?;

@@ -24,6 +24,8 @@ const OPENS: usize = 5;
 const LIFTS: usize = 5;
 /// So many cut-offs of a worker wait for their lift, so that a fault comes between the two.
 const WAITING: usize = 2;
+/// One revocation by an operator in so many waits for every node.
+const WAITED_FOR: usize = 4;
 /// One client in so many sessions.
 const OF_A_CLIENT: usize = 8;
 /// Where a write cannot be done, so many checks come before the next: what a node says meanwhile matters most.
@@ -49,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) never_again: AtomicBool,
     /// Acknowledged lifts.
     pub(crate) lifted: AtomicUsize,
+    /// Acknowledged revocations that waited for every node.
+    pub(crate) everywhere: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -232,7 +236,12 @@ impl Worker {
                 self.client.use_again(node, spent, &scope)
             }
             _ => {
-                let (answer, seq) = self.client.revoke(node, &scope);
+                let waits = self.luck.once_in(WAITED_FOR);
+                let revoke = if waits { Client::revoke_everywhere } else { Client::revoke };
+                let (answer, seq) = revoke(&self.client, node, &scope);
+                if waits && answer == Answer::Yes {
+                    shared.everywhere.fetch_add(1, Ordering::Relaxed);
+                }
                 if let Some(seq) = seq
                     && self.luck.once_in(LIFTS)
                 {

@@ -16,6 +16,10 @@ pub(crate) struct Bug {
     pub(crate) what: String,
     /// The command that finds it out.
     pub(crate) caught_by: String,
+    /// What that names: a test, or the beginning of its name; of the torture a piece of the violation's text. Where it
+    /// follows from chance, which of some it is, they are parted by ` | `.
+    pub(crate) caught_as: String,
+    suite: Suite,
 }
 
 impl Bug {
@@ -37,11 +41,23 @@ impl Bug {
         };
         let what = head("bug: ").ok_or("its first line says `bug: ` and what is wrong, in one sentence")?;
         let caught_by = head("caught-by: ").ok_or("its second line says `caught-by: ` and a command")?;
-        Suite::of(&caught_by)?;
+        let suite = Suite::of(&caught_by)?;
+        let caught_as = head("caught-as: ").ok_or("its third line says `caught-as: ` and what the command names")?;
         if !patch.lines().any(|line| line.starts_with("diff --git ")) {
             return Err("a diff as `git diff` writes it follows its head".to_owned());
         }
-        Ok(Self { name: name.to_owned(), what, caught_by })
+        Ok(Self { name: name.to_owned(), what, caught_by, caught_as, suite })
+    }
+
+    /// What of all that its suite found is this bug. Another test that fails beside it, or in its place, proves nothing.
+    pub(crate) fn found_among<'a>(&self, all: &'a [String]) -> Option<&'a String> {
+        let is_named = |found: &String| {
+            self.caught_as.split(" | ").any(|named| match self.suite {
+                Suite::Nextest => found.starts_with(named),
+                Suite::Torture => found.contains(named),
+            })
+        };
+        all.iter().find(|found| is_named(found))
     }
 
     /// Where the patch is, from the root of the repository.
@@ -114,13 +130,26 @@ pub(crate) fn load(root: &Path, named: &[String]) -> Result<Vec<Bug>, String> {
 mod tests {
     use super::*;
 
-    const PATCH: &str = "bug: it forgets\ncaught-by: cargo nextest run --test memory\n\ndiff --git a/x b/x\n";
+    const PATCH: &str = "bug: it forgets\ncaught-by: cargo nextest run --test memory\ncaught-as: load::all_is_there\n\n\
+                         diff --git a/x b/x\n";
 
     #[test]
     fn the_head_says_what_is_wrong_and_what_finds_it_out() {
         let bug = Bug::read("07-forgets", PATCH).unwrap();
         assert_eq!((bug.what.as_str(), bug.caught_by.as_str()), ("it forgets", "cargo nextest run --test memory"));
         assert_eq!(bug.path(), "tests/planted/07-forgets.patch");
+    }
+
+    #[test]
+    fn only_what_the_head_names_is_this_bug() {
+        let found = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let bug = Bug::read("07-forgets", PATCH).unwrap();
+        assert_eq!(bug.found_among(&found(&["flaky", "load::all_is_there"])), Some(&"load::all_is_there".to_owned()));
+        assert_eq!(bug.found_among(&found(&["flaky", "reload::all_is_there"])), None);
+        let patch = PATCH.replace("nextest run --test memory", "xtask torture --store redis");
+        let bug = Bug::read("07-forgets", &patch.replace("load::all_is_there", "is out | says it is good")).unwrap();
+        assert!(bug.found_among(&found(&["session s was dead; node 1 says it is good, asked at 3 s"])).is_some());
+        assert!(bug.found_among(&found(&["Check at node 1, 3 s: 500"])).is_none());
     }
 
     #[test]
@@ -132,6 +161,8 @@ mod tests {
             ("07-forgets", PATCH.replace("bug: it", "it")),
             ("07-forgets", PATCH.replace("it forgets", "")),
             ("07-forgets", PATCH.replace("caught-by: ", "")),
+            ("07-forgets", PATCH.replace("caught-as: ", "")),
+            ("07-forgets", PATCH.replace("load::all_is_there", "")),
             ("07-forgets", PATCH.replace("cargo nextest run", "true #")),
             ("07-forgets", PATCH.replace("cargo nextest run", "cargo xtask torture --prove")),
             ("07-forgets", PATCH.replace("diff --git", "diff")),

@@ -22,8 +22,15 @@ const NOT_TRIED: u8 = 2;
 
 /// What became of one bug.
 enum Outcome {
-    Caught { by: String, seconds: u64 },
-    Escaped { seconds: u64 },
+    Caught {
+        by: String,
+        seconds: u64,
+    },
+    /// What failed all the same has another reason.
+    Escaped {
+        beside: Vec<String>,
+        seconds: u64,
+    },
     NotTried(String),
 }
 
@@ -68,7 +75,7 @@ fn prepare(root: &Path, named: &[String]) -> Result<(Vec<Bug>, Scratch), String>
         match trial::run(&scratch, suite).map_err(|why| format!("`{suite}` without a bug: {why}"))? {
             Trial { found: Found::Nothing, took } => println!("passes without a bug, in {} s: {suite}", took.as_secs()),
             Trial { found: Found::Something(what), .. } => {
-                return Err(format!("`{suite}` fails without a bug, too ({what}); mend that first"));
+                return Err(format!("`{suite}` fails without a bug, too ({}); mend that first", what.join(", ")));
             }
         }
     }
@@ -85,18 +92,27 @@ fn attempt(scratch: &Scratch, bug: &Bug) -> Outcome {
         return Outcome::NotTried(why);
     }
     match trial {
-        Ok(Trial { found: Found::Something(by), took }) => Outcome::Caught { by, seconds: took.as_secs() },
-        Ok(Trial { found: Found::Nothing, took }) => Outcome::Escaped { seconds: took.as_secs() },
+        Ok(Trial { found: Found::Something(all), took }) => match bug.found_among(&all) {
+            Some(by) => Outcome::Caught { by: by.clone(), seconds: took.as_secs() },
+            None => Outcome::Escaped { beside: all, seconds: took.as_secs() },
+        },
+        Ok(Trial { found: Found::Nothing, took }) => Outcome::Escaped { beside: Vec::new(), seconds: took.as_secs() },
         Err(why) => Outcome::NotTried(why),
     }
 }
 
 fn row(bug: &Bug, outcome: &Outcome) -> String {
-    let Bug { name, what, caught_by } = bug;
+    let Bug { name, what, caught_by, caught_as, .. } = bug;
     let (number, _) = name.split_once('-').unwrap_or((name, ""));
     match outcome {
         Outcome::Caught { by, seconds } => format!("| {number} {what} | `{by}` | {seconds} s |"),
-        Outcome::Escaped { seconds } => format!("| {number} {what} | **ESCAPED** `{caught_by}` | {seconds} s |"),
+        Outcome::Escaped { beside, seconds } if beside.is_empty() => {
+            format!("| {number} {what} | **ESCAPED** `{caught_by}` | {seconds} s |")
+        }
+        Outcome::Escaped { beside, seconds } => {
+            let others = beside.join(", ");
+            format!("| {number} {what} | **ESCAPED** `{caught_as}`; others failed: {others} | {seconds} s |")
+        }
         Outcome::NotTried(why) => {
             // A table's row is one line; the end of a build's complaint says most.
             let last = why.lines().rfind(|line| line.contains("error")).or_else(|| why.lines().last());

@@ -2,9 +2,9 @@
 //! a copy of ours. Owns what is copied, and that a patch goes in and comes out whole; the working tree is only read.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::bug::Bug;
 
@@ -14,6 +14,8 @@ pub(super) struct Scratch {
     target: PathBuf,
     /// Where tests say that they were skipped.
     skips: PathBuf,
+    /// Held for as long as anything works here.
+    lock: File,
 }
 
 impl Scratch {
@@ -23,7 +25,10 @@ impl Scratch {
         // Commands run in the copy, where a path from here would lead elsewhere.
         let ours = std::path::absolute(&ours).map_err(|why| format!("{}: {why}", ours.display()))?;
         let folder = ours.join("prove");
-        let scratch = Self { tree: folder.join("tree"), target: folder.join("target"), skips: folder.join("skips") };
+        make(&folder)?;
+        let lock = locked(&folder)?;
+        let within = |name| folder.join(name);
+        let scratch = Self { tree: within("tree"), target: within("target"), skips: within("skips"), lock };
         make(&scratch.tree)?;
         let files = listed(root, &["ls-files", "--cached", "--others", "--exclude-standard", "-z"])?;
         for file in &files {
@@ -47,6 +52,12 @@ impl Scratch {
     /// The file in which tests say that they were skipped.
     pub(super) fn skips(&self) -> &Path {
         &self.skips
+    }
+
+    /// What a suite reads: nothing. Whatever holds it holds the lock: where this process is gone and the suite is not yet,
+    /// nobody else plants a bug under it.
+    pub(super) fn input(&self) -> Result<Stdio, String> {
+        self.lock.try_clone().map(Stdio::from).map_err(|why| format!("the lock cannot be handed on: {why}"))
     }
 
     /// Plants a bug, all of it or nothing: the patch as it was when the tree was copied, whoever edits it meanwhile.
@@ -101,6 +112,21 @@ impl Scratch {
     }
 }
 
+/// Two at once would plant their bugs in one tree.
+fn locked(folder: &Path) -> Result<File, String> {
+    let path = folder.join("lock");
+    let failed = |why: std::io::Error| format!("{}: {why}", path.display());
+    let lock = File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(format!(
+            "another `--prove`, or a suite of one that was ended, works in {}; wait for its end, or set CARGO_TARGET_DIR",
+            folder.display()
+        )),
+        Err(TryLockError::Error(why)) => Err(failed(why)),
+    }
+}
+
 /// The files that git lists and the disk has.
 fn listed(root: &Path, arguments: &[&str]) -> Result<BTreeSet<PathBuf>, String> {
     let names = output(Command::new("git").current_dir(root).args(arguments))?;
@@ -144,8 +170,9 @@ mod tests {
     fn scratch(name: &str) -> (PathBuf, Scratch) {
         let folder = std::env::temp_dir().join(format!("rescind-prove-{name}-{}", std::process::id()));
         let within = |name| folder.join(name);
-        let scratch = Scratch { tree: within("tree"), target: within("target"), skips: within("skips") };
-        make(&scratch.tree).unwrap();
+        make(&folder).unwrap();
+        let (tree, target, skips) = (within("tree"), within("target"), within("skips"));
+        let scratch = Scratch { tree, target, skips, lock: locked(&folder).unwrap() };
         make(&scratch.tree.join("tests/planted")).unwrap();
         (folder, scratch)
     }
@@ -153,8 +180,9 @@ mod tests {
     #[test]
     fn a_bug_goes_in_and_comes_out_whole_and_none_that_does_not_fit() {
         let (root, scratch) = scratch("plant");
-        let bug = Bug { name: "01-x".to_owned(), what: String::new(), caught_by: String::new() };
-        let patch = "bug: x\n\ndiff --git a/in/x b/in/x\n--- a/in/x\n+++ b/in/x\n@@ -1 +1 @@\n-right\n+wrong\n";
+        let patch = "bug: x\ncaught-by: cargo nextest run --test x\ncaught-as: x\n\ndiff --git a/in/x b/in/x\n--- a/in/x\n\
+                     +++ b/in/x\n@@ -1 +1 @@\n-right\n+wrong\n";
+        let bug = Bug::read("01-x", patch).unwrap();
         fs::write(scratch.tree.join(bug.path()), patch).unwrap();
         make(&scratch.tree.join("in")).unwrap();
         let file = scratch.tree.join("in/x");
@@ -164,6 +192,20 @@ mod tests {
         assert!(scratch.plant(&bug).unwrap_err().contains("in/x"));
         scratch.pull_out(&bug).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "right\n");
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn nobody_else_works_there_until_all_that_read_the_lock_are_gone() {
+        let (root, scratch) = scratch("lock");
+        assert!(locked(&root).unwrap_err().contains("another `--prove`"));
+        // The command holds what it was given until it is dropped, so it is here no longer than its line.
+        let mut suite = Command::new("cat").stdin(Stdio::piped()).stdout(scratch.input().unwrap()).spawn().unwrap();
+        drop(scratch);
+        assert!(locked(&root).is_err());
+        drop(suite.stdin.take());
+        suite.wait().unwrap();
+        locked(&root).unwrap();
         fs::remove_dir_all(root).unwrap();
     }
 

@@ -68,7 +68,8 @@ fn applies(root: &Path, path: &str) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    const PATCH: &str = "bug: it forgets\ncaught-by: cargo nextest run --test memory\n\ndiff --git a/x b/x\n";
+    const PATCH: &str = "bug: it forgets\ncaught-by: cargo nextest run --test memory\ncaught-as: all_is_there\n\n\
+                         diff --git a/x b/x\n";
 
     fn found(name: &str, text: &str, applies: &Result<(), String>) -> Vec<String> {
         let path = format!("{FOLDER}/{name}");

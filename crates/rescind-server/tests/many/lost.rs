@@ -39,6 +39,7 @@ fn with_a_backup(round: &Round) -> Option<(Rig, Load, Copied, At)> {
 fn an_older_copy_is_healed_from_the_views_and_nobody_is_signed_out(round: &Round) {
     let Some((rig, load, copy, copied)) = with_a_backup(round) else { return };
     let history = &rig.nodes.history;
+    history.store_goes_away();
     rig.store.stop();
     rig.store.restore(&copy);
     history.sessions_are_lost_since(copied);
