@@ -7,7 +7,7 @@
 //!   plan       which fault comes when, from the seed
 //!   load       workers: sign-ins, refreshes, revocations on every scope, logouts, lifts, checks
 //!     client   one request, and what its answer means
-//!   single     the nemesis of one node on SQLite; pages, strace: faults below it
+//!   single     the nemesis of one node on SQLite; pages, flushes, strace: faults below it
 //!   several    the nemesis of three nodes on Postgres or Redis; server: that store
 //! history      who was asked what and when, and what was answered
 //!   witness    what was acknowledged, on a disk of its own
@@ -18,6 +18,7 @@
 mod asked;
 mod client;
 mod cycle;
+mod flushes;
 mod history;
 mod holdings;
 mod judge;
