@@ -3,6 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rescind_test_kit::{Error, Node, NodeOptions, Result, until};
 use rustix::process::{Pid, Signal, kill_process};
@@ -10,8 +11,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::history::History;
 
 /// What every node is started with beside the defaults: tokens that outlive the torture, and an answer to a lost reply that
-/// is still the same when a store was away for a while.
+/// is still the same when a store was away for a while; a longer one is not allowed.
 const SETTINGS: [(&str, &str); 3] = [("--access-lifetime", "12h"), ("--grace", "1m"), ("--log", "warn,rescind=info")];
+
+/// A refresh that is tried again sooner than this is surely within the grace, the answer's own time included.
+pub(crate) const RETRIED: Duration = Duration::from_secs(45);
 
 /// Nodes on one store, and the history of what they were asked.
 #[derive(Debug)]
