@@ -129,6 +129,14 @@ impl Nodes {
         (reply.status == 200).then(|| reply.json().get(name)?.as_u64()).flatten()
     }
 
+    /// The same of one that must answer.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub(crate) fn known_stat(&self, number: usize, name: &str) -> Result<u64> {
+        self.stat(number, name).ok_or_else(|| Error::Failed(format!("node {number} does not tell its `{name}`")))
+    }
+
     /// The same of all of them together.
     pub(crate) fn sum(&self, name: &str) -> u64 {
         (0..self.all.len()).filter_map(|node| self.stat(node, name)).sum()
