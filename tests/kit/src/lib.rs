@@ -22,6 +22,7 @@
 //! | a network that is slow, cut, half open, or leads elsewhere | [`Proxy`], and `proxy.through(&server.url())` |
 //! | a node of ours, its clock stepped | [`Node`] |
 //! | several nodes behind one address | [`Front`] |
+//! | a directory that is removed, also after a kill | [`Scratch`] |
 //! | a request, and bytes that are none | [`http`] |
 //!
 //! Everything here blocks and nothing needs an async runtime: in an async test, let the load run in tasks of a
@@ -55,5 +56,5 @@ pub use postgres::{DATABASE, PASSWORD, PgBouncer, PoolMode, Postgres, PostgresOp
 pub use process::Process;
 pub use proxy::Proxy;
 pub use redis::{Cluster, Redis, RedisOptions, SentinelSet};
-pub use scratch::Copied;
+pub use scratch::{Copied, Scratch};
 pub use wait::{DEADLINE, until, until_within};

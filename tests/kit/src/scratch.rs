@@ -8,7 +8,6 @@ use std::process::Command;
 use std::sync::Once;
 
 use rustix::fs::{FlockOperation, flock};
-use tempfile::TempDir;
 
 use crate::error::{Error, Result};
 use crate::files;
@@ -17,9 +16,9 @@ use crate::programs::run;
 const LOCK: &str = "lock";
 const LIVE: &str = "live-";
 
-/// A directory of a server's own.
+/// A directory of a server's own, or a test's.
 #[derive(Debug)]
-pub(crate) struct Scratch {
+pub struct Scratch {
     path: PathBuf,
     _lock: File,
 }
@@ -28,12 +27,15 @@ pub(crate) struct Scratch {
 #[derive(Debug)]
 pub struct Copied {
     pub(crate) folder: PathBuf,
-    _home: TempDir,
+    _home: Scratch,
 }
 
 impl Scratch {
-    /// An empty directory that every user may pass through.
-    pub(crate) fn new(name: &str) -> Result<Self> {
+    /// A new directory that every user may pass through, empty but for its lock.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] where none can be made.
+    pub fn new(name: &str) -> Result<Self> {
         static SWEPT: Once = Once::new();
         let shared = shared_folder()?;
         SWEPT.call_once(|| remove_leftovers(&shared));
@@ -49,7 +51,8 @@ impl Scratch {
         Ok(Self { path, _lock: lock })
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
@@ -68,7 +71,7 @@ impl Drop for Scratch {
 impl Copied {
     /// Copies a folder of a server that does not run.
     pub(crate) fn of(folder: &Path) -> Result<Self> {
-        let home = tempfile::tempdir_in(shared_folder()?).map_err(Error::io("no directory for a copy can be made"))?;
+        let home = Scratch::new("copy")?;
         let copy = home.path().join("copy");
         files::copy(folder, &copy)?;
         Ok(Self { folder: copy, _home: home })

@@ -131,7 +131,7 @@ impl Client {
     pub fn use_again(&self, node: usize, token: &str, session: &Scope) -> Answer {
         let noted = Noted { what: What::Revoke, about: None, scope: Some(session.clone()) };
         let spent = |reply: &Reply| match reply.status {
-            400 if reply.error() == "invalid_grant" => Answer::Yes,
+            400 if error(reply) == "invalid_grant" => Answer::Yes,
             200 => Answer::Wrong("a spent refresh token was rotated again".to_owned()),
             _ => meaning(What::Revoke, reply),
         };
@@ -139,25 +139,18 @@ impl Client {
     }
 
     /// Logs out by an access token: the session, or with `all` every session of the subject. Where that token is refused,
-    /// that is noted as what was said about it.
+    /// that is noted as what was said about it; and so is a logout that names no position: it has done nothing, because
+    /// what it is about was dead, and that needs a cause as every refusal does.
     pub fn log_out(&self, node: usize, token: &str, credential: usize, scope: &Scope) -> Answer {
         let word = if scope.kind == "subject" { "all" } else { "session" };
         let (bearer, body) = (format!("Bearer {token}"), format!("{{\"scope\":\"{word}\"}}"));
         let request = request("POST", "/logout", &[("authorization", &bearer), JSON], body.as_bytes());
         let (sent, reply, fault) = self.send(node, Listener::Public, &request);
-        let refused = reply.as_ref().is_some_and(|reply| meaning(What::Check, reply) == Answer::Refused);
-        let noted = if refused {
+        let answer = reply.as_ref().map_or(Answer::Silent, logged_out);
+        let noted = if answer == Answer::Refused {
             Noted { what: What::Check, about: Some(credential), scope: None }
         } else {
             Noted { what: What::Revoke, about: None, scope: Some(scope.clone()) }
-        };
-        let what = noted.what;
-        // Where it names no position it has done nothing: what it is about was dead.
-        let nothing = |reply: &Reply| reply.status == 200 && reply.json().get("seq").is_none_or(Value::is_null);
-        let answer = match &reply {
-            Some(reply) if nothing(reply) => Answer::Refused,
-            Some(reply) => meaning(what, reply),
-            None => Answer::Silent,
         };
         self.note(noted, node, sent, answer.clone(), fault);
         answer
@@ -205,7 +198,7 @@ impl Client {
         };
         let body = json!({ "scope": named, "reason": "test" });
         let (answer, reply) = self.admin(noted, node, "POST", path, &body);
-        (answer, reply.and_then(|reply| reply.json().get("seq").and_then(Value::as_u64)))
+        (answer, reply.and_then(|reply| json(&reply).get("seq").and_then(Value::as_u64)))
     }
 
     /// Lifts the cut-off at a position. Nobody else does anything to its scope meanwhile.
@@ -303,8 +296,8 @@ fn meaning(what: What, reply: &Reply) -> Answer {
     match (what, reply.status) {
         (What::Check | What::Refresh | What::Open | What::Lift | What::Revoke, 200)
         | (What::Revoke | What::RevokeEverywhere, 201) => Answer::Yes,
-        (What::Check, 401) if reply.error() == "invalid_token" => Answer::Refused,
-        (What::Refresh, 400) if reply.error() == "invalid_grant" => Answer::Refused,
+        (What::Check, 401) if error(reply) == "invalid_token" => Answer::Refused,
+        (What::Refresh, 400) if error(reply) == "invalid_grant" => Answer::Refused,
         // It was done though the answer to the first try was lost, or the cut-off has another position since it was healed.
         (What::Lift, 409 | 404) => Answer::Refused,
         (_, 503) if !reply.header("retry-after").is_empty() => Answer::Unavailable,
@@ -312,8 +305,42 @@ fn meaning(what: What, reply: &Reply) -> Answer {
     }
 }
 
+/// Whether a session was ended, or was over.
+fn logged_out(reply: &Reply) -> Answer {
+    let done = json(reply).get("seq").is_some_and(Value::is_u64);
+    match meaning(What::Check, reply) {
+        Answer::Yes if !done => Answer::Refused,
+        Answer::Refused => Answer::Refused,
+        _ => meaning(What::Revoke, reply),
+    }
+}
+
+/// Nothing where it is no JSON, which then is none of the answers that the contract knows.
+fn json(reply: &Reply) -> Value {
+    serde_json::from_slice(&reply.body).unwrap_or_default()
+}
+
+fn error(reply: &Reply) -> String {
+    json(reply).get("error").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
 fn pair(reply: &Reply) -> Option<Pair> {
-    let json = reply.json();
+    let json = json(reply);
     let member = |name: &str| json.get(name)?.as_str().map(str::to_owned);
     Some(Pair { access: member("access_token")?, refresh: member("refresh_token")?, session: member("session_id")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logout_that_did_nothing_says_that_what_it_is_about_is_dead() {
+        let reply = |status, body: &str| Reply { status, headers: Vec::new(), body: body.as_bytes().to_vec() };
+        assert_eq!(logged_out(&reply(200, "{\"ended\":1,\"seq\":7}")), Answer::Yes);
+        assert_eq!(logged_out(&reply(200, "{\"ended\":0,\"seq\":null}")), Answer::Refused);
+        assert_eq!(logged_out(&reply(401, "{\"error\":\"invalid_token\"}")), Answer::Refused);
+        assert!(matches!(logged_out(&reply(500, "")), Answer::Wrong(_)));
+        assert!(matches!(logged_out(&reply(401, "no JSON")), Answer::Wrong(_)));
+    }
 }

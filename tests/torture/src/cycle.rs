@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use rescind_test_kit::Result;
+use rescind_test_kit::{Error, Result};
 
 use crate::load::Load;
 use crate::luck::Luck;
@@ -64,6 +64,19 @@ pub(crate) trait Nemesis {
     fn nodes(&self) -> &Nodes;
     /// Whether the next cycle needs new data.
     fn is_over(&self) -> bool;
+}
+
+/// What is ours or the store's to do: where that fails, nothing is shown of the nodes, and the run ends as one that could
+/// not be tried. Every other failure is that they did not do what they must.
+pub(crate) trait NotTheirs {
+    /// Says so.
+    fn not_theirs(self) -> Self;
+}
+
+impl<T> NotTheirs for Result<T> {
+    fn not_theirs(self) -> Self {
+        self.map_err(|error| Error::Missing(error.to_string()))
+    }
 }
 
 /// How a cycle is told.

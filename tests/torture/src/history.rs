@@ -35,8 +35,11 @@ pub struct Past {
     pub entries_lost: Vec<(At, At)>,
     /// Since when nobody can read the store, which is about to lose something.
     unread_since: Option<At>,
-    /// Spans in which a node's clock is behind: what it refuses may be from its future, which says nothing of revocations.
-    pub behind: Vec<(usize, At, At)>,
+    /// Spans in which a node's clock is wrong: what it refuses may be from its future, or long over by its clock, and
+    /// neither says anything of revocations.
+    pub wrong_clocks: Vec<(usize, At, At)>,
+    /// Spans in which the only node's clock was ahead: what it issued is not good yet when the clock is right again.
+    pub from_ahead: Vec<(At, At)>,
 }
 
 impl Past {
@@ -143,15 +146,25 @@ impl History {
     /// A node's clock is put behind the others' now.
     pub fn falls_behind(&self, node: usize) {
         let mut past = self.past();
-        past.behind.push((node, self.now(), At::MAX));
+        past.wrong_clocks.push((node, self.now(), At::MAX));
+    }
+
+    /// The clock of the only node is put ahead now.
+    pub fn runs_ahead(&self, node: usize) {
+        let mut past = self.past();
+        let now = self.now();
+        past.wrong_clocks.push((node, now, At::MAX));
+        past.from_ahead.push((now, At::MAX));
     }
 
     /// It is right again.
     pub fn catches_up(&self, node: usize) {
         let mut past = self.past();
         let now = self.now();
-        let mine = past.behind.iter_mut().filter(|(behind, _, until)| *behind == node && *until == At::MAX);
+        let mine = past.wrong_clocks.iter_mut().filter(|(wrong, _, until)| *wrong == node && *until == At::MAX);
         mine.for_each(|(_, _, until)| *until = now);
+        // A worker may note late what was answered before.
+        past.from_ahead.iter_mut().filter(|(_, to)| *to == At::MAX).for_each(|(_, to)| *to = now + BOUND / 2);
     }
 
     /// Notes a credential under whose scopes nothing is issued once somebody has begun to revoke them, until a lift of

@@ -47,6 +47,9 @@ pub(crate) struct Session {
     pub(crate) credential: usize,
     pub(crate) tokens: Vec<Token>,
     pub(crate) at: Use,
+    /// Since when it is not known whether its refresh token was spent: when the first refresh was sent of those that were
+    /// not answered.
+    pub(crate) unsure: Option<At>,
 }
 
 /// A token that is over, or was replaced.
@@ -77,7 +80,8 @@ impl Holdings {
             (Scope::new("session", &session), Scope::new("subject", subject), Scope::new("client", client));
         let credential = history.issue_in(opened, vec![id.clone(), subject.clone(), client.clone(), Scope::all()]);
         let (spent, tokens, at) = (Vec::new(), Vec::new(), Use::Free);
-        let mut session = Session { id, subject, client, opened, refresh, spent, credential, tokens, at };
+        let unsure = None;
+        let mut session = Session { id, subject, client, opened, refresh, spent, credential, tokens, at, unsure };
         session.take(&access, history);
         self.sessions.push(session);
     }
@@ -155,9 +159,11 @@ impl Holdings {
             let old = session.tokens.len().saturating_sub(TOKENS);
             self.over.extend(session.tokens.drain(..old).map(Kept::Access));
         }
-        for Session { tokens, refresh: text, credential, .. } in go {
+        for Session { tokens, refresh: text, credential, unsure, .. } in go {
             self.over.extend(tokens.into_iter().map(Kept::Access));
-            self.over.push(Kept::Refresh { text, credential });
+            if unsure.is_none() {
+                self.over.push(Kept::Refresh { text, credential });
+            }
         }
     }
 

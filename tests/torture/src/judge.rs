@@ -67,11 +67,12 @@ pub fn judge_since(past: &Past, first: usize) -> Vec<Broken> {
             outages: &outages,
         };
         let asked: Vec<(usize, &Asked)> =
-            past.about(number).filter(|(_, asked)| !from_the_future(asked, &past.behind)).collect();
+            past.about(number).filter(|(_, asked)| !by_a_wrong_clock(asked, &past.wrong_clocks)).collect();
         broken.extend(life.revived(&asked, first));
         broken.extend(life.refused_without_cause(&asked, first));
     }
     broken.extend(fresh.iter().filter_map(|asked| answered_otherwise(asked, &outages)));
+    broken.extend(fresh.iter().filter_map(|asked| found_nothing_to_lift(past, asked)));
     broken
 }
 
@@ -120,11 +121,28 @@ fn answered_otherwise(asked: &Asked, outages: &Outages) -> Option<Broken> {
     Some(Broken { sentence: Sentence::AnsweredOtherwise, credential: *about, text })
 }
 
-/// Whether it may have been refused because the node's clock is behind.
-fn from_the_future(asked: &Asked, behind: &[(usize, At, At)]) -> bool {
+/// A lift that finds no cut-off, or another one, though all that was done on its scope is sure, and the last was a
+/// revocation: that one is not where it was acknowledged to be.
+fn found_nothing_to_lift(past: &Past, asked: &Asked) -> Option<Broken> {
+    let is_such = asked.what == What::Lift && asked.answer == Answer::Refused && past.entries_lost.is_empty();
+    let scope = asked.scope.as_ref().filter(|_| is_such)?;
+    let before: Vec<&Asked> = past.on(scope).filter(|act| act.sent < asked.sent).collect();
+    let last = before.last().filter(|last| last.what == What::Revoke)?;
+    let is_known = known_at(asked.node, last.node, last.done) < asked.sent;
+    let is_sure = before.iter().all(|act| act.answer == Answer::Yes);
+    (is_known && is_sure).then(|| {
+        let (node, sent, done) = (asked.node, asked.sent, last.done);
+        let text =
+            format!("{scope} is revoked since {done:.2?}; node {node} finds nothing to lift, asked at {sent:.2?}");
+        Broken { sentence: Sentence::Lost, credential: None, text }
+    })
+}
+
+/// Whether it may have been refused because the node's clock is wrong: from its future, or long over.
+fn by_a_wrong_clock(asked: &Asked, wrong: &[(usize, At, At)]) -> bool {
     let meanwhile =
         |(node, from, until): &(usize, At, At)| *node == asked.node && *from <= asked.done && asked.sent < *until;
-    asked.answer == Answer::Refused && behind.iter().any(meanwhile)
+    asked.answer == Answer::Refused && wrong.iter().any(meanwhile)
 }
 
 /// What of a credential may be refused though nobody revoked it.
@@ -133,13 +151,15 @@ enum Excused {
     Not,
     /// Its session is lost.
     Refresh,
-    /// Everybody was signed out.
+    /// Everybody was signed out, or it is of a clock that was ahead.
     Whole,
 }
 
 fn excused(past: &Past, credential: &Credential) -> Excused {
     let row_lost = |(from, to): (At, At)| from <= credential.issued && credential.issued <= to;
-    if past.everyone_out.is_some_and(|out| credential.issued < out) {
+    let from_ahead = |(from, to): &(At, At)| *from <= credential.issued && credential.issued <= *to;
+    let is_out = past.everyone_out.is_some_and(|out| credential.issued < out);
+    if is_out || past.from_ahead.iter().any(from_ahead) {
         Excused::Whole
     } else if past.sessions_lost.is_some_and(row_lost) {
         Excused::Refresh

@@ -141,8 +141,8 @@ fn what_nobody_revoked_may_not_be_refused_unless_everybody_was_signed_out() {
         let refused = || [asked(what, 0, 1.0, Answer::Refused), asked(What::Revoke, 0, 1.5, Answer::Yes)];
         assert_eq!(judged(refused(), |_| {}).len(), 1);
         assert_eq!(judged(refused(), |past| past.everyone_out = Some(at(0.5))), Vec::<String>::new());
-        assert_eq!(judged(refused(), |past| past.behind.push((0, at(0.9), at(1.2)))), Vec::<String>::new());
-        assert_eq!(judged(refused(), |past| past.behind.push((0, at(0.5), at(0.9)))).len(), 1);
+        assert_eq!(judged(refused(), |past| past.wrong_clocks.push((0, at(0.9), at(1.2)))), Vec::<String>::new());
+        assert_eq!(judged(refused(), |past| past.wrong_clocks.push((0, at(0.5), at(0.9)))).len(), 1);
         let lost = judged(refused(), |past| past.sessions_lost = Some((At::ZERO, at(0.5))));
         assert_eq!(lost.len(), usize::from(what == What::Check));
     }
@@ -196,9 +196,36 @@ fn nothing_makes_a_lift_up() {
         assert_eq!(then(4.5, answer.clone()), 1);
         assert_eq!(then(9.0, answer), 0, "it may have been done");
     }
-    assert_eq!(after_a_lift(Answer::Refused, &[asked(What::Check, 0, 9.0, Answer::Yes)], |_| {}), 1);
+    let lost = |past: &mut Past| past.entries_lost.push((at(0.0), at(0.0)));
+    assert_eq!(after_a_lift(Answer::Refused, &[asked(What::Check, 0, 9.0, Answer::Yes)], lost), 1);
     let refused = [asked(What::Check, 1, 8.0, Answer::Refused), asked(What::Check, 1, 9.0, Answer::Yes)];
     assert_eq!(after_a_lift(Answer::Unavailable, &refused, |_| {}), 0, "the lift may come late");
+}
+
+#[test]
+fn a_cut_off_that_was_acknowledged_is_there_to_be_lifted() {
+    assert_eq!(after_a_lift(Answer::Refused, &[], |_| {}), 1);
+    assert_eq!(
+        after_a_lift(Answer::Refused, &[], |past| past.entries_lost.push((at(3.0), at(3.0)))),
+        0,
+        "or healed elsewhere"
+    );
+    assert_eq!(after_a_lift(Answer::Yes, &[asked(What::Lift, 0, 6.0, Answer::Refused)], |_| {}), 0, "it was lifted");
+    let unsure = [asked(What::Revoke, 0, 6.0, Answer::Unavailable), asked(What::Revoke, 0, 7.0, Answer::Yes)];
+    let then = [&unsure[..], &[asked(What::Lift, 0, 8.0, Answer::Refused)]].concat();
+    assert_eq!(after_a_lift(Answer::Yes, &then, |_| {}), 0, "the first try may have come after the second");
+}
+
+#[test]
+fn of_what_a_clock_ahead_has_issued_nothing_follows_when_it_is_put_right() {
+    let then = |answer, from, to| {
+        judged([asked(What::Check, 0, 9.0, answer)], |past| {
+            past.credentials[0].issued = at(5.0);
+            past.from_ahead.push((at(from), at(to)));
+        })
+        .len()
+    };
+    assert_eq!((then(Answer::Refused, 4.0, 6.0), then(Answer::Refused, 6.0, 7.0)), (0, 1));
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //!   load       workers: sign-ins, refreshes, revocations on every scope, logouts, lifts, checks
 //!     client   one request, and what its answer means
 //!     widely   cut-offs on everything and on keys
-//!   single     the nemesis of one node on SQLite; pages, strace: faults below it
+//!   single     the nemesis of one node on SQLite; pages, flushes, strace: faults below it
 //!   several    the nemesis of three nodes on Postgres or Redis; server: that store
 //! history      who was asked what and when, and what was answered
 //!   witness    what was acknowledged, on a disk of its own
@@ -19,6 +19,7 @@
 mod asked;
 mod client;
 mod cycle;
+mod flushes;
 mod history;
 mod holdings;
 mod judge;

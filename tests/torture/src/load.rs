@@ -25,7 +25,7 @@ pub(crate) struct Load {
     workers: Vec<Worker>,
 }
 
-/// A load that runs.
+/// A load that runs. It stops when this is dropped, and what it has asked by then is noted.
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) client: Client,
@@ -121,14 +121,25 @@ impl Running {
     }
 
     /// Tells the workers to stop, and waits for what they have asked.
-    pub(crate) fn end(self) -> Result<(Load, Arc<Shared>)> {
-        self.shared.stop.store(true, Ordering::Relaxed);
+    pub(crate) fn end(mut self) -> Result<(Load, Arc<Shared>)> {
         let workers: Vec<Worker> =
-            self.workers.into_iter().map(|worker| worker.join().map_err(|_| died())).collect::<Result<_>>()?;
-        Ok((Load { client: self.client, workers }, self.shared))
+            self.stop().into_iter().map(|worker| worker.map_err(|_| died())).collect::<Result<_>>()?;
+        Ok((Load { client: self.client.clone(), workers }, Arc::clone(&self.shared)))
+    }
+
+    fn stop(&mut self) -> Vec<thread::Result<Worker>> {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        self.workers.drain(..).map(JoinHandle::join).collect()
     }
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// No node's fault.
 fn died() -> Error {
-    Error::Failed("a worker of the load died; see above".to_owned())
+    Error::Missing("a worker of the load died; see above".to_owned())
 }

@@ -3,6 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rescind_test_kit::{Error, Node, NodeOptions, Result, until};
 use rustix::process::{Pid, Signal, kill_process};
@@ -10,8 +11,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::history::History;
 
 /// What every node is started with beside the defaults: tokens that outlive the torture, and an answer to a lost reply that
-/// is still the same when a store was away for a while.
+/// is still the same when a store was away for a while; a longer one is not allowed.
 const SETTINGS: [(&str, &str); 3] = [("--access-lifetime", "12h"), ("--grace", "1m"), ("--log", "warn,rescind=info")];
+
+/// A refresh that is tried again sooner than this is surely within the grace, the answer's own time included.
+pub(crate) const RETRIED: Duration = Duration::from_secs(45);
 
 /// Nodes on one store, and the history of what they were asked.
 #[derive(Debug)]
@@ -125,13 +129,20 @@ impl Nodes {
         (reply.status == 200).then(|| reply.json().get(name)?.as_u64()).flatten()
     }
 
+    /// The same of one that must answer.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub(crate) fn known_stat(&self, number: usize, name: &str) -> Result<u64> {
+        self.stat(number, name).ok_or_else(|| Error::Failed(format!("node {number} does not tell its `{name}`")))
+    }
+
     /// The same of all of them together.
     ///
     /// # Errors
     /// Where one does not tell it: then nothing is known.
     pub(crate) fn total(&self, name: &str) -> Result<u64> {
-        let silent = |node| Error::Failed(format!("node {node} does not tell `{name}` in its stats"));
-        (0..self.all.len()).map(|node| self.stat(node, name).ok_or_else(|| silent(node))).sum()
+        (0..self.all.len()).map(|node| self.known_stat(node, name)).sum()
     }
 
     /// Acknowledged refreshes that the nodes found lost. They forgive that, so no answer shows it.

@@ -13,11 +13,10 @@ use std::time::Duration;
 
 use rescind_test_kit::{Error, Result};
 
+use crate::flushes::{BYTES, Fate, Flushes, SECTOR, what_stood};
 use crate::luck::Luck;
 
 const SOURCE: &str = include_str!("shim.c");
-const SECTOR: u64 = 512;
-const BYTES: usize = 512;
 const HEADER: usize = 40;
 /// A flush takes so much longer, as on a slower disk.
 const FLUSH: Duration = Duration::from_millis(3);
@@ -100,14 +99,14 @@ impl Pages {
 
 /// One record of the shim.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Record {
-    number: u64,
-    path: PathBuf,
-    change: Change,
+pub(crate) struct Record {
+    pub(crate) number: u64,
+    pub(crate) path: PathBuf,
+    pub(crate) change: Change,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Change {
+pub(crate) enum Change {
     Created,
     /// Of a file of this size, the old bytes from there on were about to be written over, or cut off.
     Wrote {
@@ -117,6 +116,7 @@ enum Change {
     },
     Flushed,
     FolderFlushed,
+    FlushFailed,
     Renamed {
         to: PathBuf,
         old: Option<Vec<u8>>,
@@ -149,6 +149,7 @@ fn one(bytes: &[u8]) -> Option<(Option<Record>, &[u8])> {
         2 | 3 => Change::Wrote { offset, size, old },
         4 => Change::Flushed,
         5 => Change::FolderFlushed,
+        7 => Change::FlushFailed,
         6 => Change::Renamed { to: named(second), old: (existed != 0).then_some(old) },
         _ => return None,
     };
@@ -158,36 +159,25 @@ fn one(bytes: &[u8]) -> Option<(Option<Record>, &[u8])> {
 /// Undoes a part of what was not flushed, the newest first where order matters.
 fn roll_back(records: &[Record], luck: &mut Luck) -> io::Result<Lost> {
     let mut lost = Lost::default();
-    let (mut flushed, mut folders) = (BTreeMap::new(), BTreeMap::new());
+    let flushes = Flushes::of(records);
+    let mut files: BTreeMap<&Path, Vec<(&Record, Fate)>> = BTreeMap::new();
+    let mut names: Vec<&Record> = Vec::new();
     for record in records {
-        match record.change {
-            Change::Flushed => flushed.insert(record.path.as_path(), record.number),
-            Change::FolderFlushed => folders.insert(record.path.as_path(), record.number),
-            _ => None,
-        };
-    }
-    let settled_by = |table: &BTreeMap<&Path, u64>, path: &Path, number: u64| {
-        table.get(path).is_some_and(|settles| *settles >= number)
-    };
-    let in_folder = |path: &Path, number| path.parent().is_some_and(|folder| settled_by(&folders, folder, number));
-    let pending = records.iter().filter(|record| match &record.change {
-        Change::Wrote { .. } => !settled_by(&flushed, &record.path, record.number),
-        Change::Created => {
-            !in_folder(&record.path, record.number) && !settled_by(&flushed, &record.path, record.number)
+        match &record.change {
+            Change::Wrote { .. } => files.entry(&record.path).or_default().push((record, flushes.fate(record))),
+            Change::Created
+                if !flushes.in_folder(&record.path, record.number) && flushes.fate(record) != Fate::Flushed =>
+            {
+                names.push(record);
+            }
+            Change::Renamed { to, .. } if !flushes.in_folder(to, record.number) => names.push(record),
+            _ => {}
         }
-        Change::Renamed { to, .. } => !in_folder(to, record.number),
-        Change::Flushed | Change::FolderFlushed => false,
-    });
-    let (writes, names): (Vec<&Record>, Vec<&Record>) =
-        pending.partition(|record| matches!(record.change, Change::Wrote { .. }));
-    let mut files: BTreeMap<&Path, Vec<&Record>> = BTreeMap::new();
-    for record in writes {
-        files.entry(&record.path).or_default().push(record);
     }
     // None, few, half, or most of it stays.
     let stays = *luck.any(&[0, 10, 50, 90]).unwrap_or(&0);
     for (path, writes) in files {
-        if path.exists() {
+        if path.exists() && writes.iter().any(|(_, fate)| *fate != Fate::Flushed) {
             roll_back_file(path, &writes, stays, luck, &mut lost)?;
         }
     }
@@ -208,31 +198,16 @@ fn roll_back(records: &[Record], luck: &mut Luck) -> io::Result<Lost> {
 }
 
 /// Each sector that was written is what it is, or what it was at the last flush, or something between.
-fn roll_back_file(path: &Path, writes: &[&Record], stays: usize, luck: &mut Luck, lost: &mut Lost) -> io::Result<()> {
+fn roll_back_file(
+    path: &Path,
+    writes: &[(&Record, Fate)],
+    stays: usize,
+    luck: &mut Luck,
+    lost: &mut Lost,
+) -> io::Result<()> {
     let file = File::options().read(true).write(true).open(path)?;
     let now = file.metadata()?.len();
-    // The file's size at the last flush, and of each sector what stood there, the oldest first.
-    let mut durable = now;
-    let mut sectors: BTreeMap<u64, Vec<Vec<u8>>> = BTreeMap::new();
-    for (number, record) in writes.iter().enumerate() {
-        let Change::Wrote { offset, size, old } = &record.change else { continue };
-        if number == 0 {
-            durable = *size;
-        }
-        for (part, bytes) in old.chunks(BYTES).enumerate() {
-            sectors.entry(offset + part as u64 * SECTOR).or_default().push(bytes.to_vec());
-        }
-        // What lies behind the old end was written anew, up to where the next record or the file's end says.
-        let grown = writes.get(number + 1).map_or(now, |next| match &next.change {
-            Change::Wrote { size, .. } => *size,
-            _ => now,
-        });
-        let mut fresh = size.next_multiple_of(SECTOR);
-        while fresh < grown {
-            sectors.entry(fresh).or_default().push(Vec::new());
-            fresh += SECTOR;
-        }
-    }
+    let (durable, mut sectors) = what_stood(writes, now);
     let mut size = durable;
     // What was cut off is gone, or all of it is there again.
     let is_cut = durable > now && luck.below(100) < stays.max(30);
@@ -302,6 +277,24 @@ mod tests {
     fn what_was_not_flushed_is_torn_sector_by_sector() {
         let torn = outcomes(&sectors(b"cd"), |path| vec![wrote(1, path, 0, 1024, &sectors(b"ab"))]);
         assert_eq!(torn, [sectors(b"ab"), sectors(b"ad"), sectors(b"cb"), sectors(b"cd")]);
+    }
+
+    #[test]
+    fn what_a_failed_flush_was_to_write_no_later_flush_writes() {
+        let flush = |number, path: &Path, change| Record { number, path: path.to_owned(), change };
+        let failed = |path: &Path, last: Record| {
+            let fails = flush(1, path, Change::FlushFailed);
+            vec![wrote(1, path, 0, 1024, &sectors(b"a")), fails, last, flush(2, path, Change::Flushed)]
+        };
+        let beside = outcomes(&sectors(b"cd"), |path| failed(path, wrote(2, path, 512, 1024, &sectors(b"b"))));
+        assert_eq!(beside, [sectors(b"ad"), sectors(b"cd")], "only the second was flushed");
+        let over = outcomes(&sectors(b"cb"), |path| failed(path, wrote(2, path, 0, 1024, &sectors(b"x"))));
+        assert_eq!(over, [sectors(b"cb")], "it was written over");
+        let grown = outcomes(&sectors(b"abc"), |path| {
+            let (first, fails) = (wrote(1, path, 512, 512, b""), flush(1, path, Change::FlushFailed));
+            vec![first, fails, wrote(2, path, 1024, 1024, b""), flush(2, path, Change::Flushed)]
+        });
+        assert_eq!(grown, [sectors(b"a\0c"), sectors(b"abc")], "its size is that of the last flush");
     }
 
     #[test]

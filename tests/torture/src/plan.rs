@@ -21,9 +21,6 @@ macro_rules! faults {
         pub enum Fault { $(#[doc = $what] $name,)* }
 
         impl Fault {
-            /// All there are.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
-
             /// Its name on the command line and in reports.
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$name => $word,)* }
@@ -44,7 +41,7 @@ faults! {
     FsyncError "fsync-error" "a flush of the node's database fails with EIO, and what was not flushed is lost"
     NoSpace "no-space" "writes of the node's database fail with ENOSPC for a while"
     Hang "hang" "the node stands still for longer than the bound (SIGSTOP)"
-    ClockStep "clock-step" "the node's wall clock steps by an hour, there and back"
+    ClockStep "clock-step" "the node's wall clock steps, by an hour or past every token's end, and back"
     OldCopy "old-copy" "the store's data is replaced by an older copy"
     OtherBuild "other-build" "the node is restarted as another build, and the nodes one after the other"
     StoreKill "store-kill" "the store is killed"

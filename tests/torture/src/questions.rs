@@ -16,6 +16,22 @@ impl History {
             .count()
     }
 
+    /// How many writes that were asked for after this moment were acknowledged.
+    pub(crate) fn writes_after(&self, moment: At) -> usize {
+        let past = self.past();
+        let writes = past.asked().iter().filter(|asked| asked.sent > moment && asked.what != What::Check);
+        writes.filter(|asked| asked.answer == Answer::Yes).count()
+    }
+
+    /// Of how many questions that came after this moment the answer is that a credential of before it is good.
+    pub(crate) fn good_from_before(&self, moment: At) -> usize {
+        let past = self.past();
+        let is_older =
+            |number: usize| past.credentials.get(number).is_some_and(|credential| credential.issued < moment);
+        let good = past.asked().iter().filter(|asked| asked.sent > moment && asked.answer == Answer::Yes);
+        good.filter(|asked| asked.about.is_some_and(is_older)).count()
+    }
+
     /// When a request of this kind, sent at or after `since`, was first answered so by this node.
     pub fn first(&self, what: What, answer: &Answer, node: usize, since: At) -> Option<At> {
         let past = self.past();

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use rescind_test_kit::Result;
+use rescind_test_kit::{Error, Result};
 
 use crate::cycle::{Dealt, Nemesis, Settings};
 use crate::history::{History, Past};
@@ -23,12 +23,17 @@ const SHOWN: usize = 5;
 const USUAL: u64 = 300;
 
 /// What a run came to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Outcome {
     /// All counts.
     pub tally: Tally,
     /// What was broken, each with the history of its token.
     pub broken: Vec<String>,
+    /// Why it could not be tried to its end, which is no word about the contract: something is missing, or failed, that
+    /// is not the nodes'.
+    pub cut_short: Option<String>,
+    /// The cycle in which it ended.
+    pub last: u64,
 }
 
 /// The same data, from its first cycle to its audit.
@@ -41,39 +46,77 @@ struct Epoch {
     cycles: u64,
 }
 
-/// Runs it; tells each cycle to `tell`.
-///
-/// # Errors
-/// Where it could not be tried: something is missing, or does not come up.
-pub fn run(settings: &Settings, plan: &Plan, tell: &mut dyn FnMut(&str)) -> Result<Outcome> {
-    let mut outcome = Outcome { tally: Tally::default(), broken: Vec::new() };
+/// Runs it, until something is broken or missing; tells each cycle to `tell`.
+pub fn run(settings: &Settings, plan: &Plan, tell: &mut dyn FnMut(&str)) -> Outcome {
+    let mut outcome = Outcome::default();
     let (first, last) = settings.cycle.map_or((1, settings.cycles), |only| (only, only));
     let mut epoch: Option<Epoch> = None;
     for cycle in first..=last {
-        let fault = plan.fault(cycle);
-        let mut at_work = match epoch.take() {
-            Some(epoch) => epoch,
-            None => Epoch::begin(settings, plan, cycle)?,
+        outcome.last = cycle;
+        let begun = epoch.take().map_or_else(|| Epoch::begin(settings, plan, cycle), Ok);
+        let mut at_work = match begun {
+            Ok(epoch) => epoch,
+            Err(error) => {
+                outcome.cut_short = Some(error.to_string());
+                break;
+            }
         };
         let is_last = cycle == last || at_work.cycles + 1 == EPOCH;
         let next = if is_last { Fault::Kill } else { plan.fault(cycle + 1) };
-        let done = at_work.cycle(settings, plan, cycle, next)?;
-        outcome.tally.add(fault, &done);
-        let broken = at_work.judge(&mut outcome.tally);
-        tell(&format!("{:<17} {done}", fault.word()));
-        outcome.broken.extend(at_work.shown(&broken));
-        outcome.broken.extend(done.broken);
-        if !outcome.broken.is_empty() || is_last || at_work.is_over() {
-            outcome.broken.extend(at_work.end(&mut outcome.tally)?);
-            if !outcome.broken.is_empty() {
-                tell(&format!("broken in cycle {cycle}; the same again: --seed {} --cycle {cycle}", settings.seed));
-                break;
-            }
+        match at_work.cycle(settings, plan, cycle, next) {
+            Ok(done) => outcome.add(plan.fault(cycle), done, tell),
+            Err(error) => outcome.blame(error),
+        }
+        // Whatever ended the cycle: what was answered until then is judged.
+        outcome.find(&mut at_work);
+        if outcome.is_over() || is_last || at_work.nemesis.is_over() {
+            at_work.end(&mut outcome);
         } else {
             epoch = Some(at_work);
         }
+        if outcome.is_over() {
+            break;
+        }
     }
-    Ok(outcome)
+    outcome
+}
+
+impl Outcome {
+    fn is_over(&self) -> bool {
+        !self.broken.is_empty() || self.cut_short.is_some()
+    }
+
+    fn add(&mut self, fault: Fault, done: Cycle, tell: &mut dyn FnMut(&str)) {
+        self.tally.add(fault, &done);
+        tell(&format!("{:<17} {done}", fault.word()));
+        self.broken.extend(done.broken);
+    }
+
+    /// What is missing, or is ours, says nothing of the nodes. All else is that they did not do what they must: not
+    /// answer, not come back, not heal.
+    fn blame(&mut self, error: Error) {
+        match error {
+            Error::Missing(what) => self.cut_short = self.cut_short.take().or(Some(what)),
+            Error::Failed(what) => self.broken.push(what),
+        }
+    }
+
+    /// What the audit came to: how much was asked about, and what is lost by the witness's word.
+    fn audit(&mut self, epoch: &mut Epoch, audited: usize, lost: Vec<String>) {
+        self.tally.audited += audited as u64;
+        let before = self.broken.len();
+        self.find(epoch);
+        if self.broken.len() == before && !lost.is_empty() {
+            *self.tally.broken.entry(Sentence::Lost).or_default() += lost.len() as u64;
+            self.broken.extend(lost.into_iter().take(SHOWN));
+        }
+    }
+
+    /// Judges what was not judged yet.
+    fn find(&mut self, epoch: &mut Epoch) {
+        let broken = epoch.judge(&mut self.tally);
+        self.broken.extend(epoch.shown(&broken));
+    }
 }
 
 impl Epoch {
@@ -112,11 +155,6 @@ impl Epoch {
         Ok(cycle)
     }
 
-    fn is_over(&self) -> bool {
-        self.nemesis.is_over()
-    }
-
-    /// Judges what was not judged yet.
     fn judge(&mut self, tally: &mut Tally) -> Vec<Broken> {
         let past = self.history.past();
         let broken = judge_since(&past, self.judged);
@@ -124,7 +162,9 @@ impl Epoch {
             tally.find(broken);
         }
         let fresh = past.asked().get(self.judged..).unwrap_or_default();
-        tally.checks += fresh.iter().filter(|asked| asked.about.is_some()).count() as u64;
+        for asked in fresh.iter().filter(|asked| asked.about.is_some()) {
+            tally.hear(&asked.answer);
+        }
         self.judged = past.asked().len();
         broken
     }
@@ -138,20 +178,23 @@ impl Epoch {
         shown
     }
 
-    /// Asks about everything that the witness has, judges the answers, and counts.
-    fn end(mut self, tally: &mut Tally) -> Result<Vec<String>> {
-        let mut load = self.load.take();
-        let nodes: Vec<usize> = (0..self.nemesis.nodes().all.len()).collect();
-        let (audited, lost) = load.as_mut().map_or(Ok((0, Vec::new())), |load| load.audit(&nodes))?;
-        tally.audited += audited as u64;
-        tally.witnessed += self.history.witness.flush()?;
-        let broken = self.judge(tally);
-        let mut shown = self.shown(&broken);
-        if broken.is_empty() && !lost.is_empty() {
-            *tally.broken.entry(Sentence::Lost).or_default() += lost.len() as u64;
-            shown.extend(lost.into_iter().take(SHOWN));
+    /// Asks about everything that the witness has, judges the answers, and counts. Where a cycle was not run to its end
+    /// nobody knows what its nodes are like, and there is nothing to ask with.
+    fn end(mut self, outcome: &mut Outcome) {
+        if let Some(mut load) = self.load.take() {
+            let nodes: Vec<usize> = (0..self.nemesis.nodes().all.len()).collect();
+            match load.audit(&nodes) {
+                Ok((audited, lost)) => outcome.audit(&mut self, audited, lost),
+                Err(error) => {
+                    outcome.blame(error);
+                    outcome.find(&mut self);
+                }
+            }
         }
-        Ok(shown)
+        match self.history.witness.flush() {
+            Ok(witnessed) => outcome.tally.witnessed += witnessed,
+            Err(error) => outcome.blame(error),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rescind_test_kit::{Copied, Error, Postgres, Process, Redis, Result, SmallDisk, until};
 
+use crate::cycle::NotTheirs;
 use crate::moment::rest;
 use crate::plan::Store;
 
@@ -77,28 +78,28 @@ impl Server {
 
     /// SIGKILL to all its processes; whether none is left.
     pub(crate) fn kill(&self) -> Result<bool> {
-        self.process().kill()?;
+        self.process().kill().not_theirs()?;
         Ok(!self.process().is_running())
     }
 
     /// An orderly end.
     pub(crate) fn stop(&self) -> Result<()> {
-        each!(self, server => server.stop())
+        each!(self, server => server.stop()).not_theirs()
     }
 
     /// Starts it again on its data; returns when it can be used.
     pub(crate) fn start_again(&self) -> Result<()> {
-        each!(self, server => server.start_again())
+        each!(self, server => server.start_again()).not_theirs()
     }
 
     /// A copy of its data, as a backup; it must be stopped.
     pub(crate) fn copy(&self) -> Result<Copied> {
-        each!(self, server => server.copy_data())
+        each!(self, server => server.copy_data()).not_theirs()
     }
 
     /// Puts an older copy in the place of its data; it must not run.
     pub(crate) fn restore(&self, copy: &Copied) -> Result<()> {
-        each!(self, server => server.restore(copy))
+        each!(self, server => server.restore(copy)).not_theirs()
     }
 
     /// Starts it again, and kills it so long after it has begun; what it had come to by then.

@@ -1,6 +1,7 @@
 /* Keeps what a machine would lose when its power fails: preloaded into the server, it writes down, before each write to a
- * file below TORTURE_DIR, what stood there, and after each flush that succeeded, that it did. After kill -9 `pages.rs`
- * rolls a part of what was not flushed back. One record: struct record, the path, the second path or the old bytes.
+ * file below TORTURE_DIR, what stood there, and after each flush, whether it succeeded. After kill -9 `pages.rs` rolls a
+ * part of what was not flushed back. What a failed flush was to write is not written by a later one that succeeds: the
+ * system holds those pages for clean (https://wiki.postgresql.org/wiki/Fsync_Errors). One record: struct record, the path, the second path or the old bytes.
  * A flush takes TORTURE_SLOW microseconds longer, as on a slower disk: what is told before it ends is told too early.
  * What is written through a mapping is not seen; SQLite's -shm is, and it holds nothing that must survive. */
 #define _GNU_SOURCE
@@ -18,11 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CREATED = 1, WRITES = 2, CUT = 3, FLUSHED = 4, FOLDER_FLUSHED = 5, RENAMES = 6 };
+enum { CREATED = 1, WRITES = 2, CUT = 3, FLUSHED = 4, FOLDER_FLUSHED = 5, RENAMES = 6, FLUSH_FAILED = 7 };
 enum { SECTOR = 512 };
 
 struct record {
-    uint64_t number; /* of FLUSHED and FOLDER_FLUSHED: the last record that this settles */
+    uint64_t number; /* of a flush: the last record that it settles, or fails to */
     uint64_t offset; /* where the old bytes stood */
     uint64_t size;   /* of the file before */
     uint32_t kind;
@@ -162,13 +163,16 @@ static int flush(int fd, int (*real)(int)) {
     const char *slow = ours ? getenv("TORTURE_SLOW") : NULL;
     if (slow) nanosleep(&(struct timespec){.tv_nsec = atol(slow) * 1000}, NULL);
     int done = real(fd);
+    int keep = errno;
     struct stat stat;
-    if (done == 0 && ours && !fstat(fd, &stat)) {
-        struct record record = {.kind = S_ISDIR(stat.st_mode) ? FOLDER_FLUSHED : FLUSHED, .number = settles};
+    if (ours && !fstat(fd, &stat)) {
+        uint32_t kind = done ? FLUSH_FAILED : S_ISDIR(stat.st_mode) ? FOLDER_FLUSHED : FLUSHED;
+        struct record record = {.kind = kind, .number = settles};
         pthread_mutex_lock(&lock);
         put(record, path, NULL, 0, NULL);
         pthread_mutex_unlock(&lock);
     }
+    errno = keep;
     return done;
 }
 

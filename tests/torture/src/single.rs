@@ -4,12 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rescind_test_kit::{Error, NodeOptions, Result, until, until_within};
-use tempfile::TempDir;
+use rescind_test_kit::{Error, NodeOptions, Result, Scratch, until, until_within};
 
 use crate::BOUND;
-use crate::asked::{Answer, What};
-use crate::cycle::{Dealt, Nemesis, Settings, Strike, within};
+use crate::asked::{Answer, At, Scope, What};
+use crate::cycle::{Dealt, Nemesis, NotTheirs, Settings, Strike, within};
 use crate::load::{Load, Running};
 use crate::moment::{Stopwatch, rest};
 use crate::nodes::{Nodes, kill};
@@ -21,6 +20,8 @@ use crate::widely;
 
 const NODE: usize = 0;
 const HOUR: i64 = 3600;
+/// Behind the end of every access token, and of what is remembered for it.
+const LONG: i64 = 2 * 24 * HOUR;
 /// A write-ahead log that fails is found by the next write.
 const SOON: Duration = Duration::from_secs(30);
 
@@ -28,7 +29,7 @@ const SOON: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Single {
     nodes: Nodes,
-    home: TempDir,
+    home: Scratch,
     pages: Option<Pages>,
     other: Option<PathBuf>,
     /// Everybody was signed out for good: there is nothing left to lose.
@@ -38,7 +39,7 @@ pub(crate) struct Single {
 impl Single {
     /// Starts it as the first fault asks for.
     pub(crate) fn begin(settings: &Settings, first: Fault) -> Result<Self> {
-        let home = tempfile::tempdir().map_err(|error| Error::Failed(format!("no scratch directory: {error}")))?;
+        let home = Scratch::new("torture")?;
         // Named before the first cycle, and not by the hundredth.
         if settings.brings(Fault::FsyncError) || settings.brings(Fault::NoSpace) {
             Strace::is_there()?;
@@ -80,35 +81,36 @@ impl Single {
     fn attach(&self, dealt: &mut Dealt, cycle: &mut Cycle) -> Result<Option<Strace>> {
         let first = 1 + dealt.luck.below(30);
         let injection = match dealt.fault {
-            Fault::FsyncError => Injection { calls: "fsync,fdatasync", error: "EIO", first, last: None },
+            // For once, as where the system forgets what it could not write and the next flush succeeds; or for good.
+            Fault::FsyncError => {
+                let last = dealt.luck.once_in(2).then_some(first);
+                Injection { calls: "fsync,fdatasync", error: "EIO", first, last }
+            }
             Fault::NoSpace => {
                 let last = Some(first + 1 + dealt.luck.below(20));
                 Injection { calls: "pwrite64,write", error: "ENOSPC", first, last }
             }
             _ => return Ok(None),
         };
-        cycle.say(&format!("from call {first} on"));
+        cycle.say(&format!("calls {}", injection.when()));
         let node = self.nodes.node(NODE)?;
         let file = node.data_dir().join("rescind.db-wal");
         Strace::attach(node.pid()?, &file, injection, self.home.path()).map(Some)
     }
 
-    /// The call fails, and nothing is acknowledged meanwhile; where there is room again, the node goes on.
-    fn fails(&self, dealt: &Dealt, running: &Running, strace: &Strace) -> Result<()> {
-        until_within(SOON, "a call has failed", || strace.failed() > 0)?;
+    /// The call fails, and writes are refused; where there is room again, the node goes on. Gives since when nothing may be
+    /// acknowledged any more, where that is so.
+    fn fails(&self, dealt: &mut Dealt, running: &Running, strace: &Strace) -> Result<Option<At>> {
+        until_within(SOON, "a call has failed", || strace.failed() > 0).not_theirs()?;
         let unavailable = || running.shared.unavailable.load(std::sync::atomic::Ordering::Relaxed);
         until_within(SOON, "writes are refused", || unavailable() > 0)?;
         if dealt.fault == Fault::NoSpace {
             let more = running.acknowledged() + 20;
-            return running.goes_on_until(more);
+            return running.goes_on_until(more).map(|()| None);
         }
         let broken = self.nodes.history.now();
-        rest(Duration::from_millis(100));
-        let acknowledged = self.nodes.history.count(What::Revoke, &Answer::Yes, broken);
-        if acknowledged > 0 {
-            return Err(Error::Failed(format!("after a flush failed {acknowledged} revocations were acknowledged")));
-        }
-        Ok(())
+        rest(Duration::from_millis(100 + dealt.luck.below(400) as u64));
+        Ok(Some(broken))
     }
 
     fn strikes(&self, dealt: &mut Dealt, running: &Running, cycle: &mut Cycle) -> Result<()> {
@@ -121,19 +123,7 @@ impl Single {
                 cycle.count(Fault::Hang, still);
                 running.goes_on_until(more)
             }
-            Fault::ClockStep => {
-                let steps = self.nodes.stat(NODE, "clock_steps").unwrap_or_default();
-                let stepped = || self.nodes.stat(NODE, "clock_steps").is_some_and(|now| now > steps);
-                self.nodes.history.falls_behind(NODE);
-                self.nodes.node(NODE)?.set_clock(-HOUR)?;
-                until("the step is seen", stepped)?;
-                running.goes_on_until(more)?;
-                self.nodes.node(NODE)?.set_clock(0)?;
-                cycle.count(Fault::ClockStep, true);
-                running.goes_on_until(more + 20)?;
-                self.nodes.history.catches_up(NODE);
-                Ok(())
-            }
+            Fault::ClockStep => self.steps_clock(dealt.luck, running, cycle),
             Fault::OtherBuild => {
                 let Some(other) = &self.other else { return Ok(()) };
                 self.nodes.restart(NODE, &self.nodes.options(NODE).program(other))?;
@@ -152,12 +142,40 @@ impl Single {
         }
     }
 
+    /// An hour back, or so far ahead that every token is over and nothing would have to be remembered; and right again.
+    fn steps_clock(&self, luck: &mut Luck, running: &Running, cycle: &mut Cycle) -> Result<()> {
+        let (node, history) = (self.nodes.node(NODE)?, &self.nodes.history);
+        let away = if luck.once_in(2) { LONG } else { -HOUR };
+        cycle.say(&format!("by {} h", away / HOUR));
+        for seconds in [away, 0] {
+            let steps = self.nodes.stat(NODE, "clock_steps").unwrap_or_default();
+            match seconds {
+                LONG => history.runs_ahead(NODE),
+                0 => {}
+                _ => history.falls_behind(NODE),
+            }
+            node.set_clock(seconds).not_theirs()?;
+            until("the step is seen", || self.nodes.stat(NODE, "clock_steps").is_some_and(|now| now > steps))?;
+            if seconds == 0 {
+                history.catches_up(NODE);
+            }
+            running.goes_on_until(running.acknowledged() + 20 + luck.below(20))?;
+        }
+        cycle.count(Fault::ClockStep, true);
+        Ok(())
+    }
+
     /// Brings it back after the last kill.
     fn recover(&mut self, dealt: &mut Dealt, cycle: &mut Cycle) -> Result<()> {
         let node = self.nodes.node(NODE)?;
         match dealt.fault {
             Fault::LostPages | Fault::FsyncError => {
-                let lost = self.pages.as_ref().map(|pages| pages.lose(dealt.luck)).transpose()?.unwrap_or_default();
+                let lost = self
+                    .pages
+                    .as_ref()
+                    .map(|pages| pages.lose(dealt.luck).not_theirs())
+                    .transpose()?
+                    .unwrap_or_default();
                 cycle.count(Fault::LostPages, lost.sectors + lost.names > 0);
                 cycle.say(&format!("{} of {} sectors lost, {} names", lost.sectors, lost.written, lost.names));
             }
@@ -174,7 +192,7 @@ impl Single {
                 }
             }
             Fault::OldCopy => {
-                self.nodes.history.sessions_are_lost_since(crate::asked::At::ZERO);
+                self.nodes.history.sessions_are_lost_since(At::ZERO);
                 self.copy("rescind.db", Way::Back)?;
             }
             _ => {}
@@ -189,17 +207,25 @@ impl Single {
         Ok(())
     }
 
-    /// Of an older copy the node knows by its own mark: it says so, and signs everybody out.
-    fn assert_signed_out(&self, cycle: &mut Cycle) -> Result<()> {
-        let log = self.nodes.node(NODE)?.log();
-        let told = ["ALARM", "history"].iter().any(|word| log.contains(word));
-        cycle.count(Fault::OldCopy, told);
+    /// Of an older copy the node knows by its own mark: since this start it has healed it, and signed everybody out.
+    fn looks_healed(&self, since: At, cycle: &mut Cycle) -> Result<()> {
+        let healed = self.nodes.known_stat(NODE, "history_healed")?;
+        cycle.count(Fault::OldCopy, healed > 0);
+        if healed == 0 {
+            cycle.broken.push("the database is an older copy, and the node has not noticed".to_owned());
+        }
+        let good = self.nodes.history.good_from_before(since);
+        if good > 0 {
+            cycle
+                .broken
+                .push(format!("of {good} tokens of before an older copy came back the node says they are good"));
+        }
         Ok(())
     }
 
     fn copy(&self, prefix: &str, way: Way) -> Result<()> {
         let (data, aside) = (self.nodes.node(NODE)?.data_dir(), self.home.path().join("copy"));
-        let failed = |error: std::io::Error| Error::Failed(format!("the database cannot be copied: {error}"));
+        let failed = |error: std::io::Error| Error::Missing(format!("the database cannot be copied: {error}"));
         fs::create_dir_all(&aside).map_err(failed)?;
         let (from, to) = match way {
             Way::Away => (data, aside),
@@ -227,22 +253,27 @@ impl Nemesis for Single {
         running.goes_on_until(within(dealt.luck, dealt.quota))?;
         widely::cut_off(&self.nodes, dealt, &running, &mut cycle)?;
         let strace = self.attach(dealt, &mut cycle)?;
-        match &strace {
+        let broken_since = match &strace {
             Some(strace) => self.fails(dealt, &running, strace)?,
-            None => self.strikes(dealt, &running, &mut cycle)?,
-        }
+            None => self.strikes(dealt, &running, &mut cycle).map(|()| None)?,
+        };
         rest(Duration::from_micros(dealt.luck.below(20_000) as u64));
         cycle.count(Fault::Kill, self.nodes.kill(NODE)?);
         let (mut load, shared) = running.end()?;
+        let acknowledged = broken_since.map_or(0, |since| self.nodes.history.writes_after(since));
+        if acknowledged > 0 {
+            cycle.broken.push(format!("after a flush failed {acknowledged} writes were acknowledged"));
+        }
         if let Some(strace) = strace {
             cycle.count(dealt.fault, strace.failed() > 0);
             strace.detach()?;
         }
         cycle.take(&shared);
+        let down = self.nodes.history.now();
         self.recover(dealt, &mut cycle)?;
         cycle.checked = load.ask_about_all(&[NODE], dealt.earlier)?;
         if dealt.fault == Fault::OldCopy {
-            self.assert_signed_out(&mut cycle)?;
+            self.looks_healed(down, &mut cycle)?;
         } else {
             cycle.broken.extend(self.nodes.lost_refreshes()?);
         }

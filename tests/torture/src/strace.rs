@@ -20,6 +20,18 @@ pub(crate) struct Injection {
     pub(crate) last: Option<usize>,
 }
 
+impl Injection {
+    /// As strace reads it.
+    pub(crate) fn when(&self) -> String {
+        let Self { first, last, .. } = self;
+        match last {
+            None => format!("{first}+"),
+            Some(last) if last == first => format!("{first}"),
+            Some(last) => format!("{first}..{last}"),
+        }
+    }
+}
+
 /// strace at work. It ends with the server.
 #[derive(Debug)]
 pub(crate) struct Strace {
@@ -45,8 +57,8 @@ impl Strace {
     pub(crate) fn attach(pid: u32, file: &Path, injection: Injection, home: &Path) -> Result<Self> {
         let log = home.join("strace.calls");
         let _ = fs::remove_file(&log);
-        let Injection { calls, error, first, last } = injection;
-        let when = last.map_or(format!("{first}+"), |last| format!("{first}..{last}"));
+        let Injection { calls, error, .. } = injection;
+        let when = injection.when();
         let mut command = Command::new("strace");
         command.args(["-f", "-p", &pid.to_string(), "-P"]).arg(file).arg("-o").arg(&log);
         command.args(["-e", &format!("inject={calls}:error={error}:when={when}"), "-e", &format!("trace={calls}")]);

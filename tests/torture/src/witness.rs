@@ -8,8 +8,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 
-use rescind_test_kit::{Error, Result};
-use tempfile::TempDir;
+use rescind_test_kit::{Error, Result, Scratch};
 
 use crate::asked::{At, Scope};
 
@@ -39,7 +38,7 @@ pub struct Witness {
     inbox: Option<Sender<Note>>,
     path: PathBuf,
     scribe: Option<JoinHandle<()>>,
-    _home: TempDir,
+    _home: Scratch,
 }
 
 enum Note {
@@ -54,12 +53,12 @@ impl Witness {
     /// # Errors
     /// Where it cannot be made.
     pub fn begin() -> Result<Self> {
-        let failed = |error| {
-            Error::Failed(format!("the witness has nowhere to write: {error}; set TMPDIR to where there is room"))
+        let failed = |why: String| {
+            Error::Failed(format!("the witness has nowhere to write: {why}; set TMPDIR to where there is room"))
         };
-        let home = tempfile::tempdir().map_err(failed)?;
+        let home = Scratch::new("witness").map_err(|error| failed(error.to_string()))?;
         let path = home.path().join("acknowledged");
-        let file = File::create(&path).map_err(failed)?;
+        let file = File::create(&path).map_err(|error| failed(error.to_string()))?;
         let (inbox, notes) = mpsc::channel();
         let scribe = thread::spawn(move || write_down(file, &notes));
         Ok(Self { inbox: Some(inbox), path, scribe: Some(scribe), _home: home })
@@ -80,7 +79,8 @@ impl Witness {
         let (reply, answer) = mpsc::channel();
         self.send(Note::Flush(reply));
         let written = answer.recv().unwrap_or_else(|_| Err(std::io::Error::other("its thread is gone")));
-        written.map_err(|error| Error::Failed(format!("the witness cannot write to {}: {error}", self.path.display())))
+        // No node's fault.
+        written.map_err(|error| Error::Missing(format!("the witness cannot write to {}: {error}", self.path.display())))
     }
 
     /// The last line of each scope, and when that was noted.
@@ -89,7 +89,7 @@ impl Witness {
     /// Where the file cannot be read back whole.
     pub fn read(&self) -> Result<HashMap<Scope, (Line, At)>> {
         self.flush()?;
-        let damaged = |what: String| Error::Failed(format!("the witness's {}: {what}", self.path.display()));
+        let damaged = |what: String| Error::Missing(format!("the witness's {}: {what}", self.path.display()));
         let text = fs::read_to_string(&self.path).map_err(|error| damaged(error.to_string()))?;
         text.lines().map(|line| parsed(line).ok_or_else(|| damaged(format!("not a line of ours: {line}")))).collect()
     }

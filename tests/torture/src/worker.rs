@@ -14,6 +14,7 @@ use crate::history::History;
 use crate::holdings::{Holdings, Kept, Session, Token, Use};
 use crate::luck::Luck;
 use crate::moment::rest;
+use crate::nodes::RETRIED;
 use crate::witness::Line;
 
 /// A worker opens sessions until so many can be used.
@@ -43,8 +44,6 @@ pub(crate) struct Shared {
     pub(crate) acknowledged: AtomicUsize,
     /// Writes that were answered with 503.
     pub(crate) unavailable: AtomicUsize,
-    /// Answers to checks.
-    pub(crate) checked: AtomicUsize,
     /// How often everybody was signed out.
     pub(crate) signed_out: AtomicUsize,
     /// Spent refresh tokens are left alone: the store is about to lose that they were.
@@ -96,7 +95,6 @@ impl Worker {
         let node = self.node();
         if let Some(left) = self.asks_next.checked_sub(1) {
             self.asks_next = left;
-            shared.checked.fetch_add(1, Ordering::Relaxed);
             let answer = self.check(node);
             // One that is not answered does not put off the next write.
             if matches!(answer, Answer::Unavailable | Answer::Silent) {
@@ -114,10 +112,7 @@ impl Worker {
             0..9 => self.revoke(node, shared),
             9..12 => self.refresh(node),
             12..14 => self.lift(node, shared),
-            _ => {
-                shared.checked.fetch_add(1, Ordering::Relaxed);
-                return self.check(node);
-            }
+            _ => return self.check(node),
         };
         if answer == Answer::Unavailable {
             shared.unavailable.fetch_add(1, Ordering::Relaxed);
@@ -330,10 +325,22 @@ fn revoked(history: &History, credential: usize, witnessed: &Witnessed) -> Optio
     scopes.iter().find(ends).cloned()
 }
 
-/// Refreshes a session, and keeps what came of it.
+/// Refreshes a session, and keeps what came of it. Where an earlier reply was lost too long ago, that would be the second
+/// use of a spent token: then it is not asked for, and not used any more.
 fn rotate(client: &Client, node: usize, session: &mut Session) -> Answer {
-    let (answer, pair) = client.refresh(node, &session.refresh, session.credential);
     let usable = matches!(session.at, Use::Free | Use::Unsure);
+    let sent = client.history.now();
+    if session.unsure.is_some_and(|since| sent.saturating_sub(since) > RETRIED) {
+        if usable {
+            session.at = Use::Over;
+        }
+        return Answer::Refused;
+    }
+    let (answer, pair) = client.refresh(node, &session.refresh, session.credential);
+    session.unsure = match answer {
+        Answer::Unavailable | Answer::Silent => session.unsure.or(Some(sent)),
+        Answer::Yes | Answer::Refused | Answer::Wrong(_) => None,
+    };
     match (&answer, pair) {
         (Answer::Yes, Some(pair)) => {
             session.refreshed(pair, &client.history);
