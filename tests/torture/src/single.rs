@@ -144,7 +144,10 @@ impl Single {
                 cycle.count(Fault::Hang, still);
                 running.goes_on_until(more)
             }
-            Fault::ClockStep => self.steps_clock(dealt.luck, running, cycle),
+            Fault::ClockStep => {
+                let away = if dealt.cycle.is_multiple_of(2) { LONG } else { -HOUR };
+                self.steps_clock(away, dealt.luck, running, cycle)
+            }
             Fault::OtherBuild => {
                 let Some(other) = &self.other else { return Ok(()) };
                 self.nodes.restart(NODE, &self.nodes.options(NODE).program(other))?;
@@ -164,9 +167,8 @@ impl Single {
     }
 
     /// An hour back, or so far ahead that every token is over and nothing would have to be remembered; and right again.
-    fn steps_clock(&self, luck: &mut Luck, running: &Running, cycle: &mut Cycle) -> Result<()> {
+    fn steps_clock(&self, away: i64, luck: &mut Luck, running: &Running, cycle: &mut Cycle) -> Result<()> {
         let (node, history) = (self.nodes.node(NODE)?, &self.nodes.history);
-        let away = if luck.once_in(2) { LONG } else { -HOUR };
         cycle.say(&format!("by {} h", away / HOUR));
         for seconds in [away, 0] {
             let steps = self.nodes.stat(NODE, "clock_steps").unwrap_or_default();
