@@ -75,7 +75,7 @@ enum Word {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match torture(arguments) {
+    match torture(&arguments) {
         Ok(code) => code,
         Err(why) => {
             eprintln!("could not be tried: {why}");
@@ -84,7 +84,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn torture(arguments: Arguments) -> Result<ExitCode, String> {
+fn torture(arguments: &Arguments) -> Result<ExitCode, String> {
     let Arguments { store, cycles, seed, cycle, revocations, faults, server, other, report } = arguments.clone();
     let store = match store {
         Word::Sqlite => Store::Sqlite,
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn another_build_that_is_not_there_is_not_done_without() {
-        let tried = torture(parsed("cargo xtask torture --store sqlite --server /bin/true --other /no/such/build"));
+        let tried = torture(&parsed("cargo xtask torture --store sqlite --server /bin/true --other /no/such/build"));
         assert!(tried.is_err_and(|why| why.contains("/no/such/build")));
     }
 }

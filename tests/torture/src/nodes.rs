@@ -1,5 +1,6 @@
 //! The nodes under torture: real processes, and what is noted when one is taken down. What is asked of them is in `client`.
 
+use std::fmt::Write as _;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,6 +14,9 @@ use crate::history::History;
 /// What every node is started with beside the defaults: tokens that outlive the torture, and an answer to a lost reply that
 /// is still the same when a store was away for a while; a longer one is not allowed.
 const SETTINGS: [(&str, &str); 3] = [("--access-lifetime", "12h"), ("--grace", "1m"), ("--log", "warn,rescind=info")];
+
+/// So many characters of a log are shown.
+const LOG: usize = 2000;
 
 /// A refresh that is tried again sooner than this is surely within the grace, the answer's own time included.
 pub(crate) const RETRIED: Duration = Duration::from_secs(45);
@@ -121,6 +125,19 @@ impl Nodes {
         self.node(number)?.resume()?;
         self.history.comes_up(number);
         Ok(())
+    }
+
+    /// Of those that have ended, that they have, and the end of their logs.
+    pub(crate) fn ended(&self) -> String {
+        let mut text = String::new();
+        for (number, node) in self.all.iter().enumerate() {
+            if let Some(status) = node.ended() {
+                let log = node.log();
+                let end = log.char_indices().rev().nth(LOG).map_or(0, |(at, _)| at);
+                let _ = write!(text, "\nnode {number} has ended ({status}): {}", log.get(end..).unwrap_or_default());
+            }
+        }
+        text
     }
 
     /// A number of one node's `/admin/v1/stats`; `None` where it does not answer.

@@ -150,7 +150,11 @@ impl Epoch {
             earlier: 4,
         };
         let Some(load) = self.load.take() else { return Ok(Cycle::default()) };
-        let (cycle, load) = self.nemesis.cycle(&mut dealt, load)?;
+        let done = self.nemesis.cycle(&mut dealt, load);
+        let (cycle, load) = done.map_err(|error| match error {
+            Error::Failed(what) => Error::Failed(format!("{what}{}", self.nemesis.nodes().ended())),
+            missing @ Error::Missing(_) => missing,
+        })?;
         self.load = Some(load);
         Ok(cycle)
     }

@@ -83,7 +83,7 @@ impl Single {
         let injection = match dealt.fault {
             // For once, as where the system forgets what it could not write and the next flush succeeds; or for good.
             Fault::FsyncError => {
-                let last = dealt.luck.once_in(2).then_some(first);
+                let last = dealt.cycle.is_multiple_of(2).then_some(first);
                 Injection { calls: "fsync,fdatasync", error: "EIO", first, last }
             }
             Fault::NoSpace => {
@@ -102,13 +102,15 @@ impl Single {
     /// acknowledged any more, where that is so.
     fn fails(&self, dealt: &mut Dealt, running: &Running, strace: &Strace) -> Result<Option<At>> {
         until_within(SOON, "a call has failed", || strace.failed() > 0).not_theirs()?;
-        let unavailable = || running.shared.unavailable.load(std::sync::atomic::Ordering::Relaxed);
-        until_within(SOON, "writes are refused", || unavailable() > 0)?;
+        let broken = self.nodes.history.now();
+        let are_refused = || running.shared.unavailable.load(std::sync::atomic::Ordering::Relaxed) > 0;
         if dealt.fault == Fault::NoSpace {
+            until_within(SOON, "writes are refused", are_refused)?;
             let more = running.acknowledged() + 20;
             return running.goes_on_until(more).map(|()| None);
         }
-        let broken = self.nodes.history.now();
+        let is_told = || are_refused() || self.nodes.history.writes_after(broken) > 0;
+        until_within(SOON, "a write is refused, or acknowledged", is_told)?;
         rest(Duration::from_millis(100 + dealt.luck.below(400) as u64));
         Ok(Some(broken))
     }
@@ -123,7 +125,10 @@ impl Single {
                 cycle.count(Fault::Hang, still);
                 running.goes_on_until(more)
             }
-            Fault::ClockStep => self.steps_clock(dealt.luck, running, cycle),
+            Fault::ClockStep => {
+                let away = if dealt.cycle.is_multiple_of(2) { LONG } else { -HOUR };
+                self.steps_clock(away, dealt.luck, running, cycle)
+            }
             Fault::OtherBuild => {
                 let Some(other) = &self.other else { return Ok(()) };
                 self.nodes.restart(NODE, &self.nodes.options(NODE).program(other))?;
@@ -143,9 +148,8 @@ impl Single {
     }
 
     /// An hour back, or so far ahead that every token is over and nothing would have to be remembered; and right again.
-    fn steps_clock(&self, luck: &mut Luck, running: &Running, cycle: &mut Cycle) -> Result<()> {
+    fn steps_clock(&self, away: i64, luck: &mut Luck, running: &Running, cycle: &mut Cycle) -> Result<()> {
         let (node, history) = (self.nodes.node(NODE)?, &self.nodes.history);
-        let away = if luck.once_in(2) { LONG } else { -HOUR };
         cycle.say(&format!("by {} h", away / HOUR));
         for seconds in [away, 0] {
             let steps = self.nodes.stat(NODE, "clock_steps").unwrap_or_default();
@@ -167,7 +171,6 @@ impl Single {
 
     /// Brings it back after the last kill.
     fn recover(&mut self, dealt: &mut Dealt, cycle: &mut Cycle) -> Result<()> {
-        let node = self.nodes.node(NODE)?;
         match dealt.fault {
             Fault::LostPages | Fault::FsyncError => {
                 let lost = self
@@ -176,21 +179,10 @@ impl Single {
                     .map(|pages| pages.lose(dealt.luck).not_theirs())
                     .transpose()?
                     .unwrap_or_default();
-                cycle.count(Fault::LostPages, lost.sectors + lost.names > 0);
+                cycle.count(Fault::LostPages, !lost.is_nothing());
                 cycle.say(&format!("{} of {} sectors lost, {} names", lost.sectors, lost.written, lost.names));
             }
-            Fault::Double => {
-                for _ in 0..=dealt.luck.below(3) {
-                    let wait = Duration::from_millis(dealt.luck.below(120) as u64);
-                    node.spawn_with(&self.options_for(Fault::Kill))?;
-                    rest(wait);
-                    let early = node.readiness() != Some(200);
-                    let killed = kill(node)?;
-                    cycle.count(Fault::Kill, killed);
-                    cycle.count(Fault::Double, killed && early);
-                    cycle.say(&format!("again after {wait:?}{}", if early { "" } else { ", when it was ready" }));
-                }
-            }
+            Fault::Double => self.kills_again(dealt.luck, cycle)?,
             Fault::OldCopy => {
                 self.nodes.history.sessions_are_lost_since(At::ZERO);
                 self.copy("rescind.db", Way::Back)?;
@@ -203,6 +195,28 @@ impl Single {
         if dealt.fault == Fault::OldCopy {
             self.nodes.history.everyone_is_out();
             self.is_over = true;
+        }
+        Ok(())
+    }
+
+    /// Kills it while it recovers, once or more: sooner, where it was ready by then.
+    fn kills_again(&self, luck: &mut Luck, cycle: &mut Cycle) -> Result<()> {
+        let node = self.nodes.node(NODE)?;
+        let (mut left, mut longest) = (1 + luck.below(3), 120);
+        while left > 0 {
+            let wait = Duration::from_millis(luck.below(longest) as u64);
+            node.spawn_with(&self.options_for(Fault::Kill))?;
+            rest(wait);
+            let early = node.readiness() != Some(200);
+            let killed = kill(node)?;
+            cycle.count(Fault::Kill, killed);
+            cycle.count(Fault::Double, killed && early);
+            cycle.say(&format!("again after {wait:?}{}", if early { "" } else { ", when it was ready" }));
+            if early || longest == 1 {
+                left -= 1;
+            } else {
+                longest = (longest / 2).max(1);
+            }
         }
         Ok(())
     }
