@@ -185,7 +185,7 @@ impl History {
     pub fn note(&self, asked: Asked) {
         match (asked.what, &asked.answer, &asked.scope) {
             (What::Revoke | What::RevokeEverywhere, Answer::Yes, Some(scope)) => {
-                self.witness.note(Line::Revoked, scope, asked.done)
+                self.witness.note(Line::Revoked, scope, asked.done);
             }
             (What::Lift, Answer::Yes, Some(scope)) => self.witness.note(Line::Lifted, scope, asked.done),
             _ => {}

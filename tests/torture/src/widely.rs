@@ -61,9 +61,9 @@ pub(crate) fn cut_off(nodes: &Nodes, dealt: &mut Dealt, running: &Running, cycle
     };
     let everywhere = dealt.luck.once_in(2);
     if everywhere {
-        running.cut_off_everywhere(node, &scope)?
+        running.cut_off_everywhere(node, &scope)?;
     } else {
-        running.cut_off(node, &scope)?
+        running.cut_off(node, &scope)?;
     }
     let what = Widely {
         all: u64::from(scope.kind == "all"),
