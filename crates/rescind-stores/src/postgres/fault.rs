@@ -39,6 +39,14 @@ impl Fault {
         Self::unavailable(format!("{text}; {remedy}"))
     }
 
+    /// The server takes no writes: what it shows may have been overtaken.
+    pub(super) fn read_only() -> Self {
+        Self::unavailable(
+            "the server is read-only, or a replica. Connect to the primary: name all servers in the URL, with \
+             target_session_attrs=read-write",
+        )
+    }
+
     /// The server refused what it was sent: another try with less in it may pass.
     pub(super) const fn is_by_input(&self) -> bool {
         self.by_input
