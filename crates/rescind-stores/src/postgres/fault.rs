@@ -8,7 +8,7 @@ use rescind::store::{StoreError, StoreErrorKind};
 use tokio_postgres::error::SqlState;
 
 /// A fault that does not yet know its operation and server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) kind: StoreErrorKind,
     text: String,
