@@ -1,6 +1,6 @@
 //! The torture: real servers under faults that really happen while a load runs, a witness outside of them that knows what
 //! was acknowledged, and a judge of everything that was answered. `cargo xtask torture` runs it; the fault tests of
-//! `rescind-server` stand on the same history, witness and judge.
+//! `rescind-server` stand on the same stores, history, witness and judge.
 //!
 //! ```text
 //! run          cycle after cycle: deal, load, strike, recover, ask about everything, judge; at the end, audit
@@ -54,6 +54,7 @@ pub use luck::{Luck, next, scattered};
 pub use moment::{Stopwatch, rest};
 pub use plan::{Fault, Plan, Store};
 pub use run::{Outcome, run};
+pub use server::{Reached, Server, ServerKind};
 pub use tally::{Cycle, Tally};
 pub use widely::Widely;
 pub use witness::{Line, Witness};

@@ -11,6 +11,7 @@ use crate::history::{History, Past};
 use crate::judge::{Broken, Sentence, judge_since, story};
 use crate::load::Load;
 use crate::plan::{Fault, Plan, Store};
+use crate::server::ServerKind;
 use crate::several::Several;
 use crate::single::Single;
 use crate::tally::{Cycle, Tally};
@@ -124,7 +125,8 @@ impl Epoch {
         let first = plan.fault(cycle);
         let nemesis: Box<dyn Nemesis> = match settings.store {
             Store::Sqlite => Box::new(Single::begin(settings, first)?),
-            Store::Postgres | Store::Redis => Box::new(Several::begin(settings, first)?),
+            Store::Postgres => Box::new(Several::begin(settings, ServerKind::Postgres, first)?),
+            Store::Redis => Box::new(Several::begin(settings, ServerKind::Redis, first)?),
         };
         let nodes = nemesis.nodes();
         let load = Load::of(nodes, plan.load_seed(cycle))?;

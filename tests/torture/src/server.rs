@@ -1,4 +1,5 @@
-//! The store under several nodes, whichever it is: what can be done to each of them alike.
+//! The store under several nodes, whichever it is: what can be done to each of them alike. What only one of them knows is
+//! done by whoever needs it, to the server itself.
 
 use std::net::SocketAddr;
 use std::thread;
@@ -8,21 +9,31 @@ use rescind_test_kit::{Copied, Error, Postgres, Process, Redis, Result, SmallDis
 
 use crate::cycle::NotTheirs;
 use crate::moment::rest;
-use crate::plan::Store;
+
+/// Which store several nodes can be on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerKind {
+    /// Postgres.
+    Postgres,
+    /// Redis.
+    Redis,
+}
 
 /// What Postgres writes to its log when it begins to do again what its write-ahead log says.
 const RECOVERS: &str = "automatic recovery in progress";
 
 /// A running store.
 #[derive(Debug)]
-pub(crate) enum Server {
+pub enum Server {
+    /// Postgres.
     Postgres(Postgres),
+    /// Redis.
     Redis(Redis),
 }
 
 /// What a start has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reached {
+pub enum Reached {
     /// It has not begun to read its data.
     Nothing,
     /// It reads its data, and cannot be used yet.
@@ -43,67 +54,95 @@ macro_rules! each {
 
 impl Server {
     /// Starts one with settings under which it forgets nothing; on this disk, where there is one.
-    pub(crate) fn start(store: Store, disk: Option<SmallDisk>) -> Result<Self> {
-        match (store, disk) {
-            (Store::Redis, None) => Redis::start().map(Self::Redis),
-            (Store::Redis, Some(disk)) => Redis::options().on(disk).start().map(Self::Redis),
-            (_, None) => Postgres::start().map(Self::Postgres),
-            (_, Some(disk)) => Postgres::options().on(disk).start().map(Self::Postgres),
+    ///
+    /// # Errors
+    /// Where it is not installed, or does not start.
+    pub fn start(kind: ServerKind, disk: Option<SmallDisk>) -> Result<Self> {
+        match (kind, disk) {
+            (ServerKind::Postgres, None) => Postgres::start().map(Self::Postgres),
+            (ServerKind::Postgres, Some(disk)) => Postgres::options().on(disk).start().map(Self::Postgres),
+            (ServerKind::Redis, None) => Redis::start().map(Self::Redis),
+            (ServerKind::Redis, Some(disk)) => Redis::options().on(disk).start().map(Self::Redis),
         }
     }
 
     /// A disk on which a load of some seconds has room, in MiB.
-    pub(crate) const fn least_disk(store: Store) -> u32 {
-        match store {
-            Store::Postgres | Store::Sqlite => 260,
-            Store::Redis => 48,
+    pub const fn least_disk(kind: ServerKind) -> u32 {
+        match kind {
+            ServerKind::Postgres => 260,
+            ServerKind::Redis => 48,
         }
     }
 
-    pub(crate) fn disk(&self) -> Result<&SmallDisk> {
+    /// The disk that it was started on.
+    ///
+    /// # Errors
+    /// Where that is the machine's.
+    pub fn disk(&self) -> Result<&SmallDisk> {
         each!(self, server => server.disk()).ok_or_else(|| Error::Failed("the store is not on a small disk".to_owned()))
     }
 
-    pub(crate) fn process(&self) -> &Process {
+    /// Its processes.
+    pub fn process(&self) -> &Process {
         each!(self, server => server)
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Where nodes find it.
+    pub fn url(&self) -> String {
         each!(self, server => server.url())
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// Where it listens, for a proxy in front of it.
+    pub fn address(&self) -> SocketAddr {
         each!(self, server => server.address())
     }
 
     /// SIGKILL to all its processes; whether none is left.
-    pub(crate) fn kill(&self) -> Result<bool> {
+    ///
+    /// # Errors
+    /// Where it does not run.
+    pub fn kill(&self) -> Result<bool> {
         self.process().kill().not_theirs()?;
         Ok(!self.process().is_running())
     }
 
     /// An orderly end.
-    pub(crate) fn stop(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// Where it does not run, or does not end.
+    pub fn stop(&self) -> Result<()> {
         each!(self, server => server.stop()).not_theirs()
     }
 
     /// Starts it again on its data; returns when it can be used.
-    pub(crate) fn start_again(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// With the end of its log, or where it runs.
+    pub fn start_again(&self) -> Result<()> {
         each!(self, server => server.start_again()).not_theirs()
     }
 
     /// A copy of its data, as a backup; it must be stopped.
-    pub(crate) fn copy(&self) -> Result<Copied> {
+    ///
+    /// # Errors
+    /// Where it runs, or nothing can be copied.
+    pub fn copy(&self) -> Result<Copied> {
         each!(self, server => server.copy_data()).not_theirs()
     }
 
     /// Puts an older copy in the place of its data; it must not run.
-    pub(crate) fn restore(&self, copy: &Copied) -> Result<()> {
+    ///
+    /// # Errors
+    /// As [`copy`](Self::copy).
+    pub fn restore(&self, copy: &Copied) -> Result<()> {
         each!(self, server => server.restore(copy)).not_theirs()
     }
 
     /// Starts it again, and kills it so long after it has begun; what it had come to by then.
-    pub(crate) fn start_again_and_kill(&self, after: Duration) -> Result<Reached> {
+    ///
+    /// # Errors
+    /// Where it does not begin to start.
+    pub fn start_again_and_kill(&self, after: Duration) -> Result<Reached> {
         let before = self.process().log().len();
         let written = || self.process().log().get(before..).unwrap_or_default().to_owned();
         let (recovers, ready, begun) = match self {

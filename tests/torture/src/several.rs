@@ -14,7 +14,7 @@ use crate::load::{Load, Running};
 use crate::moment::{Stopwatch, rest};
 use crate::nodes::{Nodes, kill};
 use crate::plan::Fault;
-use crate::server::{Reached, Server};
+use crate::server::{Reached, Server, ServerKind};
 use crate::tally::Cycle;
 use crate::widely;
 
@@ -42,10 +42,10 @@ pub(crate) struct Several {
 
 impl Several {
     /// Starts them; on a small disk, where that is to be full.
-    pub(crate) fn begin(settings: &Settings, first: Fault) -> Result<Self> {
+    pub(crate) fn begin(settings: &Settings, kind: ServerKind, first: Fault) -> Result<Self> {
         let full = first == Fault::StoreFull;
-        let disk = full.then(|| SmallDisk::mount(Server::least_disk(settings.store))).transpose()?;
-        let store = Server::start(settings.store, disk)?;
+        let disk = full.then(|| SmallDisk::mount(Server::least_disk(kind))).transpose()?;
+        let store = Server::start(kind, disk)?;
         let links: Vec<Proxy> = ALL.iter().map(|_| Proxy::start(store.address())).collect::<Result<_>>()?;
         let urls: Vec<Option<String>> = links.iter().map(|link| Some(link.through(&store.url()))).collect();
         let steps = settings.brings(Fault::ClockStep);

@@ -7,9 +7,10 @@ use std::time::Duration;
 use rescind_test_kit::{Error, NodeOptions, Result, Scratch, until, until_within};
 
 use crate::BOUND;
-use crate::asked::{Answer, At, Scope, What};
+use crate::asked::At;
 use crate::cycle::{Dealt, Nemesis, NotTheirs, Settings, Strike, within};
 use crate::load::{Load, Running};
+use crate::luck::Luck;
 use crate::moment::{Stopwatch, rest};
 use crate::nodes::{Nodes, kill};
 use crate::pages::Pages;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rescind_test_kit::{Postgres, or_skip, until};
 
-use crate::rig::{Answer, Links, Load, NODES, Nodes, Rig, Round, Store, What, on_each_store, on_postgres};
+use crate::rig::{Answer, Links, Load, NODES, Nodes, Rig, Round, Server, Store, What, on_each_store, on_postgres};
 
 on_each_store! {
     a_node_whose_clock_steps_by_an_hour_revives_nothing_and_says_so
@@ -17,7 +17,7 @@ on_postgres! {
 const HOUR: i64 = 3600;
 
 fn a_node_whose_clock_steps_by_an_hour_revives_nothing_and_says_so(round: &Round) {
-    let Some(store) = or_skip(Store::start(round.kind), rescind::testing::skip) else { return };
+    let Some(store) = or_skip(Store::start(round.kind, None), rescind::testing::skip) else { return };
     let urls = vec![store.url(); NODES];
     // Tokens that an hour does not expire.
     let Some(nodes) = or_skip(
@@ -54,7 +54,7 @@ fn a_node_whose_clock_steps_by_an_hour_revives_nothing_and_says_so(round: &Round
 
 fn a_store_whose_clock_steps_by_an_hour_revives_nothing_and_refuses_nobody(round: &Round) {
     let Some(server) = or_skip(Postgres::options().stepped_clock().start(), rescind::testing::skip) else { return };
-    let rig = Rig::on(round, Store::Postgres(server), Links::Direct);
+    let rig = Rig::on(round, Store(Server::Postgres(server)), Links::Direct);
     let history = &rig.nodes.history;
     let load = Load::begin(&rig.nodes);
     load.goes_on_for(20);

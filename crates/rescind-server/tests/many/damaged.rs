@@ -3,7 +3,7 @@
 
 use rescind_test_kit::until;
 
-use crate::rig::{ALL, At, Links, Load, Rig, Round, Store, on_each_store, on_postgres};
+use crate::rig::{ALL, At, Links, Load, Rig, Round, Server, Store, on_each_store, on_postgres};
 
 on_each_store! {
     a_log_that_was_edited_ends_every_node_with_what_and_where_and_the_remedy
@@ -26,9 +26,9 @@ fn a_log_that_was_edited_ends_every_node_with_what_and_where_and_the_remedy(roun
 
 /// The tag of the newest entry is another one: the next entry follows that.
 fn edit(store: &Store) {
-    match store {
-        Store::Postgres(server) => server.psql("update rescind.head set tag = md5('x')::uuid").map(drop).unwrap(),
-        Store::Redis(server) => {
+    match &store.0 {
+        Server::Postgres(server) => server.psql("update rescind.head set tag = md5('x')::uuid").map(drop).unwrap(),
+        Server::Redis(server) => {
             let wrong = "0123456789abcdef";
             server.cli(&["HSET", "{rescind}:head", "tag", wrong, "settled_tag", wrong]).map(drop).unwrap();
         }

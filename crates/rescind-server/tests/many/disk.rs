@@ -2,7 +2,7 @@
 
 use rescind_test_kit::{SmallDisk, or_skip, until};
 
-use crate::rig::{ALL, Answer, At, BOUND, Kind, Links, Load, Rig, Round, Store, What, on_each_store};
+use crate::rig::{ALL, Answer, At, BOUND, Links, Load, Rig, Round, Server, ServerKind, Store, What, on_each_store};
 
 on_each_store! {
     a_full_disk_acknowledges_nothing_and_room_is_all_that_is_needed
@@ -10,8 +10,8 @@ on_each_store! {
 
 fn a_full_disk_acknowledges_nothing_and_room_is_all_that_is_needed(round: &Round) {
     let skip = rescind::testing::skip;
-    let Some(disk) = or_skip(SmallDisk::mount(Store::least_disk(round.kind)), skip) else { return };
-    let Some(store) = or_skip(Store::start_on(round.kind, disk), skip) else { return };
+    let Some(disk) = or_skip(SmallDisk::mount(Server::least_disk(round.kind)), skip) else { return };
+    let Some(store) = or_skip(Store::start(round.kind, Some(disk)), skip) else { return };
     let rig = Rig::on(round, store, Links::Direct);
     let history = &rig.nodes.history;
     let load = Load::begin(&rig.nodes);
@@ -21,11 +21,11 @@ fn a_full_disk_acknowledges_nothing_and_room_is_all_that_is_needed(round: &Round
     let full = history.phase("full");
     match round.kind {
         // Where a row's page has room it goes on, the nodes' own records among them, until the server finds none for its log.
-        Kind::Postgres => {
+        ServerKind::Postgres => {
             until("a revocation finds no room", || history.count(What::Revoke, &Answer::Unavailable, full) > 5)
                 .unwrap();
         }
-        Kind::Redis => {
+        ServerKind::Redis => {
             load.goes_on_until(full + BOUND * 2);
             // The last block of a file may have room for a moment.
             let past = full + BOUND + BOUND / 2;
@@ -36,7 +36,7 @@ fn a_full_disk_acknowledges_nothing_and_room_is_all_that_is_needed(round: &Round
     assert!(history.checks(&ALL, &Answer::Yes, full..full + BOUND) > 10, "within the bound it is served");
     assert!(history.count(What::Revoke, &Answer::Unavailable, full) > 0);
     rig.store.disk().free().unwrap();
-    if rig.store.has_ended() {
+    if rig.store.process().has_ended() {
         rig.store.start_again();
     }
     let back = history.phase("room again");

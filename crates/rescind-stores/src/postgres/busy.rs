@@ -9,8 +9,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use deadpool_postgres::Object;
+use deadpool::managed::Object;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::dial::Lease;
 
 /// Connections that are left for reading, whatever the writes do.
 const READS: usize = 2;
@@ -65,7 +67,7 @@ impl Busy {
 
 impl Turn {
     /// The write was given up, and may last. Its connection goes back to the pool when the server has answered.
-    pub(super) fn outlasts(self, connection: Object) {
+    pub(super) fn outlasts(self, connection: Lease) {
         let Self { held, lasting, mut given_up } = self;
         lasting.fetch_add(1, Ordering::AcqRel);
         tokio::spawn(async move {

@@ -43,10 +43,7 @@ pub(super) async fn check(link: &Link) -> Result<(), Fault> {
         );
     }
     if cells.get::<bool>(5)? {
-        return refuse(
-            "the server is read-only, or a replica. Connect to the primary: name all servers in the URL, with \
-             target_session_attrs=read-write",
-        );
+        return Err(Fault::read_only());
     }
     Ok(())
 }

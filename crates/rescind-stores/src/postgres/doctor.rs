@@ -37,6 +37,9 @@ pub async fn diagnose(url: &str, clock: &dyn Clock) -> Result<Vec<Finding>, Stor
     let link = Link::new(&settings, None).map_err(|fault| fault.error("diagnose", &settings.server))?;
     let found = look(&link, &settings, clock).await;
     Ok(found.unwrap_or_else(|fault| {
+        if fault == Fault::read_only() {
+            return vec![refused(&fault)];
+        }
         vec![Finding::new(
             Verdict::Bad,
             format!("{}: {fault}", settings.server),
@@ -49,10 +52,7 @@ pub async fn diagnose(url: &str, clock: &dyn Clock) -> Result<Vec<Finding>, Stor
 async fn look(link: &Link, settings: &Settings, clock: &dyn Clock) -> Result<Vec<Finding>, Fault> {
     let mut findings = vec![server(link, settings).await?];
     if let Err(fault) = conditions::check(link).await {
-        let text = fault.to_string();
-        // Each refusal is what is so, and then what to do.
-        let (what, remedy) = text.split_once(". ").unwrap_or((&text, "mend it, for Rescind does not start on this"));
-        findings.push(Finding::new(Verdict::Bad, what, remedy));
+        findings.push(refused(&fault));
     }
     findings.extend(durability(link).await?);
     findings.extend(replicas(link).await?);
@@ -68,6 +68,13 @@ async fn look(link: &Link, settings: &Settings, clock: &dyn Clock) -> Result<Vec
         findings.push(writes(link).await?);
     }
     Ok(findings)
+}
+
+/// Each refusal is what is so, and then what to do.
+fn refused(fault: &Fault) -> Finding {
+    let text = fault.to_string();
+    let (what, remedy) = text.split_once(". ").unwrap_or((&text, "mend it, for Rescind does not start on this"));
+    Finding::new(Verdict::Bad, what, remedy)
 }
 
 async fn one(link: &Link, text: &str) -> Result<Row, Fault> {

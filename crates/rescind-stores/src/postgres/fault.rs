@@ -8,7 +8,7 @@ use rescind::store::{StoreError, StoreErrorKind};
 use tokio_postgres::error::SqlState;
 
 /// A fault that does not yet know its operation and server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) kind: StoreErrorKind,
     text: String,
@@ -37,6 +37,14 @@ impl Fault {
         let text = chain(&error);
         let remedy = unconnected_remedy(&text);
         Self::unavailable(format!("{text}; {remedy}"))
+    }
+
+    /// The server takes no writes: what it shows may have been overtaken.
+    pub(super) fn read_only() -> Self {
+        Self::unavailable(
+            "the server is read-only, or a replica. Connect to the primary: name all servers in the URL, with \
+             target_session_attrs=read-write",
+        )
     }
 
     /// The server refused what it was sent: another try with less in it may pass.

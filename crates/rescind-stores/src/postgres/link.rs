@@ -10,17 +10,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::{HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Timeouts};
+use deadpool::Runtime;
+use deadpool::managed::{Object, Pool, PoolError, TimeoutType, Timeouts};
 use futures_util::StreamExt;
 use rescind::store::{StoreError, StoreErrorKind};
 use rescind::time::Clock;
 use tokio::time::timeout;
+use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{NoTls, Row};
 
 use super::busy::{Busy, Turn};
 use super::cells::{millis, storable};
-use super::dial::Dial;
+use super::dial::{Dial, Lease};
 use super::fault::Fault;
 use super::primary::Primary;
 use super::settings::Settings;
@@ -38,15 +39,13 @@ pub(super) type Params<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
 
 /// Connections to one schema of one database.
 pub(super) struct Link {
-    pool: Pool,
+    pool: Pool<Dial>,
     clock: Option<Arc<dyn Clock>>,
     /// The schema's name, quoted.
     schema: String,
     server: String,
     /// The last write found no room, and none has succeeded since.
     full: AtomicBool,
-    /// How long a connection may take to be made.
-    connect: Duration,
     busy: Busy,
     primary: Primary,
 }
@@ -54,24 +53,17 @@ pub(super) struct Link {
 impl Link {
     /// Prepares connections; makes none yet. Without a clock the store's time is the database's.
     pub(super) fn new(settings: &Settings, clock: Option<Arc<dyn Clock>>) -> Result<Self, Fault> {
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let (config, servers, primary) = (settings.config.clone(), settings.servers(), Primary::default());
-        let (made, taken_again) = (primary.made(), primary.taken_again());
-        let manager = match settings.trust {
-            Trust::NoTls => {
-                Manager::from_connect(config, Dial { servers, tls: NoTls, primary: primary.clone() }, recycling)
-            }
-            trust => {
-                let tls = tls::connector(trust, &settings.roots)?;
-                Manager::from_connect(config, Dial { servers, tls, primary: primary.clone() }, recycling)
-            }
+        let primary = Primary::default();
+        let tls = match settings.trust {
+            Trust::NoTls => None,
+            trust => Some(tls::connector(trust, &settings.roots)?),
         };
-        let pool = Pool::builder(manager)
+        let dial = Dial { servers: settings.servers(), tls, limit: settings.connect, primary: primary.clone() };
+        // The dial has limits of its own, and to look at one that lies idle takes no time.
+        let pool = Pool::builder(dial)
             .max_size(settings.pool)
-            .post_create(made)
-            .pre_recycle(taken_again)
-            .runtime(deadpool_postgres::Runtime::Tokio1)
-            .timeouts(Timeouts { wait: Some(ANSWER), create: Some(settings.connect), recycle: Some(settings.connect) })
+            .runtime(Runtime::Tokio1)
+            .timeouts(Timeouts { wait: Some(ANSWER), create: None, recycle: None })
             .build()
             .map_err(|error| Fault::unavailable(error.to_string()))?;
         Ok(Self {
@@ -80,7 +72,6 @@ impl Link {
             schema: quoted(&settings.schema),
             server: settings.server.clone(),
             full: AtomicBool::new(false),
-            connect: settings.connect,
             busy: Busy::of(settings.pool),
             primary,
         })
@@ -205,8 +196,8 @@ impl Link {
     }
 
     /// An answer, where no other server has taken this one's place meanwhile: what that one has proved says nothing of it.
-    fn not_overtaken<T>(&self, lease: &Object, answer: T) -> Result<T, Fault> {
-        if self.primary.has_moved_since(Object::metrics(lease).created) {
+    fn not_overtaken<T>(&self, lease: &Lease, answer: T) -> Result<T, Fault> {
+        if self.primary.has_changed_since(lease.reign) {
             let what = "another server has taken this one's place. Whether a write happened is unknown";
             return Err(Fault::unavailable(what));
         }
@@ -214,25 +205,19 @@ impl Link {
     }
 
     /// A connection of the pool, to be given back only after its last reply.
-    pub(super) async fn lease(&self) -> Result<Object, Fault> {
+    pub(super) async fn lease(&self) -> Result<Lease, Fault> {
         self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => Fault::unconnected(error),
-            PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => Fault::unavailable(format!(
+            PoolError::Backend(fault) => fault,
+            PoolError::Timeout(TimeoutType::Wait) => Fault::unavailable(format!(
                 "all {} connections are busy; raise pool in the store's URL",
                 self.pool.status().max_size
             )),
-            PoolError::Timeout(_) => Fault::unavailable(format!(
-                "no connection within {:?}. Is the server there and reachable, and is it Postgres? connect_timeout in the store's \
-                 URL gives it longer",
-                self.connect
-            )),
-            PoolError::PostCreateHook(HookError::Message(why)) => Fault::unavailable(why),
             error => Fault::unavailable(error.to_string()),
         })
     }
 
     /// Throws away a connection that did not answer, and those that lie idle: they lead to the same server.
-    pub(super) fn silent(&self, lease: Object, limit: Duration) -> Fault {
+    pub(super) fn silent(&self, lease: Lease, limit: Duration) -> Fault {
         drop(Object::take(lease));
         drop(self.pool.retain(|_, _| false));
         silence(limit)

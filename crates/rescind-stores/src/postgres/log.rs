@@ -137,10 +137,7 @@ pub(super) async fn health(link: &Link) -> Result<Head, Fault> {
     let rows = link.query(text, &[(&link.given(), Type::INT8)]).await?;
     let cells = Cells::new(rows.first().ok_or_else(headless)?, "head", 1);
     if cells.get(4)? {
-        return Err(Fault::unavailable(
-            "the server is read-only, or a replica. Connect to the primary: name all servers in the URL, with \
-             target_session_attrs=read-write",
-        ));
+        return Err(Fault::read_only());
     }
     read_head(&cells)
 }

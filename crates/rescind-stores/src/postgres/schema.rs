@@ -41,7 +41,7 @@ pub(super) async fn migrate(link: &Link, name: &str, incarnation: Incarnation) -
         Ok(Ok(())) => Ok(()),
         Ok(Err(fault)) => {
             // Whatever was begun ends with the connection.
-            drop(deadpool_postgres::Object::take(lease));
+            drop(deadpool::managed::Object::take(lease));
             Err(fault)
         }
         Err(_) => Err(link.silent(lease, PATIENCE)),

@@ -25,7 +25,7 @@ fn of<'f>(findings: &'f [Finding], word: &str) -> &'f Finding {
 async fn a_healthy_server_has_no_bad_finding_and_its_write_is_measured() {
     let Some(server) = server() else { return };
     drop(open(&server.url()).await.unwrap());
-    let Some(_replica) = or_skip(server.replica(), skip) else { return };
+    let Some(replica) = or_skip(server.replica(), skip) else { return };
     server.psql("grant pg_monitor to rescind").unwrap();
     let findings = look(&server.url(), &SystemClock).await;
     assert!(findings.iter().all(|finding| finding.verdict != Verdict::Bad));
@@ -41,6 +41,8 @@ async fn a_healthy_server_has_no_bad_finding_and_its_write_is_measured() {
     ] {
         of(&findings, word);
     }
+    let of_replica = look(&replica.url(), &SystemClock).await;
+    assert!(of(&of_replica, "a replica").remedy.contains("target_session_attrs=read-write"), "{of_replica:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

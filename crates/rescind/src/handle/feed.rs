@@ -24,7 +24,7 @@ impl Rescind {
     /// although this node has yet to find out what it lost.
     pub fn log_age(&self, known: KnownLog, head: &Head) -> Option<Duration> {
         let age = self.0.view.age(Now::read(&*self.0.clock))?;
-        let is_mine = self.0.progress.joined().read() == Some(head.incarnation);
+        let is_mine = self.0.progress.joined() == Some(head.incarnation);
         if !is_mine || head.seq < known.0 {
             return None;
         }

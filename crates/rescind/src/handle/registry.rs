@@ -165,7 +165,7 @@ impl Registry {
 
     /// Waits until the record says what is not so any more, or the view would be stale soon for want of a write.
     async fn news(&self, stated: Stated) {
-        let (mut done, mut joined) = (self.progress.watch(), self.progress.joined());
+        let (mut done, mut joined) = (self.progress.watch(), self.progress.watch_joined());
         while self.state() == stated {
             tokio::select! {
                 biased;
@@ -177,7 +177,7 @@ impl Registry {
     }
 
     fn state(&self) -> Stated {
-        Stated { applied: self.progress.done().applied, joined: self.progress.joined().read() }
+        Stated { applied: self.progress.done().applied, joined: self.progress.joined() }
     }
 
     /// Writes the record once, and notes how the store took it. One that takes longer than the bound has failed.

@@ -75,7 +75,7 @@ impl Registry {
     pub(super) async fn look_around(self: Arc<Self>) {
         let mut first = FIRST_LOOKS;
         loop {
-            let joined = self.progress.joined().read();
+            let joined = self.progress.joined();
             match self.listing().await {
                 Ok(listing) => self.count(&listing, joined),
                 Err(error) => tracing::debug!(%error, "the nodes cannot be listed"),

@@ -144,9 +144,14 @@ impl Progress {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The history that this node follows and to which it has added what only it knew; `None` before the first. What its
-    /// record in the store should name, as soon as it changes: others wait for that after a loss.
-    pub(crate) fn joined(&self) -> Waiter<Option<Incarnation>> {
+    /// The history that this node follows and to which it has added what only it knew; `None` before the first.
+    pub(crate) fn joined(&self) -> Option<Incarnation> {
+        self.joined.read()
+    }
+
+    /// Tells when it has joined another one. Its record in the store should name it at once: others wait for that after a
+    /// loss.
+    pub(crate) fn watch_joined(&self) -> Waiter<Option<Incarnation>> {
         self.joined.waiter()
     }
 

@@ -72,8 +72,8 @@ impl Feed {
         ("limit" = Option<u64>, Query, description = "Entries at most, of a batch; 4096 where nothing is said.", minimum = 1, maximum = 4096)
     ),
     responses(
-        (status = 200, description = "A stream of events, or one batch.", content((String = "text/event-stream"), (admin_shapes::FeedBatch = "application/json")), headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
-        (status = 410, description = "The log cannot be told from there: load a snapshot.", body = admin_shapes::FeedGone, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 200, description = "A stream of events, or one batch.", content((String = "text/event-stream"), (admin_shapes::FeedBatch = "application/json"))),
+        (status = 410, description = "The log cannot be told from there: load a snapshot.", body = admin_shapes::FeedGone, headers(("cache-control" = String, description = "`no-store`"))),
         answers::Unreadable,
         answers::Unavailable
     )

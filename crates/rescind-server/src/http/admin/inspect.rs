@@ -29,7 +29,7 @@ pub(super) struct InspectRequest {
     tag = "tokens",
     request_body(content = InspectRequest),
     responses(
-        (status = 200, description = "What there is to say.", body = InspectionJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 200, description = "What there is to say.", body = InspectionJson),
         answers::Body
     )
 )]

@@ -27,7 +27,7 @@ use crate::wire::{EntryJson, KeyJson, KeysJson};
     operation_id = "list_keys",
     tag = "keys",
     responses(
-        (status = 200, description = "The ring.", body = KeysJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 200, description = "The ring.", body = KeysJson),
         answers::Unreadable
     )
 )]
@@ -60,7 +60,7 @@ pub(super) struct Nothing {}
     tag = "keys",
     request_body(content = Option<Nothing>),
     responses(
-        (status = 200, description = "Rotated.", body = admin_shapes::RotatedJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 200, description = "Rotated.", body = admin_shapes::RotatedJson),
         answers::Body,
         answers::Conflict,
         answers::Unavailable
@@ -84,7 +84,7 @@ pub(super) async fn rotate(State(app): State<App>, query: Query, _: OptionalJson
         ("reason" = Option<String>, Query, description = "Why, for the log.")
     ),
     responses(
-        (status = 200, description = "Revoked: the entry that says so.", body = EntryJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 200, description = "Revoked: the entry that says so.", body = EntryJson),
         answers::Unreadable,
         answers::NotFound,
         answers::Conflict,

@@ -20,7 +20,7 @@ use crate::wire::{NodeJson, NodesJson};
     operation_id = "list_nodes",
     tag = "nodes",
     responses(
-        (status = 200, description = "The nodes of this store.", body = NodesJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 200, description = "The nodes of this store.", body = NodesJson),
         answers::Unreadable
     )
 )]

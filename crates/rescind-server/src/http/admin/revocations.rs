@@ -46,7 +46,7 @@ pub(super) struct RevokeRequest {
     ),
     request_body(content = RevokeRequest),
     responses(
-        (status = 201, description = "Revoked, durably.", body = RevokedJson, headers(("location" = String, description = "Where to lift it."), ("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 201, description = "Revoked, durably.", body = RevokedJson, headers(("location" = String, description = "Where to lift it."))),
         answers::Body,
         answers::NotFound,
         answers::Conflict,
@@ -127,7 +127,7 @@ fn scope_of(scope: &ScopeJson) -> Result<Scope, Failure> {
         ("limit" = Option<u64>, Query, description = "1 to 1000, 100 where nothing is said.", minimum = 1, maximum = 1000)
     ),
     responses(
-        (status = 200, description = "A part of the log.", body = LogJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 200, description = "A part of the log.", body = LogJson),
         answers::Unreadable,
         answers::Unavailable
     )
@@ -173,7 +173,7 @@ async fn entries_after(store: &dyn Store, after: Seq, limit: usize) -> Result<(H
         ("reason" = Option<String>, Query, description = "Why, for the log.")
     ),
     responses(
-        (status = 200, description = "Lifted: the entry that says so.", body = EntryJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 200, description = "Lifted: the entry that says so.", body = EntryJson),
         answers::Unreadable,
         answers::NotFound,
         answers::Conflict,

@@ -54,7 +54,7 @@ pub(super) struct OpenRequest {
     tag = "sessions",
     request_body(content = OpenRequest),
     responses(
-        (status = 200, description = "Opened.", body = shapes::TokenPairJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."), ("pragma" = String, description = "`no-cache`, for old caches."))),
+        (status = 200, description = "Opened.", body = shapes::TokenPairJson, headers(("pragma" = String, description = "`no-cache`, for old caches."))),
         answers::Body,
         answers::Unavailable
     )
@@ -104,7 +104,7 @@ fn class(clients: &Clients, client: &ClientId, asked: Option<&str>) -> Result<Cl
         ("limit" = Option<u64>, Query, description = "1 to 1000, 100 where nothing is said.", minimum = 1, maximum = 1000)
     ),
     responses(
-        (status = 200, description = "A page of them, newest first.", body = SessionsJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 200, description = "A page of them, newest first.", body = SessionsJson),
         answers::Unreadable,
         answers::Unavailable
     )
@@ -135,7 +135,7 @@ pub(super) async fn list(State(app): State<App>, query: Query) -> Answer<Json<Se
         ("sid" = String, Path, description = "The session.")
     ),
     responses(
-        (status = 200, description = "The session, with its state and why.", body = SessionJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 200, description = "The session, with its state and why.", body = SessionJson),
         answers::Unreadable,
         answers::NotFound,
         answers::Unavailable

@@ -74,7 +74,7 @@ fn opening(app: &App, head: Head, age: Duration) -> Result<String, Failure> {
         ("since" = Option<u64>, Query, format = "uint64", description = "Only what was cut off since. **Units:** milliseconds.", minimum = 0)
     ),
     responses(
-        (status = 200, description = "All cut-offs that can matter.", body = admin_shapes::SnapshotJson, content_type = "application/json", headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 200, description = "All cut-offs that can matter.", body = admin_shapes::SnapshotJson, content_type = "application/json"),
         answers::Unreadable,
         answers::Unavailable
     )

@@ -49,7 +49,7 @@ fn gauges(stats: &Stats) -> [(&'static str, usize); 5] {
     operation_id = "stats",
     tag = "nodes",
     responses(
-        (status = 200, description = "The numbers.", body = admin_shapes::StatsJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 200, description = "The numbers.", body = admin_shapes::StatsJson),
         answers::Unreadable
     )
 )]
@@ -84,7 +84,7 @@ pub(super) async fn show(State(app): State<App>, query: Query) -> Answer<Json<Va
     operation_id = "metrics",
     tag = "nodes",
     responses(
-        (status = 200, description = "Prometheus text.", body = String, content_type = "text/plain", headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 200, description = "Prometheus text.", body = String, content_type = "text/plain"),
         answers::Unreadable
     )
 )]

@@ -54,7 +54,7 @@ pub(super) struct ChangeRequest {
         ("limit" = Option<u64>, Query, description = "1 to 1000, 100 where nothing is said.", minimum = 1, maximum = 1000)
     ),
     responses(
-        (status = 200, description = "A page of them, by name.", body = UsersJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 200, description = "A page of them, by name.", body = UsersJson),
         answers::Unreadable,
         answers::Unavailable
     )
@@ -75,7 +75,7 @@ pub(super) async fn list(State(app): State<App>, query: Query) -> Answer<Json<Us
     tag = "users",
     request_body(content = AddRequest),
     responses(
-        (status = 201, description = "Added.", body = UserJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 201, description = "Added.", body = UserJson),
         answers::Body,
         answers::Conflict,
         answers::Unavailable
@@ -121,7 +121,7 @@ async fn add_account(app: &App, issuer: String, subject: String) -> Answer<User>
     ),
     request_body(content = ChangeRequest),
     responses(
-        (status = 200, description = "Changed.", body = admin_shapes::ChangedUserJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 200, description = "Changed.", body = admin_shapes::ChangedUserJson),
         answers::Body,
         answers::NotFound,
         answers::Unavailable

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use utoipa::IntoResponses;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Type};
-use utoipa::openapi::{ContentBuilder, HeaderBuilder, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, Header, HeaderBuilder, RefOr, Response, ResponseBuilder};
 
 /// RFC 6749 §5.2, for the whole text.
 const DESCRIPTION: &str = "^[ -!#-\\[\\]-~]*$";
@@ -27,7 +27,7 @@ enum Pages {
     Sometimes,
 }
 
-const NO_STORE: (&str, &str) = ("cache-control", "`no-store`: no cache keeps it.");
+pub(super) const NO_STORE: (&str, &str) = ("cache-control", "`no-store`: no cache keeps it.");
 const RETRY: (&str, &str) = ("retry-after", "When to come again. **Units:** whole seconds.");
 const CHALLENGE: (&str, &str) = ("www-authenticate", "RFC 6750 §3: why, as far as that is told.");
 const CLOSE: (&str, &str) = ("connection", "`close`: the rest of the request is not read.");
@@ -72,11 +72,16 @@ impl Refused {
             response = response.content("text/html", ContentBuilder::new().schema(Some(page)).build());
         }
         for (name, what) in self.headers {
-            let text = ObjectBuilder::new().schema_type(Type::String);
-            response = response.header(*name, HeaderBuilder::new().schema(text).description(Some(*what)).build());
+            response = response.header(*name, header(what));
         }
         response.build()
     }
+}
+
+/// A header of an answer, and what is to be said of it.
+pub(super) fn header(what: &str) -> Header {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    HeaderBuilder::new().schema(text).description(Some(what)).build()
 }
 
 /// Names the answers of a type.

@@ -17,7 +17,7 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi};
+use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi, RefOr};
 use utoipa::{IntoResponses, openapi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -27,6 +27,10 @@ use crate::app::App;
 /// What the description of a header begins with that is not in every such answer. One that begins with a word in
 /// backquotes always has this value.
 const SOMETIMES: &str = "Where ";
+
+/// A route says in one word how its answer may be kept, and the document in full.
+const KEPT: [(&str, &str); 2] =
+    [("`no-store`", answers::NO_STORE.1), ("`no-cache`", "`no-cache`: ask again each time.")];
 
 /// A document, as it is given out.
 #[derive(Clone)]
@@ -51,6 +55,7 @@ pub(crate) fn with_document(
     layers: impl FnOnce(&mut OpenApi),
 ) -> Router<App> {
     let (router, mut document) = described.split_for_parts();
+    says_how_it_is_kept(&mut document);
     let (own, own_document) = OpenApiRouter::<App>::new().routes(routes!(read)).split_for_parts();
     document.merge(own_document);
     document.info = info(title);
@@ -75,6 +80,23 @@ pub(crate) fn asks_for(document: &mut OpenApi, schemes: &[&str]) {
         operation
             .security
             .get_or_insert_with(|| schemes.iter().map(|scheme| SecurityRequirement::new(*scheme, [""; 0])).collect());
+    }
+}
+
+/// Says of every success with a body that no cache keeps it, where its route does not say otherwise.
+fn says_how_it_is_kept(document: &mut OpenApi) {
+    let answers = operations(document).flat_map(|operation| &mut operation.responses.responses);
+    for (status, answer) in answers {
+        let RefOr::T(answer) = answer else { continue };
+        if status.starts_with('2') && !answer.content.is_empty() {
+            let (name, what) = answers::NO_STORE;
+            answer.headers.entry(name.to_owned()).or_insert_with(|| answers::header(what));
+        }
+        let said = answer.headers.get_mut(CACHE_CONTROL.as_str()).and_then(|header| header.description.as_mut());
+        let Some(said) = said else { continue };
+        if let Some((_, in_full)) = KEPT.iter().find(|(word, _)| word == said) {
+            *said = (*in_full).to_owned();
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::http::openapi::shapes;
     tag = "health",
     security(()),
     responses(
-        (status = 200, description = "It runs.", body = shapes::LiveJson, content_type = "application/json", headers(("cache-control" = String, description = "`no-store`: no cache keeps it.")))
+        (status = 200, description = "It runs.", body = shapes::LiveJson, content_type = "application/json")
     )
 )]
 pub(super) async fn live() -> Response {
@@ -44,8 +44,8 @@ const UNWELL: &str = "not healthy; the log says more";
     ),
     security(()),
     responses(
-        (status = 200, description = "Requests can be served whole.", body = shapes::ReadyJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
-        (status = 503, description = "They cannot: send them elsewhere.", body = shapes::ReadyJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it.")))
+        (status = 200, description = "Requests can be served whole.", body = shapes::ReadyJson),
+        (status = 503, description = "They cannot: send them elsewhere.", body = shapes::ReadyJson, headers(("cache-control" = String, description = "`no-store`")))
     )
 )]
 pub(super) async fn ready(State(app): State<App>, RawQuery(query): RawQuery) -> Response {

@@ -65,7 +65,7 @@ async fn session(app: &App, headers: &HeaderMap, marks: &mut HeaderMap) -> Optio
     tag = "pages",
     security(()),
     responses(
-        (status = 200, description = "The file.", body = String, content_type = "text/javascript", headers(("cache-control" = String, description = "`no-cache`: ask again each time.")))
+        (status = 200, description = "The file.", body = String, content_type = "text/javascript", headers(("cache-control" = String, description = "`no-cache`")))
     )
 )]
 pub(super) async fn script() -> Response {
@@ -80,7 +80,7 @@ pub(super) async fn script() -> Response {
     tag = "pages",
     security(()),
     responses(
-        (status = 200, description = "The file.", body = String, content_type = "text/javascript", headers(("cache-control" = String, description = "`no-cache`: ask again each time.")))
+        (status = 200, description = "The file.", body = String, content_type = "text/javascript", headers(("cache-control" = String, description = "`no-cache`")))
     )
 )]
 pub(super) async fn session_script() -> Response {
@@ -95,7 +95,7 @@ pub(super) async fn session_script() -> Response {
     tag = "pages",
     security(()),
     responses(
-        (status = 200, description = "The file.", body = String, content_type = "text/css", headers(("cache-control" = String, description = "`no-cache`: ask again each time.")))
+        (status = 200, description = "The file.", body = String, content_type = "text/css", headers(("cache-control" = String, description = "`no-cache`")))
     )
 )]
 pub(super) async fn style() -> Response {

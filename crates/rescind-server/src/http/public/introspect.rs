@@ -28,7 +28,7 @@ use crate::http::token_pair;
     request_body(content = shapes::TokenForm, content_type = "application/x-www-form-urlencoded"),
     security(("adminToken" = []), ("client" = [])),
     responses(
-        (status = 200, description = "What the token is worth now.", body = shapes::IntrospectionJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."), ("rescind-staleness-ms" = u64, description = "Where the view was stale and the operator lets it answer: its age."))),
+        (status = 200, description = "What the token is worth now.", body = shapes::IntrospectionJson, headers(("rescind-staleness-ms" = u64, description = "Where the view was stale and the operator lets it answer: its age."))),
         answers::NotTold
     )
 )]

@@ -51,7 +51,7 @@ pub(super) struct SignIn {
     tag = "pages",
     security(()),
     responses(
-        (status = 200, description = "The page.", body = String, content_type = "text/html", headers(("cache-control" = String, description = "`no-cache`: ask again each time."))),
+        (status = 200, description = "The page.", body = String, content_type = "text/html", headers(("cache-control" = String, description = "`no-cache`"))),
         answers::Unavailable
     )
 )]
@@ -68,8 +68,8 @@ pub(super) async fn page(State(app): State<App>) -> Answer {
     request_body(content((SignIn = "application/json"), (shapes::SignInForm = "application/x-www-form-urlencoded"))),
     security(()),
     responses(
-        (status = 200, description = "Signed in by JSON: the tokens.", body = shapes::TokenPairJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
-        (status = 303, description = "Signed in by form: on to the home page, with the tokens in cookies.", headers(("location" = String, description = "Where to."), ("set-cookie" = String, description = "Where a browser's cookies are set or cleared."), ("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 200, description = "Signed in by JSON: the tokens.", body = shapes::TokenPairJson),
+        (status = 303, description = "Signed in by form: on to the home page, with the tokens in cookies.", headers(("location" = String, description = "Where to."), ("set-cookie" = String, description = "Where a browser's cookies are set or cleared."), ("cache-control" = String, description = "`no-store`"))),
         answers::NotSignedIn
     )
 )]

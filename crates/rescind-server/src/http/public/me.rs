@@ -33,7 +33,7 @@ impl AsRef<[u8]> for Payload {
     tag = "sessions",
     security(("accessToken" = []), ("accessCookie" = [])),
     responses(
-        (status = 200, description = "The caller's claims.", body = shapes::ClaimsJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."), ("rescind-staleness-ms" = u64, description = "Where the view was stale and the operator lets it answer: its age."))),
+        (status = 200, description = "The caller's claims.", body = shapes::ClaimsJson, headers(("rescind-staleness-ms" = u64, description = "Where the view was stale and the operator lets it answer: its age."))),
         answers::NoCaller,
         answers::Unavailable
     )

@@ -22,7 +22,7 @@ const WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";
     tag = "description",
     security(()),
     responses(
-        (status = 200, description = "The keys that sign, will sign, or signed what is still good.", body = shapes::JwkSetJson, content_type = "application/json", headers(("cache-control" = String, description = "`no-cache`: ask again each time.")))
+        (status = 200, description = "The keys that sign, will sign, or signed what is still good.", body = shapes::JwkSetJson, content_type = "application/json", headers(("cache-control" = String, description = "`no-cache`")))
     )
 )]
 pub(super) async fn jwks(State(app): State<App>) -> Response {
@@ -38,7 +38,7 @@ pub(super) async fn jwks(State(app): State<App>) -> Response {
     tag = "description",
     security(()),
     responses(
-        (status = 200, description = "The endpoints.", body = shapes::MetadataJson, headers(("cache-control" = String, description = "`no-cache`: ask again each time.")))
+        (status = 200, description = "The endpoints.", body = shapes::MetadataJson, headers(("cache-control" = String, description = "`no-cache`")))
     )
 )]
 pub(super) async fn server(State(app): State<App>) -> Response {

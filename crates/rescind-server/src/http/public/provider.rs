@@ -91,7 +91,7 @@ fn is_persons_word(headers: &HeaderMap) -> bool {
     ),
     security(()),
     responses(
-        (status = 200, description = "Signed in: a page that leads on, with the tokens in cookies.", body = String, content_type = "text/html", headers(("cache-control" = String, description = "`no-store`: no cache keeps it."), ("set-cookie" = String, description = "Where a browser's cookies are set or cleared."))),
+        (status = 200, description = "Signed in: a page that leads on, with the tokens in cookies.", body = String, content_type = "text/html", headers(("set-cookie" = String, description = "Where a browser's cookies are set or cleared."))),
         answers::NotSent,
         answers::NotLetIn
     )
@@ -152,7 +152,7 @@ fn is_guess(error: &SignInError) -> bool {
     request_body(content = shapes::LogoutTokenForm, content_type = "application/x-www-form-urlencoded"),
     security(()),
     responses(
-        (status = 200, description = "The sessions are ended, durably.", headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 200, description = "The sessions are ended, durably.", headers(("cache-control" = String, description = "`no-store`"))),
         answers::Body,
         answers::NotFound,
         answers::Unavailable

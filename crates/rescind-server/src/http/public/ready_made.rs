@@ -45,7 +45,7 @@ struct Described;
     request_body(content((shapes::LogoutRequest = "application/json"), (shapes::LogoutForm = "application/x-www-form-urlencoded"))),
     security(("accessToken" = []), ("accessCookie" = [])),
     responses(
-        (status = 200, description = "Ended.", body = shapes::LoggedOutJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."), ("set-cookie" = String, description = "Where a browser's cookies are cleared."))),
+        (status = 200, description = "Ended.", body = shapes::LoggedOutJson, headers(("set-cookie" = String, description = "Where a browser's cookies are cleared."))),
         (status = 303, description = "Ended, by a form and cookies: on to the home page.", headers(("location" = String, description = "Where to."), ("set-cookie" = String, description = "Where a browser's cookies are cleared."))),
         answers::NotLoggedOut
     )
@@ -61,7 +61,7 @@ fn log_out() {}
     tag = "sessions",
     security(("accessToken" = []), ("accessCookie" = [])),
     responses(
-        (status = 200, description = "The sessions, newest first.", body = shapes::OwnSessionsJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 200, description = "The sessions, newest first.", body = shapes::OwnSessionsJson),
         answers::NoCaller,
         answers::Unavailable
     )
@@ -78,7 +78,7 @@ fn list() {}
     security(("accessToken" = []), ("accessCookie" = [])),
     params(("sid" = String, Path, description = "The session; somebody else's and none look alike.")),
     responses(
-        (status = 200, description = "Over, durably.", body = shapes::EndedJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."))),
+        (status = 200, description = "Over, durably.", body = shapes::EndedJson),
         answers::NoCaller,
         answers::CrossSite,
         answers::NotFound,

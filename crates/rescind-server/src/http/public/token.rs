@@ -27,7 +27,7 @@ use crate::http::token_pair;
     request_body(content((shapes::GrantForm = "application/x-www-form-urlencoded"), (shapes::GrantForm = "application/json"))),
     security((), ("client" = [])),
     responses(
-        (status = 200, description = "New tokens.", body = shapes::RefreshedJson, headers(("cache-control" = String, description = "`no-store`: no cache keeps it."), ("pragma" = String, description = "`no-cache`, for old caches."), ("set-cookie" = String, description = "Where a browser's cookies are set or cleared."))),
+        (status = 200, description = "New tokens.", body = shapes::RefreshedJson, headers(("pragma" = String, description = "`no-cache`, for old caches."), ("set-cookie" = String, description = "Where a browser's cookies are set or cleared."))),
         answers::Grant
     )
 )]

@@ -14,13 +14,13 @@ use std::sync::Arc;
 
 use rescind_test_kit::{Node, NodeOptions, Proxy, Result, or_skip, until};
 
-pub(crate) use rescind_torture::{Answer, At, BOUND, History, What};
+pub(crate) use rescind_torture::{Answer, At, BOUND, History, Server, ServerKind, What};
 
 pub(crate) use self::load::Load;
 pub(crate) use self::report::Report;
 pub(crate) use self::resume::best_of_three;
 pub(crate) use self::round::{Round, on_each_store, on_postgres, on_redis, rounds};
-pub(crate) use self::store::{Kind, Store};
+pub(crate) use self::store::Store;
 
 pub(crate) const NODES: usize = 3;
 pub(crate) const ALL: [usize; NODES] = [0, 1, 2];
@@ -43,7 +43,7 @@ pub(crate) struct Rig {
 impl Rig {
     /// Starts a store and its nodes; `None` after a skip.
     pub(crate) fn start(round: &Round, links: Links) -> Option<Self> {
-        Some(Self::on(round, or_skip(Store::start(round.kind), rescind::testing::skip)?, links))
+        Some(Self::on(round, or_skip(Store::start(round.kind, None), rescind::testing::skip)?, links))
     }
 
     /// The same on a store that runs already.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rescind::random::{Random, SystemRandom};
 use rescind_torture::{next, scattered};
 
-use super::Kind;
+use super::ServerKind;
 
 /// With `RESCIND_LONG`, each test is run so often.
 const ROUNDS: u64 = 5;
@@ -17,13 +17,13 @@ const USUAL: u64 = 1;
 /// One round.
 #[derive(Debug)]
 pub(crate) struct Round {
-    pub(crate) kind: Kind,
+    pub(crate) kind: ServerKind,
     pub(crate) seed: u64,
     luck: Cell<u64>,
 }
 
 /// Runs a test in rounds.
-pub(crate) fn rounds(kind: Kind, test: fn(&Round)) {
+pub(crate) fn rounds(kind: ServerKind, test: fn(&Round)) {
     let given = std::env::var("RESCIND_SEED").ok().map(|seed| seed.parse().unwrap());
     let is_long = std::env::var_os("RESCIND_LONG").is_some();
     let (first, count): (u64, u64) = match given {
@@ -59,12 +59,12 @@ macro_rules! on_each_store {
         mod $name {
             #[test]
             fn postgres() {
-                crate::rig::rounds(crate::rig::Kind::Postgres, super::$name);
+                crate::rig::rounds(crate::rig::ServerKind::Postgres, super::$name);
             }
 
             #[test]
             fn redis() {
-                crate::rig::rounds(crate::rig::Kind::Redis, super::$name);
+                crate::rig::rounds(crate::rig::ServerKind::Redis, super::$name);
             }
         }
     )* };
@@ -77,7 +77,7 @@ macro_rules! on_postgres {
         mod $name {
             #[test]
             fn postgres() {
-                crate::rig::rounds(crate::rig::Kind::Postgres, super::$name);
+                crate::rig::rounds(crate::rig::ServerKind::Postgres, super::$name);
             }
         }
     )* };
@@ -90,7 +90,7 @@ macro_rules! on_redis {
         mod $name {
             #[test]
             fn redis() {
-                crate::rig::rounds(crate::rig::Kind::Redis, super::$name);
+                crate::rig::rounds(crate::rig::ServerKind::Redis, super::$name);
             }
         }
     )* };
