@@ -13,6 +13,9 @@ use super::model::{Known, covers};
 /// The order of events: a later one has a higher number.
 pub(crate) type Event = u64;
 
+/// The reason of a cut-off on a session of which a refresh token was used again.
+const REUSE: &str = "refresh_reuse";
+
 #[derive(Debug, Default)]
 pub(crate) struct Truth(Mutex<Facts>);
 
@@ -88,6 +91,11 @@ impl Truth {
         self.facts().losses.iter().any(|loss| *loss > event)
     }
 
+    /// The newest event.
+    pub(crate) fn latest(&self) -> Event {
+        self.facts().last
+    }
+
     pub(crate) fn losses(&self) -> usize {
         self.facts().losses.len()
     }
@@ -107,6 +115,13 @@ impl Truth {
         let facts = self.facts();
         let is_it = |written: &&Written| written.entry.scope == *scope && written.entry.act == Act::CutOff;
         facts.entries.iter().rev().find(is_it).map(|written| written.at)
+    }
+
+    /// When a session was ended for the first time because somebody used one of its refresh tokens again.
+    pub(crate) fn first_reuse(&self, sid: SessionId) -> Option<Event> {
+        let (facts, scope) = (self.facts(), Scope::session(sid));
+        let is_it = |written: &&Written| written.entry.scope == scope && written.entry.reason.as_str() == REUSE;
+        facts.entries.iter().find(is_it).map(|written| written.at)
     }
 
     /// Whether somebody lifted what stands on a scope behind an event.
