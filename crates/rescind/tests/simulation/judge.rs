@@ -149,9 +149,8 @@ impl World {
             Verdict::Kept => "uses without a rotation",
             Verdict::Ahead => "tokens ahead of their row",
         });
-        let opened = truth.opened_at(sid).unwrap_or_default();
-        if verdict == Verdict::Ahead && !truth.lost_since(opened) {
-            self.violate(format!("{sid} was ahead of its row, and no history was lost"));
+        if verdict == Verdict::Ahead && !truth.lost_rotation(sid) {
+            self.violate(format!("{sid} was ahead of its row, and no rotation of it was lost"));
         }
         if let Some(token) = self.must(self.model.given(pair, truth)) {
             self.say(&format!("node {}: {verdict:?}, token {token}", asked.node));
@@ -162,15 +161,16 @@ impl World {
         let truth = &self.store.truth;
         self.say(&format!("node {}: a refresh was refused as {}", asked.node, rejection.reason()));
         let Some(known) = self.model.of_session(sid) else { return };
-        let was_lost = truth.lost_since(known.opened);
         let primary = self.store.primary();
         let row = primary.load(sid).await.ok().flatten();
         let clocks_stepped = self.store.clock.steps() > 0;
         let rightly = match rejection {
             Rejection::Revoked(_) => truth.may_be_revoked(&known),
-            Rejection::SessionUnknown => was_lost || self.now() > 10 * 3_600_000,
+            Rejection::SessionUnknown => truth.lost_session(sid) || self.now() > 10 * 3_600_000,
             Rejection::SessionIdle | Rejection::SessionExpired => {
-                was_lost || clocks_stepped || row.is_none_or(|row| row.session.lapsed(row.now).is_some())
+                truth.lost_rotation(sid)
+                    || clocks_stepped
+                    || row.is_none_or(|row| row.session.lapsed(row.now).is_some())
             }
             Rejection::Reused => {
                 self.trace.count("reuses found");

@@ -113,7 +113,9 @@ impl Life {
         let (healings, swept) = world.store.truth.healings_and_swept();
         world.trace.add("healings", healings);
         world.trace.add("rows swept", swept);
-        world.trace.add("losses of history", world.store.truth.losses() as u64);
+        let (losses, of_log) = world.store.truth.losses();
+        world.trace.add("losses of what was written", losses as u64);
+        world.trace.add("losses of a piece of the log", of_log as u64);
         world.trace.add("log entries", world.store.truth.entries() as u64);
     }
 

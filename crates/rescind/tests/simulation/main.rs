@@ -31,7 +31,7 @@ const SEEDS: u64 = 500;
 const LONG: u64 = 100;
 
 /// What must really have happened in each test, or it tested nothing.
-const MUST_HAPPEN: [&str; 24] = [
+const MUST_HAPPEN: [&str; 27] = [
     "logins",
     "sessions of browsers",
     "rotations",
@@ -49,6 +49,9 @@ const MUST_HAPPEN: [&str; 24] = [
     "kills",
     "outages",
     "failovers to a copy that lagged",
+    "failovers without a loss",
+    "losses of a piece of the log",
+    "tokens ahead of their row",
     "connections to an old primary",
     "healings",
     "steps of a node's clock",

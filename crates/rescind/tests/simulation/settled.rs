@@ -78,9 +78,7 @@ async fn one_chain_each(world: &Arc<World>, dice: &Dice) {
             }
         }
         // Where a rotation was lost by the store, each generation above the row goes on from itself, once.
-        let opened = world.store.truth.opened_at(sid).unwrap_or_default();
-        let was_lost = world.store.truth.lost_since(opened);
-        if working.len() > 1 && !was_lost {
+        if working.len() > 1 && !world.store.truth.lost_rotation(sid) {
             world.violate(format!("{sid}: {} of its {} refresh tokens work", working.len(), chain.len()));
         }
         let Some(newest) = working.pop() else { continue };

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 use rescind::id::{KeyId, SessionId};
 use rescind::log::{Act, Entry, Scope};
 use rescind::session::Session;
+use rescind::store::RecordKind;
 
 use super::model::{Known, covers};
 
@@ -23,11 +24,14 @@ pub(crate) struct Truth(Mutex<Facts>);
 struct Facts {
     last: Event,
     opened: HashMap<SessionId, Event>,
+    rotated: HashMap<SessionId, Vec<Event>>,
     entries: Vec<Written>,
-    losses: Vec<Event>,
+    /// When the key ring was written.
+    rings: Vec<Event>,
+    losses: Vec<Loss>,
     /// Signing keys that somebody tried to cut off.
     keys: Vec<KeyId>,
-    healings: u64,
+    healings: Vec<Event>,
     swept: u64,
 }
 
@@ -37,10 +41,32 @@ struct Written {
     entry: Entry,
 }
 
+/// A copy took the store's place that does not have what was written in between.
+#[derive(Debug)]
+struct Loss {
+    copied: Event,
+    at: Event,
+}
+
+impl Loss {
+    fn is_of(&self, written: Event) -> bool {
+        self.copied < written && written < self.at
+    }
+}
+
 impl Facts {
     fn next(&mut self) -> Event {
         self.last += 1;
         self.last
+    }
+
+    fn was_lost(&self, written: Event) -> bool {
+        self.losses.iter().any(|loss| loss.is_of(written))
+    }
+
+    /// Whether a loss took something of the log: an entry, or that a new history has begun.
+    fn is_of_log(&self, loss: &Loss) -> bool {
+        self.entries.iter().map(|written| &written.at).chain(&self.healings).any(|at| loss.is_of(*at))
     }
 }
 
@@ -51,6 +77,12 @@ impl Truth {
         facts.opened.insert(session.id, at);
     }
 
+    pub(crate) fn rotated(&self, sid: SessionId) {
+        let mut facts = self.facts();
+        let at = facts.next();
+        facts.rotated.entry(sid).or_default().push(at);
+    }
+
     pub(crate) fn appended(&self, entries: &[Entry]) {
         let mut facts = self.facts();
         for entry in entries {
@@ -59,10 +91,23 @@ impl Truth {
         }
     }
 
-    pub(crate) fn history_lost(&self) {
+    pub(crate) fn recorded(&self, kind: RecordKind) {
         let mut facts = self.facts();
         let at = facts.next();
-        facts.losses.push(at);
+        if kind == RecordKind::KEYS {
+            facts.rings.push(at);
+        }
+    }
+
+    /// A copy that was made behind an event took the store's place; whether anything was lost by that.
+    pub(crate) fn replaced(&self, copied: Event) -> bool {
+        let mut facts = self.facts();
+        let is_lossy = facts.last > copied;
+        if is_lossy {
+            let at = facts.next();
+            facts.losses.push(Loss { copied, at });
+        }
+        is_lossy
     }
 
     pub(crate) fn key_attacked(&self, kid: &KeyId) {
@@ -70,7 +115,9 @@ impl Truth {
     }
 
     pub(crate) fn healed(&self) {
-        self.facts().healings += 1;
+        let mut facts = self.facts();
+        let at = facts.next();
+        facts.healings.push(at);
     }
 
     pub(crate) fn swept(&self, rows: usize) {
@@ -79,16 +126,23 @@ impl Truth {
 
     pub(crate) fn healings_and_swept(&self) -> (u64, u64) {
         let facts = self.facts();
-        (facts.healings, facts.swept)
+        (facts.healings.len() as u64, facts.swept)
     }
 
     pub(crate) fn opened_at(&self, sid: SessionId) -> Option<Event> {
         self.facts().opened.get(&sid).copied()
     }
 
-    /// Whether history was lost behind an event.
-    pub(crate) fn lost_since(&self, event: Event) -> bool {
-        self.facts().losses.iter().any(|loss| *loss > event)
+    /// Whether the store has lost a session.
+    pub(crate) fn lost_session(&self, sid: SessionId) -> bool {
+        let facts = self.facts();
+        facts.opened.get(&sid).is_some_and(|at| facts.was_lost(*at))
+    }
+
+    /// Whether the store has lost a rotation of a session.
+    pub(crate) fn lost_rotation(&self, sid: SessionId) -> bool {
+        let facts = self.facts();
+        facts.rotated.get(&sid).is_some_and(|rotated| rotated.iter().any(|at| facts.was_lost(*at)))
     }
 
     /// The newest event.
@@ -96,8 +150,10 @@ impl Truth {
         self.facts().last
     }
 
-    pub(crate) fn losses(&self) -> usize {
-        self.facts().losses.len()
+    /// How often something was lost, and how often something of the log.
+    pub(crate) fn losses(&self) -> (usize, usize) {
+        let facts = self.facts();
+        (facts.losses.len(), facts.losses.iter().filter(|loss| facts.is_of_log(loss)).count())
     }
 
     pub(crate) fn entries(&self) -> usize {
@@ -138,20 +194,24 @@ impl Truth {
     }
 
     /// Whether a token may be refused as revoked: a cut-off that covers it was written after its session was opened. One
-    /// from before may cover it, too, where history was lost since: positions were used twice until that was healed.
+    /// from before may cover it, too, where the store had lost it when the session was opened: positions were used twice
+    /// until that was healed.
     pub(crate) fn may_be_revoked(&self, token: &Known) -> bool {
         let facts = self.facts();
         facts.entries.iter().any(|written| {
             let later = written.at > token.opened || matches!(written.entry.scope, Scope::Key(_));
             let is_cut_off = written.entry.act == Act::CutOff && covers(&written.entry.scope, token);
-            is_cut_off && (later || facts.losses.iter().any(|loss| *loss > written.at))
+            let was_lost = || facts.losses.iter().any(|loss| loss.is_of(written.at) && loss.at < token.opened);
+            is_cut_off && (later || was_lost())
         })
     }
 
-    /// Whether a signing key may be gone: it was cut off, or history was lost and keys were renewed or forgotten.
+    /// Whether a signing key may be gone: it was cut off, or what was lost is the ring, or a piece of the log, for which
+    /// keys are renewed where nobody knows it.
     pub(crate) fn may_key_be_gone(&self, token: &Known) -> bool {
         let facts = self.facts();
-        !facts.losses.is_empty() || facts.keys.contains(&token.kid)
+        let lost_ring = |loss: &Loss| facts.rings.iter().any(|at| loss.is_of(*at));
+        facts.keys.contains(&token.kid) || facts.losses.iter().any(|loss| lost_ring(loss) || facts.is_of_log(loss))
     }
 
     fn facts(&self) -> MutexGuard<'_, Facts> {
