@@ -68,7 +68,7 @@ impl World {
                     self.trace.count("refused as revoked");
                     self.model.said_revoked(token, asked, self.now());
                 }
-                self.wrongly_refused(&known, rejection, walls)
+                self.wrongly_refused(&known, rejection, asked, walls)
             }
             Err(Error::Stale { .. } | Error::Store(_)) => {
                 self.trace.count("checks without an answer");
@@ -92,11 +92,11 @@ impl World {
     }
 
     /// Nobody is refused who was not cut off, and no fault is a refusal.
-    fn wrongly_refused(&self, known: &Known, rejection: Rejection, walls: (u64, u64)) -> Option<String> {
+    fn wrongly_refused(&self, known: &Known, rejection: Rejection, asked: Asked, walls: (u64, u64)) -> Option<String> {
         let truth = &self.store.truth;
         let skew = u64::try_from(self.settings.skew.as_millis()).unwrap_or(0);
         let rightly = match rejection {
-            Rejection::Revoked(_) => truth.may_be_revoked(known),
+            Rejection::Revoked(_) => self.model.may_be_revoked(known, asked, truth),
             Rejection::KeyRevoked | Rejection::UnknownKey => {
                 truth.may_key_be_gone(known) || walls.1 >= self.ends(known)
             }
@@ -165,7 +165,7 @@ impl World {
         let row = primary.load(sid).await.ok().flatten();
         let clocks_stepped = self.store.clock.steps() > 0;
         let rightly = match rejection {
-            Rejection::Revoked(_) => truth.may_be_revoked(&known),
+            Rejection::Revoked(_) => self.model.may_be_revoked(&known, asked, truth),
             Rejection::SessionUnknown => truth.lost_session(sid) || self.now() > 10 * 3_600_000,
             Rejection::SessionIdle | Rejection::SessionExpired => {
                 truth.lost_rotation(sid)

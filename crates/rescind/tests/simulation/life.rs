@@ -15,6 +15,7 @@ use super::browser::{CLIENTS, NAMES, browse};
 use super::clocks::pass;
 use super::dice::Dice;
 use super::judge::{named, text};
+use super::model::By;
 use super::nemesis::{Fault, Nemesis};
 use super::scenes::{Scene, play};
 use super::trace::Tally;
@@ -169,10 +170,13 @@ impl Life {
         // Whoever stands still is not waited for.
         let Ok(Ok(answer)) = timeout(PATIENCE, lifting).await else { return };
         match answer {
-            Ok(_) => self.world.trace.count("lifts acknowledged"),
-            Err(Error::Internal(error)) if !running.link.is_stopped_or_dead() => {
-                self.world.violate(format!("a lift came to {error}"));
+            _ if running.link.is_stopped_or_dead() => {}
+            Ok(lift) => {
+                let world = &self.world;
+                world.trace.count("lifts acknowledged");
+                world.must(world.model.lifted(&lift, world.now(), By::Node(node), &world.store.truth));
             }
+            Err(Error::Internal(error)) => self.world.violate(format!("a lift came to {error}")),
             Err(_) => self.world.trace.count("lifts refused or without an answer"),
         }
     }

@@ -49,7 +49,7 @@ impl Store for Link {
         self.call(Operation::Append, |store, process| async move {
             let appended = store.append(entries).await?;
             if let Appended::Done(entries) = &appended {
-                process.truth.appended(entries);
+                process.truth.appended(entries, process.now());
                 process.grown.notify_waiters();
             }
             Ok(appended)

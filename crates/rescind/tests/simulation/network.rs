@@ -58,6 +58,11 @@ impl StoreProcess {
         }
     }
 
+    /// The true time.
+    pub(crate) fn now(&self) -> u64 {
+        self.time.now()
+    }
+
     pub(crate) fn primary(&self) -> Arc<MemoryStore> {
         Arc::clone(&self.state.lock().unwrap().primary)
     }
@@ -78,7 +83,7 @@ impl StoreProcess {
 
     fn copied(&self) -> Replica {
         let store = Arc::new(self.primary().copy().unwrap());
-        Replica { store, made_at: self.time.now(), has: self.truth.latest() }
+        Replica { store, made_at: self.now(), has: self.truth.latest() }
     }
 
     /// When the copy was made.
@@ -278,7 +283,7 @@ impl Inner {
 
     fn trace(&self, operation: Operation, fate: &Fate) {
         let word = operation as u64 | self.node << 8 | fate.there << 16 | fate.back << 32;
-        self.store.trace.note(word ^ self.store.time.now().rotate_left(40));
+        self.store.trace.note(word ^ self.store.now().rotate_left(40));
     }
 
     async fn travel(&self, millis: u64) {

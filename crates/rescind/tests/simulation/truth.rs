@@ -38,6 +38,8 @@ struct Facts {
 #[derive(Debug)]
 struct Written {
     at: Event,
+    /// **Units:** milliseconds of true time.
+    when: u64,
     entry: Entry,
 }
 
@@ -83,11 +85,11 @@ impl Truth {
         facts.rotated.entry(sid).or_default().push(at);
     }
 
-    pub(crate) fn appended(&self, entries: &[Entry]) {
+    pub(crate) fn appended(&self, entries: &[Entry], when: u64) {
         let mut facts = self.facts();
         for entry in entries {
             let at = facts.next();
-            facts.entries.push(Written { at, entry: entry.clone() });
+            facts.entries.push(Written { at, when, entry: entry.clone() });
         }
     }
 
@@ -187,23 +189,29 @@ impl Truth {
         facts.entries.iter().any(|written| written.at > event && lifts(written))
     }
 
-    /// Whether anything that a token is under was ever lifted.
-    pub(crate) fn was_ever_lifted(&self, token: &Known) -> bool {
-        let lifts = |written: &Written| matches!(written.entry.act, Act::Lift { .. });
+    /// Whether anything that a token is under was lifted at a moment or later.
+    pub(crate) fn lifted_from(&self, token: &Known, moment: u64) -> bool {
+        let lifts = |written: &Written| matches!(written.entry.act, Act::Lift { .. }) && written.when >= moment;
         self.facts().entries.iter().any(|written| lifts(written) && covers(&written.entry.scope, token))
     }
 
-    /// Whether a token may be refused as revoked: a cut-off that covers it was written after its session was opened. One
-    /// from before may cover it, too, where the store had lost it when the session was opened: positions were used twice
-    /// until that was healed.
-    pub(crate) fn may_be_revoked(&self, token: &Known) -> bool {
+    /// The cut-offs that a token may be refused for: those that cover it and were written after its session was opened.
+    /// One from before may cover it, too, where the store had lost it when the session was opened: positions were used
+    /// twice until that was healed.
+    pub(crate) fn cut_offs_over(&self, token: &Known) -> Vec<(Scope, Event)> {
         let facts = self.facts();
-        facts.entries.iter().any(|written| {
+        let over = facts.entries.iter().filter(|written| {
             let later = written.at > token.opened || matches!(written.entry.scope, Scope::Key(_));
             let is_cut_off = written.entry.act == Act::CutOff && covers(&written.entry.scope, token);
             let was_lost = || facts.losses.iter().any(|loss| loss.is_of(written.at) && loss.at < token.opened);
             is_cut_off && (later || was_lost())
-        })
+        });
+        over.map(|written| (written.entry.scope.clone(), written.at)).collect()
+    }
+
+    /// Whether the store has lost what was written.
+    pub(crate) fn was_lost(&self, written: Event) -> bool {
+        self.facts().was_lost(written)
     }
 
     /// Whether a signing key may be gone: it was cut off, or what was lost is the ring, or a piece of the log, for which
