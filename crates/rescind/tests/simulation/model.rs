@@ -213,6 +213,11 @@ impl Model {
         self.book().tokens.len()
     }
 
+    /// The length of the shortest access token. **Units:** bytes.
+    pub(crate) fn shortest(&self) -> usize {
+        self.book().tokens.iter().map(|known| known.text.len()).min().unwrap_or_default()
+    }
+
     /// Each session's refresh tokens, in an order that does not hang on chance.
     pub(crate) fn chains(&self) -> Vec<(SessionId, Vec<String>)> {
         let mut chains: Vec<_> = self.book().chains.iter().map(|(sid, chain)| (*sid, chain.clone())).collect();

@@ -1,7 +1,7 @@
 //! What was really written, in the order in which it was: seen at the store process, of which no node knows. The model's
 //! order of events; a history that is lost stays in it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};
 
 use rescind::id::{KeyId, SessionId};
@@ -160,6 +160,18 @@ impl Truth {
 
     pub(crate) fn entries(&self) -> usize {
         self.facts().entries.len()
+    }
+
+    /// The cut-offs that a view's tables are made of: how many when each scope is held once in each history, and how many
+    /// in all. Those on keys and on everything are held elsewhere.
+    pub(crate) fn for_tables(&self) -> (usize, usize) {
+        let facts = self.facts();
+        let in_tables = |scope: &Scope| !matches!(scope, Scope::Key(_) | Scope::All);
+        let entries = facts.entries.iter().map(|written| &written.entry);
+        let cut_offs = entries.filter(|entry| entry.act == Act::CutOff && in_tables(&entry.scope));
+        // A healing begins a history that far ahead of the one before.
+        let held: Vec<_> = cut_offs.map(|entry| (&entry.scope, entry.seq.get() >> 32)).collect();
+        (held.iter().collect::<HashSet<_>>().len(), held.len())
     }
 
     /// When an entry was written; the last time, where a history that was lost had one at the same position.
