@@ -31,7 +31,7 @@ const SEEDS: u64 = 500;
 const LONG: u64 = 100;
 
 /// What must really have happened in each test, or it tested nothing.
-const MUST_HAPPEN: [&str; 27] = [
+const MUST_HAPPEN: [&str; 34] = [
     "logins",
     "sessions of browsers",
     "rotations",
@@ -47,18 +47,25 @@ const MUST_HAPPEN: [&str; 27] = [
     "partitions",
     "stops",
     "kills",
+    "restarts without the high-water file",
     "outages",
     "failovers to a copy that lagged",
     "failovers without a loss",
     "losses of a piece of the log",
     "tokens ahead of their row",
     "connections to an old primary",
+    "backups put back",
+    "stores flushed",
     "healings",
     "steps of a node's clock",
     "steps of the store's clock",
     "suspensions",
     "stops between reading and signing",
     "thieves",
+    "rotations that came late",
+    "sweeps by a clock days ahead",
+    "lives forgotten",
+    "key rotations",
 ];
 
 /// Lives the lives of so many seeds, beginning at `first`.

@@ -298,7 +298,7 @@ impl Nemesis {
         if !self.calm().await || world.up().len() < world.nodes() {
             return;
         }
-        let is_flushed = self.dice.happens(300);
+        let is_flushed = self.dice.happens(500);
         world.say(if is_flushed {
             "all nodes end, and the store is empty"
         } else {
