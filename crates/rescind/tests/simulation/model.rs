@@ -251,3 +251,104 @@ fn read(pair: &TokenPair, truth: &Truth) -> Result<Known, String> {
         opened,
     })
 }
+
+mod tests {
+    use rescind::log::{Act, NewEntry, Text};
+    use rescind::position::Seq;
+    use rescind::testing::{client, subject};
+    use rescind::time::Timestamp;
+
+    use super::*;
+
+    /// A history of one token, of which every entry stands on its subject.
+    struct Told {
+        model: Model,
+        truth: Truth,
+        written: u64,
+    }
+
+    impl Told {
+        fn new() -> Self {
+            let (model, truth) = (Model::default(), Truth::default());
+            let known = Known {
+                text: String::new(),
+                sid: "01977420-e2ba-7e89-a500-4d3c9fa7ff74".parse().unwrap(),
+                jti: "01977420-e2ba-7e89-a500-4d3c9fa7ff74".parse().unwrap(),
+                subject: subject("alice"),
+                client: client("app"),
+                kid: KeyId::new("key").unwrap(),
+                iat: 0,
+                exp: 300,
+                opened: 0,
+            };
+            model.book().tokens.push(known);
+            Self { model, truth, written: 0 }
+        }
+
+        fn write(&mut self, act: Act, when: u64) -> Entry {
+            self.written += 1;
+            let word = || Text::new("why").unwrap();
+            let remember_until = Timestamp::from_millis(when + 1);
+            let new = NewEntry {
+                scope: Scope::Subject(subject("alice")),
+                act,
+                reason: word(),
+                actor: word(),
+                remember_until,
+            };
+            let entry = Entry::new(Seq::new(self.written), Timestamp::from_millis(when), Timestamp::EPOCH, new);
+            self.truth.appended(std::slice::from_ref(&entry), when);
+            entry
+        }
+
+        /// A cut-off that nobody acknowledged, and what was lifted of it by node 0.
+        fn lift(&mut self, when: u64) {
+            let of = self.write(Act::CutOff, when).seq;
+            let lift = self.write(Act::Lift { of }, when);
+            self.model.lifted(&lift, when, By::Node(0), &self.truth).unwrap();
+        }
+
+        fn may_be_revoked(&self, node: usize, at: u64) -> bool {
+            self.model.may_be_revoked(&self.model.token(0), asked(node, at), &self.truth)
+        }
+    }
+
+    fn asked(node: usize, at: u64) -> Asked {
+        Asked { at, node, is_strict: false }
+    }
+
+    #[test]
+    fn only_a_late_lift_excuses_a_valid_behind_a_revoked() {
+        let mut told = Told::new();
+        told.lift(1000);
+        told.write(Act::CutOff, 5000);
+        told.model.said_revoked(0, asked(0, 6000), 6001);
+        let dead = |told: &Told, node, at| told.model.must_be_dead(0, asked(node, at), &told.truth).is_some();
+        assert!(dead(&told, 0, 6002), "the lift was known when it was said");
+        assert!(dead(&told, 1, 6001 + BOUND + 3));
+        assert!(!dead(&told, 1, 6002), "another node may not know yet");
+        told.write(Act::Lift { of: Seq::new(3) }, 6100);
+        assert!(!dead(&told, 0, 6102));
+    }
+
+    #[test]
+    fn an_acknowledged_lift_ends_what_a_token_may_be_refused_for() {
+        let mut told = Told::new();
+        told.lift(1000);
+        assert!(!told.may_be_revoked(0, 1001), "the node that lifted it knows");
+        assert!(told.may_be_revoked(1, 1001), "another node may not know yet");
+        assert!(!told.may_be_revoked(1, 1000 + BOUND + 3));
+        told.write(Act::CutOff, 5000);
+        assert!(told.may_be_revoked(0, 5001));
+    }
+
+    #[test]
+    fn a_lift_that_the_store_has_lost_ends_nothing() {
+        let mut told = Told::new();
+        told.lift(1000);
+        assert!(!told.truth.replaced(2), "the copy has both");
+        assert!(!told.may_be_revoked(0, 9000));
+        assert!(told.truth.replaced(1), "the copy has the cut-off");
+        assert!(told.may_be_revoked(0, 9000));
+    }
+}
