@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rescind::id::SessionId;
 use rescind::testing::{client, subject};
-use rescind::{OpenSession, Rejection, TokenPair};
+use rescind::{OpenSession, TokenPair};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -20,13 +20,39 @@ pub(crate) const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 pub(crate) const CLIENTS: [&str; 2] = ["app", "web"];
 /// A tab waits so long for an answer.
 const PATIENCE: Duration = Duration::from_millis(700);
+/// The sessions of browsers that were tried as documented, by their name in the tally.
+pub(crate) const TRIED: &str = "browser sessions with tabs and lost replies";
+
+/// A browser that is signed in.
+struct Browser {
+    sid: SessionId,
+    token: String,
+    /// What its rounds that were on time went through.
+    went_through: Went,
+}
+
+/// What comes in between where somebody does as documented.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Went {
+    /// Several tabs presented one token.
+    tabs: bool,
+    /// A request got no answer in time, or a fault, and was tried again.
+    lost_replies: bool,
+}
 
 /// What a burst of tabs came to.
 struct Burst {
     pairs: Vec<TokenPair>,
-    refused: Option<Rejection>,
+    is_refused: bool,
     /// A request of it was on its way for longer than the grace: the client may not count on anything then.
     is_late: bool,
+    went: Went,
+}
+
+/// What a tab's requests came to, also those that nobody waited for.
+struct Tab {
+    outcomes: Vec<Outcome>,
+    tried_again: bool,
 }
 
 /// Uses one browser until the life is over.
@@ -37,12 +63,11 @@ pub(crate) async fn browse(world: Arc<World>, dice: Dice) {
             continue;
         };
         world.trace.count("sessions of browsers");
-        let sid = pair.session_id;
-        let mut token = pair.refresh_token;
+        let mut browser = Browser { sid: pair.session_id, token: pair.refresh_token, went_through: Went::default() };
         for _ in 0..dice.between(1, 5) {
             pass(dice.between(200, 2500)).await;
-            match one_round(&world, &dice, sid, &token).await {
-                Some(next) => token = next,
+            match one_round(&world, &dice, &mut browser).await {
+                Some(next) => browser.token = next,
                 None => break,
             }
             if world.is_over.load(Ordering::Relaxed) {
@@ -50,7 +75,7 @@ pub(crate) async fn browse(world: Arc<World>, dice: Dice) {
             }
         }
         if dice.happens(300) {
-            sign_out(&world, &dice, &token).await;
+            sign_out(&world, &dice, &browser.token).await;
         }
     }
 }
@@ -64,32 +89,51 @@ async fn signed_in(world: &Arc<World>, dice: &Dice) -> Option<TokenPair> {
 }
 
 /// The access token is about to expire, and every tab sees that. The successor; `None` where there is none.
-async fn one_round(world: &Arc<World>, dice: &Dice, sid: SessionId, token: &str) -> Option<String> {
-    let tabs = dice.between(1, 4);
-    let burst = burst(world, dice, sid, token, tabs).await;
+async fn one_round(world: &Arc<World>, dice: &Dice, browser: &mut Browser) -> Option<String> {
+    let (sid, tabs) = (browser.sid, dice.between(1, 4));
+    let began = world.store.truth.latest();
+    let burst = burst(world, dice, sid, &browser.token, tabs).await;
     let mut successors: Vec<_> = burst.pairs.iter().map(|pair| &pair.refresh_token).collect();
     successors.dedup();
     if successors.len() > 1 {
         world.violate(format!("{sid}: tabs that presented one token got {} different ones", successors.len()));
     }
-    match burst.refused {
-        Some(Rejection::Reused) if !burst.is_late => {
-            world.trace.count("sessions ended falsely");
+    if !burst.is_late {
+        // Not by the answers: the one that says so may be lost, and the next one only says that the session has ended.
+        if world.store.truth.first_reuse(sid).is_some_and(|found| found > began) {
             world.violate(format!("{sid}: a browser that did as documented was signed out as reused"));
-            None
         }
-        Some(_) => None,
-        None if successors.is_empty() => {
-            world.trace.count("browsers that gave up");
-            None
+        if !burst.pairs.is_empty() {
+            world.trace.count("rounds of browsers on time");
+            browser.went_through(world, burst.went);
         }
-        None => successors.first().copied().cloned(),
+    }
+    if burst.is_refused {
+        return None;
+    }
+    if successors.is_empty() {
+        world.trace.count("browsers that gave up");
+    }
+    successors.first().copied().cloned()
+}
+
+impl Browser {
+    /// Counts the session as soon as it went through both.
+    fn went_through(&mut self, world: &World, went: Went) {
+        let before = self.went_through;
+        let now = Went { tabs: before.tabs || went.tabs, lost_replies: before.lost_replies || went.lost_replies };
+        let both = Went { tabs: true, lost_replies: true };
+        if now == both && before != both {
+            world.trace.count(TRIED);
+        }
+        self.went_through = now;
     }
 }
 
 async fn burst(world: &Arc<World>, dice: &Dice, sid: SessionId, token: &str, tabs: u64) -> Burst {
     let (first, leapt, steps) = (world.now(), world.time.leapt(), world.store.clock.steps());
     let grace = u64::try_from(world.settings.grace.as_millis()).unwrap_or(0);
+    let mut went = Went { tabs: tabs > 1, lost_replies: false };
     let tabs: Vec<_> = (0..tabs)
         .map(|tab| {
             let (world, dice, token) = (Arc::clone(world), dice.fork(tab), token.to_owned());
@@ -99,26 +143,27 @@ async fn burst(world: &Arc<World>, dice: &Dice, sid: SessionId, token: &str, tab
             })
         })
         .collect();
-    let mut burst = Burst { pairs: Vec::new(), refused: None, is_late: false };
+    let (mut pairs, mut is_refused) = (Vec::new(), false);
     for tab in tabs {
-        for outcome in tab.await.unwrap() {
+        let Tab { outcomes, tried_again } = tab.await.unwrap();
+        went.lost_replies |= tried_again;
+        for outcome in outcomes {
             match outcome {
-                Outcome::Pair(pair) => burst.pairs.push(pair),
-                Outcome::Refused(rejection) => burst.refused = Some(rejection),
+                Outcome::Pair(pair) => pairs.push(pair),
+                Outcome::Refused(_) => is_refused = true,
                 Outcome::Nothing => {}
             }
         }
     }
     let clocks_went = world.time.leapt() == leapt && world.store.clock.steps() == steps;
-    burst.is_late = !clocks_went || world.now() > first + grace;
-    burst
+    let is_late = !clocks_went || world.now() > first + grace;
+    Burst { pairs, is_refused, is_late, went }
 }
 
-/// Presents the token until there is an answer, or `until`. Returns what every request came to, also those that nobody
-/// waited for.
-async fn one_tab(world: &Arc<World>, dice: &Dice, sid: SessionId, token: &str, until: u64) -> Vec<Outcome> {
+/// Presents the token until there is an answer, or `until`.
+async fn one_tab(world: &Arc<World>, dice: &Dice, sid: SessionId, token: &str, until: u64) -> Tab {
     let mut unanswered: Vec<JoinHandle<Outcome>> = Vec::new();
-    let mut outcomes = Vec::new();
+    let (mut outcomes, mut tried_again) = (Vec::new(), false);
     while world.now() < until {
         let Some(mut request) = sent(world, dice, sid, token) else {
             pass(200).await;
@@ -137,12 +182,13 @@ async fn one_tab(world: &Arc<World>, dice: &Dice, sid: SessionId, token: &str, u
             Ok(Err(_)) | Err(_) => unanswered.push(request),
         }
         world.trace.count("requests tried again");
+        tried_again = true;
     }
     for request in unanswered {
         // Whoever stands still answers when it goes on; then nobody counts on the answer.
         outcomes.extend(request.await);
     }
-    outcomes
+    Tab { outcomes, tried_again }
 }
 
 fn sent(world: &Arc<World>, dice: &Dice, sid: SessionId, token: &str) -> Option<JoinHandle<Outcome>> {

@@ -68,7 +68,7 @@ impl World {
                     self.trace.count("refused as revoked");
                     self.model.said_revoked(token, asked, self.now());
                 }
-                self.wrongly_refused(&known, rejection, walls)
+                self.wrongly_refused(&known, rejection, asked, walls)
             }
             Err(Error::Stale { .. } | Error::Store(_)) => {
                 self.trace.count("checks without an answer");
@@ -92,11 +92,11 @@ impl World {
     }
 
     /// Nobody is refused who was not cut off, and no fault is a refusal.
-    fn wrongly_refused(&self, known: &Known, rejection: Rejection, walls: (u64, u64)) -> Option<String> {
+    fn wrongly_refused(&self, known: &Known, rejection: Rejection, asked: Asked, walls: (u64, u64)) -> Option<String> {
         let truth = &self.store.truth;
         let skew = u64::try_from(self.settings.skew.as_millis()).unwrap_or(0);
         let rightly = match rejection {
-            Rejection::Revoked(_) => truth.may_be_revoked(known),
+            Rejection::Revoked(_) => self.model.may_be_revoked(known, asked, truth),
             Rejection::KeyRevoked | Rejection::UnknownKey => {
                 truth.may_key_be_gone(known) || walls.1 >= self.ends(known)
             }
@@ -149,9 +149,8 @@ impl World {
             Verdict::Kept => "uses without a rotation",
             Verdict::Ahead => "tokens ahead of their row",
         });
-        let opened = truth.opened_at(sid).unwrap_or_default();
-        if verdict == Verdict::Ahead && !truth.lost_since(opened) {
-            self.violate(format!("{sid} was ahead of its row, and no history was lost"));
+        if verdict == Verdict::Ahead && !truth.lost_rotation(sid) {
+            self.violate(format!("{sid} was ahead of its row, and no rotation of it was lost"));
         }
         if let Some(token) = self.must(self.model.given(pair, truth)) {
             self.say(&format!("node {}: {verdict:?}, token {token}", asked.node));
@@ -162,15 +161,16 @@ impl World {
         let truth = &self.store.truth;
         self.say(&format!("node {}: a refresh was refused as {}", asked.node, rejection.reason()));
         let Some(known) = self.model.of_session(sid) else { return };
-        let was_lost = truth.lost_since(known.opened);
         let primary = self.store.primary();
         let row = primary.load(sid).await.ok().flatten();
         let clocks_stepped = self.store.clock.steps() > 0;
         let rightly = match rejection {
-            Rejection::Revoked(_) => truth.may_be_revoked(&known),
-            Rejection::SessionUnknown => was_lost || self.now() > 10 * 3_600_000,
+            Rejection::Revoked(_) => self.model.may_be_revoked(&known, asked, truth),
+            Rejection::SessionUnknown => truth.lost_session(sid) || self.now() > 10 * 3_600_000,
             Rejection::SessionIdle | Rejection::SessionExpired => {
-                was_lost || clocks_stepped || row.is_none_or(|row| row.session.lapsed(row.now).is_some())
+                truth.lost_rotation(sid)
+                    || clocks_stepped
+                    || row.is_none_or(|row| row.session.lapsed(row.now).is_some())
             }
             Rejection::Reused => {
                 self.trace.count("reuses found");

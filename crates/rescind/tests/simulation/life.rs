@@ -15,6 +15,7 @@ use super::browser::{CLIENTS, NAMES, browse};
 use super::clocks::pass;
 use super::dice::Dice;
 use super::judge::{named, text};
+use super::model::By;
 use super::nemesis::{Fault, Nemesis};
 use super::scenes::{Scene, play};
 use super::trace::Tally;
@@ -113,7 +114,9 @@ impl Life {
         let (healings, swept) = world.store.truth.healings_and_swept();
         world.trace.add("healings", healings);
         world.trace.add("rows swept", swept);
-        world.trace.add("losses of history", world.store.truth.losses() as u64);
+        let (losses, of_log) = world.store.truth.losses();
+        world.trace.add("losses of what was written", losses as u64);
+        world.trace.add("losses of a piece of the log", of_log as u64);
         world.trace.add("log entries", world.store.truth.entries() as u64);
     }
 
@@ -167,10 +170,13 @@ impl Life {
         // Whoever stands still is not waited for.
         let Ok(Ok(answer)) = timeout(PATIENCE, lifting).await else { return };
         match answer {
-            Ok(_) => self.world.trace.count("lifts acknowledged"),
-            Err(Error::Internal(error)) if !running.link.is_stopped_or_dead() => {
-                self.world.violate(format!("a lift came to {error}"));
+            _ if running.link.is_stopped_or_dead() => {}
+            Ok(lift) => {
+                let world = &self.world;
+                world.trace.count("lifts acknowledged");
+                world.must(world.model.lifted(&lift, world.now(), By::Node(node), &world.store.truth));
             }
+            Err(Error::Internal(error)) => self.world.violate(format!("a lift came to {error}")),
             Err(_) => self.world.trace.count("lifts refused or without an answer"),
         }
     }

@@ -30,7 +30,14 @@ impl Store for Link {
     }
 
     async fn advance(&self, sid: SessionId, from: Generation, to: Generation) -> Result<Advance, StoreError> {
-        self.call(Operation::Advance, move |store, _| async move { store.advance(sid, from, to).await }).await
+        self.call(Operation::Advance, move |store, process| async move {
+            let advance = store.advance(sid, from, to).await?;
+            if let Advance::Advanced(_) = advance {
+                process.truth.rotated(sid);
+            }
+            Ok(advance)
+        })
+        .await
     }
 
     async fn sessions_of(&self, subject: &Subject, page: Page) -> Result<SessionPage, StoreError> {
@@ -42,7 +49,7 @@ impl Store for Link {
         self.call(Operation::Append, |store, process| async move {
             let appended = store.append(entries).await?;
             if let Appended::Done(entries) = &appended {
-                process.truth.appended(entries);
+                process.truth.appended(entries, process.now());
                 process.grown.notify_waiters();
             }
             Ok(appended)
@@ -96,10 +103,14 @@ impl Store for Link {
         ends: Option<Timestamp>,
     ) -> Result<Put, StoreError> {
         let id = id.to_owned();
-        let put = move |store: std::sync::Arc<rescind::store::MemoryStore>, _| async move {
-            store.put_record(kind, &id, expected, body, ends).await
-        };
-        self.call(Operation::PutRecord, put).await
+        self.call(Operation::PutRecord, move |store, process| async move {
+            let put = store.put_record(kind, &id, expected, body, ends).await?;
+            if let Put::Written(_) = put {
+                process.truth.recorded(kind);
+            }
+            Ok(put)
+        })
+        .await
     }
 
     async fn records(

@@ -43,13 +43,27 @@ pub(crate) fn covers(scope: &Scope, token: &Known) -> bool {
     }
 }
 
-/// A revocation that was acknowledged.
+/// A revocation or a lift that was acknowledged.
 #[derive(Debug)]
 struct Acknowledged {
     scope: Scope,
     event: Event,
     at: u64,
     by: By,
+}
+
+impl Acknowledged {
+    fn of(entry: &Entry, at: u64, by: By, truth: &Truth) -> Result<Self, String> {
+        let Some(event) = truth.event_of(entry) else {
+            return Err(format!("{entry:?} was acknowledged and never written"));
+        };
+        Ok(Self { scope: entry.scope.clone(), event, at, by })
+    }
+
+    /// G2: at the acknowledging node at once, everywhere behind the bound, and at once where that is asked for.
+    fn must_be_obeyed(&self, asked: Asked) -> bool {
+        self.at < asked.at && (asked.is_strict || self.by.obeys(asked.node) || asked.at > self.at + BOUND + 2)
+    }
 }
 
 /// Who is known to obey a revocation at once.
@@ -68,6 +82,8 @@ impl By {
 /// Somebody said "revoked" of a token.
 #[derive(Debug, Clone, Copy)]
 struct Said {
+    /// When it was asked, and when it was said.
+    asked: u64,
     at: u64,
     by: usize,
 }
@@ -89,6 +105,7 @@ struct Book {
     /// The refresh tokens of each session, in the order in which they were first given out.
     chains: HashMap<SessionId, Vec<String>>,
     acknowledged: Vec<Acknowledged>,
+    lifts: Vec<Acknowledged>,
     said: HashMap<usize, Vec<Said>>,
 }
 
@@ -108,10 +125,15 @@ impl Model {
     /// A revocation was acknowledged by a node. Unless it was never written, everything under it that was opened before is
     /// dead for good.
     pub(crate) fn acknowledged(&self, entry: &Entry, at: u64, by: By, truth: &Truth) -> Result<(), String> {
-        let Some(event) = truth.event_of(entry) else {
-            return Err(format!("{entry:?} was acknowledged and never written"));
-        };
-        self.book().acknowledged.push(Acknowledged { scope: entry.scope.clone(), event, at, by });
+        let acknowledged = Acknowledged::of(entry, at, by, truth)?;
+        self.book().acknowledged.push(acknowledged);
+        Ok(())
+    }
+
+    /// A lift was acknowledged by a node: whatever stood on its scope refuses nobody any more.
+    pub(crate) fn lifted(&self, entry: &Entry, at: u64, by: By, truth: &Truth) -> Result<(), String> {
+        let lift = Acknowledged::of(entry, at, by, truth)?;
+        self.book().lifts.push(lift);
         Ok(())
     }
 
@@ -127,48 +149,52 @@ impl Model {
 
     /// "Revoked" was said of a token.
     pub(crate) fn said_revoked(&self, token: usize, asked: Asked, now: u64) {
-        self.book().said.entry(token).or_default().push(Said { at: now, by: asked.node });
+        self.book().said.entry(token).or_default().push(Said { asked: asked.at, at: now, by: asked.node });
     }
 
     /// Why "valid" must not be said of a token, where it must not.
     pub(crate) fn must_be_dead(&self, token: usize, asked: Asked, truth: &Truth) -> Option<String> {
         let book = self.book();
         let known = &book.tokens[token];
-        // G2: at the acknowledging node at once, everywhere behind the bound, and at once where that is asked for.
-        let too_late =
-            |at: u64, by: By| at < asked.at && (asked.is_strict || by.obeys(asked.node) || asked.at > at + BOUND + 2);
         let by_cut_off = book.acknowledged.iter().find(|cut| {
             let is_later = known.opened < cut.event || matches!(cut.scope, Scope::Key(_));
             covers(&cut.scope, known)
                 && is_later
-                && too_late(cut.at, cut.by)
+                && cut.must_be_obeyed(asked)
                 && !truth.lifted_since(&cut.scope, cut.event)
         });
         if let Some(cut) = by_cut_off {
             return Some(format!("{:?} was acknowledged by {:?} at {} ms", cut.scope, cut.by, cut.at));
         }
-        // G3: nobody says "valid" again, once the bound has passed in which the others may not know yet.
-        let said = book
-            .said
-            .get(&token)?
-            .iter()
-            .find(|said| (said.by == asked.node && said.at < asked.at) || asked.at > said.at + BOUND + 2)?;
-        let lifted = truth.was_ever_lifted(known);
-        (!lifted).then(|| format!("node {} said \"revoked\" at {} ms", said.by, said.at))
+        // G3: nobody says "valid" again, once the bound has passed in which the others may not know yet. What was lifted
+        // before is no reason: who said "revoked" knew of that lift.
+        let said = book.said.get(&token)?.iter().find(|said| {
+            let is_known = (said.by == asked.node && said.at < asked.at) || asked.at > said.at + BOUND + 2;
+            is_known && !truth.lifted_from(known, said.asked.saturating_sub(BOUND + 2))
+        })?;
+        Some(format!("node {} said \"revoked\" at {} ms", said.by, said.at))
+    }
+
+    /// Whether a token may be refused as revoked: by a cut-off that nobody has lifted, as far as that must be known. A lift
+    /// that the store has lost ends nothing: in doubt, revoked.
+    pub(crate) fn may_be_revoked(&self, token: &Known, asked: Asked, truth: &Truth) -> bool {
+        let book = self.book();
+        let has_ended = |scope: &Scope, event: Event| {
+            let ends = |lift: &Acknowledged| lift.scope == *scope && event < lift.event && !truth.was_lost(lift.event);
+            book.lifts.iter().any(|lift| ends(lift) && lift.must_be_obeyed(asked))
+        };
+        truth.cut_offs_over(token).iter().any(|(scope, event)| !has_ended(scope, *event))
     }
 
     /// Why a session must not be refreshed, where it must not.
     pub(crate) fn must_have_ended(&self, sid: SessionId, asked: Asked, truth: &Truth) -> Option<String> {
         let book = self.book();
         let known = book.tokens.iter().find(|known| known.sid == sid)?;
-        let too_late = |cut: &Acknowledged| {
-            cut.at < asked.at && (asked.is_strict || cut.by.obeys(asked.node) || asked.at > cut.at + BOUND + 2)
-        };
         let cut = book.acknowledged.iter().find(|cut| {
             !matches!(cut.scope, Scope::Token(_) | Scope::Key(_))
                 && covers(&cut.scope, known)
                 && known.opened < cut.event
-                && too_late(cut)
+                && cut.must_be_obeyed(asked)
                 && !truth.lifted_since(&cut.scope, cut.event)
         })?;
         Some(format!("{:?} was acknowledged by {:?} at {} ms", cut.scope, cut.by, cut.at))
@@ -185,6 +211,11 @@ impl Model {
 
     pub(crate) fn tokens(&self) -> usize {
         self.book().tokens.len()
+    }
+
+    /// The length of the shortest access token. **Units:** bytes.
+    pub(crate) fn shortest(&self) -> usize {
+        self.book().tokens.iter().map(|known| known.text.len()).min().unwrap_or_default()
     }
 
     /// Each session's refresh tokens, in an order that does not hang on chance.
@@ -219,4 +250,105 @@ fn read(pair: &TokenPair, truth: &Truth) -> Result<Known, String> {
         exp: claims["exp"].as_u64().unwrap_or_default(),
         opened,
     })
+}
+
+mod tests {
+    use rescind::log::{Act, NewEntry, Text};
+    use rescind::position::Seq;
+    use rescind::testing::{client, subject};
+    use rescind::time::Timestamp;
+
+    use super::*;
+
+    /// A history of one token, of which every entry stands on its subject.
+    struct Told {
+        model: Model,
+        truth: Truth,
+        written: u64,
+    }
+
+    impl Told {
+        fn new() -> Self {
+            let (model, truth) = (Model::default(), Truth::default());
+            let known = Known {
+                text: String::new(),
+                sid: "01977420-e2ba-7e89-a500-4d3c9fa7ff74".parse().unwrap(),
+                jti: "01977420-e2ba-7e89-a500-4d3c9fa7ff74".parse().unwrap(),
+                subject: subject("alice"),
+                client: client("app"),
+                kid: KeyId::new("key").unwrap(),
+                iat: 0,
+                exp: 300,
+                opened: 0,
+            };
+            model.book().tokens.push(known);
+            Self { model, truth, written: 0 }
+        }
+
+        fn write(&mut self, act: Act, when: u64) -> Entry {
+            self.written += 1;
+            let word = || Text::new("why").unwrap();
+            let remember_until = Timestamp::from_millis(when + 1);
+            let new = NewEntry {
+                scope: Scope::Subject(subject("alice")),
+                act,
+                reason: word(),
+                actor: word(),
+                remember_until,
+            };
+            let entry = Entry::new(Seq::new(self.written), Timestamp::from_millis(when), Timestamp::EPOCH, new);
+            self.truth.appended(std::slice::from_ref(&entry), when);
+            entry
+        }
+
+        /// A cut-off that nobody acknowledged, and what was lifted of it by node 0.
+        fn lift(&mut self, when: u64) {
+            let of = self.write(Act::CutOff, when).seq;
+            let lift = self.write(Act::Lift { of }, when);
+            self.model.lifted(&lift, when, By::Node(0), &self.truth).unwrap();
+        }
+
+        fn may_be_revoked(&self, node: usize, at: u64) -> bool {
+            self.model.may_be_revoked(&self.model.token(0), asked(node, at), &self.truth)
+        }
+    }
+
+    fn asked(node: usize, at: u64) -> Asked {
+        Asked { at, node, is_strict: false }
+    }
+
+    #[test]
+    fn only_a_late_lift_excuses_a_valid_behind_a_revoked() {
+        let mut told = Told::new();
+        told.lift(1000);
+        told.write(Act::CutOff, 5000);
+        told.model.said_revoked(0, asked(0, 6000), 6001);
+        let dead = |told: &Told, node, at| told.model.must_be_dead(0, asked(node, at), &told.truth).is_some();
+        assert!(dead(&told, 0, 6002), "the lift was known when it was said");
+        assert!(dead(&told, 1, 6001 + BOUND + 3));
+        assert!(!dead(&told, 1, 6002), "another node may not know yet");
+        told.write(Act::Lift { of: Seq::new(3) }, 6100);
+        assert!(!dead(&told, 0, 6102));
+    }
+
+    #[test]
+    fn an_acknowledged_lift_ends_what_a_token_may_be_refused_for() {
+        let mut told = Told::new();
+        told.lift(1000);
+        assert!(!told.may_be_revoked(0, 1001), "the node that lifted it knows");
+        assert!(told.may_be_revoked(1, 1001), "another node may not know yet");
+        assert!(!told.may_be_revoked(1, 1000 + BOUND + 3));
+        told.write(Act::CutOff, 5000);
+        assert!(told.may_be_revoked(0, 5001));
+    }
+
+    #[test]
+    fn a_lift_that_the_store_has_lost_ends_nothing() {
+        let mut told = Told::new();
+        told.lift(1000);
+        assert!(!told.truth.replaced(2), "the copy has both");
+        assert!(!told.may_be_revoked(0, 9000));
+        assert!(told.truth.replaced(1), "the copy has the cut-off");
+        assert!(told.may_be_revoked(0, 9000));
+    }
 }

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::clocks::pass;
 use super::dice::Dice;
+use super::network::Replaced;
 use super::world::World;
 
 const HOUR: i64 = 3_600_000;
@@ -251,14 +252,14 @@ impl Nemesis {
             world.store.copy_now();
         }
         world.say(&format!("failover; what was written since {:?} is lost", world.store.copied_at()));
-        world.trace.count(if is_witnessed { "failovers to a copy that lagged" } else { "failovers without a loss" });
         let links: Vec<_> =
             connected.iter().filter_map(|(node, _)| Some((*node, world.running(*node)?.link))).collect();
         for (_, link) in &links {
             link.cut();
         }
         pass(self.dice.one_of(&[0, 60, 1500, 3000])).await;
-        let old = world.store.promote_copy();
+        let Replaced { old, is_lossy } = world.store.promote_copy();
+        world.trace.count(if is_lossy { "failovers to a copy that lagged" } else { "failovers without a loss" });
         let pinned = self.dice.happens(250).then(|| self.dice.index(links.len()));
         for (at, (node, link)) in links.iter().enumerate() {
             pass(self.dice.below(40)).await;
@@ -297,7 +298,7 @@ impl Nemesis {
         if !self.calm().await || world.up().len() < world.nodes() {
             return;
         }
-        let is_flushed = self.dice.happens(300);
+        let is_flushed = self.dice.happens(500);
         world.say(if is_flushed {
             "all nodes end, and the store is empty"
         } else {

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::clocks::{MachineClock, TrueTime, pass};
 use super::dice::Dice;
 use super::trace::Trace;
-use super::truth::Truth;
+use super::truth::{Event, Truth};
 
 /// The store, as a process that dies and is replaced.
 pub(crate) struct StoreProcess {
@@ -26,8 +26,22 @@ pub(crate) struct StoreProcess {
 struct State {
     primary: Arc<MemoryStore>,
     is_down: bool,
-    /// A copy that gets nothing more, and when it was made.
-    copy: Option<(Arc<MemoryStore>, u64)>,
+    copy: Option<Replica>,
+}
+
+/// A copy that gets nothing more.
+struct Replica {
+    store: Arc<MemoryStore>,
+    made_at: u64,
+    /// The last event that it has.
+    has: Event,
+}
+
+/// What came of putting another store in the primary's place.
+pub(crate) struct Replaced {
+    pub(crate) old: Arc<MemoryStore>,
+    /// Something had been written that the new one does not have.
+    pub(crate) is_lossy: bool,
 }
 
 impl StoreProcess {
@@ -44,6 +58,11 @@ impl StoreProcess {
         }
     }
 
+    /// The true time.
+    pub(crate) fn now(&self) -> u64 {
+        self.time.now()
+    }
+
     pub(crate) fn primary(&self) -> Arc<MemoryStore> {
         Arc::clone(&self.state.lock().unwrap().primary)
     }
@@ -58,30 +77,36 @@ impl StoreProcess {
 
     /// From here on the copy gets nothing more.
     pub(crate) fn copy_now(&self) {
-        let copy = Arc::new(self.primary().copy().unwrap());
-        self.state.lock().unwrap().copy = Some((copy, self.time.now()));
+        let copy = self.copied();
+        self.state.lock().unwrap().copy = Some(copy);
+    }
+
+    fn copied(&self) -> Replica {
+        let store = Arc::new(self.primary().copy().unwrap());
+        Replica { store, made_at: self.now(), has: self.truth.latest() }
     }
 
     /// When the copy was made.
     pub(crate) fn copied_at(&self) -> Option<u64> {
-        self.state.lock().unwrap().copy.as_ref().map(|(_, at)| *at)
+        self.state.lock().unwrap().copy.as_ref().map(|copy| copy.made_at)
     }
 
-    /// The copy takes the primary's place: what it has not is lost. Returns the old primary.
-    pub(crate) fn promote_copy(&self) -> Arc<MemoryStore> {
+    /// The copy takes the primary's place: what it has not is lost.
+    pub(crate) fn promote_copy(&self) -> Replaced {
         let copy = self.state.lock().unwrap().copy.take();
-        let copy = copy.map_or_else(|| Arc::new(self.primary().copy().unwrap()), |(copy, _)| copy);
-        self.replace(copy)
+        let copy = copy.unwrap_or_else(|| self.copied());
+        self.replace(copy.store, copy.has)
     }
 
     /// An empty store takes the primary's place.
-    pub(crate) fn flush(&self, dice: &Dice) {
-        self.replace(empty(&self.clock, dice));
+    pub(crate) fn flush(&self, dice: &Dice) -> Replaced {
+        self.replace(empty(&self.clock, dice), 0)
     }
 
-    fn replace(&self, by: Arc<MemoryStore>) -> Arc<MemoryStore> {
-        self.truth.history_lost();
-        std::mem::replace(&mut self.state.lock().unwrap().primary, by)
+    fn replace(&self, by: Arc<MemoryStore>, has: Event) -> Replaced {
+        let is_lossy = self.truth.replaced(has);
+        let old = std::mem::replace(&mut self.state.lock().unwrap().primary, by);
+        Replaced { old, is_lossy }
     }
 }
 
@@ -258,7 +283,7 @@ impl Inner {
 
     fn trace(&self, operation: Operation, fate: &Fate) {
         let word = operation as u64 | self.node << 8 | fate.there << 16 | fate.back << 32;
-        self.store.trace.note(word ^ self.store.time.now().rotate_left(40));
+        self.store.trace.note(word ^ self.store.now().rotate_left(40));
     }
 
     async fn travel(&self, millis: u64) {

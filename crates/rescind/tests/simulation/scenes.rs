@@ -84,7 +84,8 @@ async fn thief(world: &Arc<World>, dice: &Dice) -> Option<()> {
                 world.violate(format!("{sid} was reused and goes on"));
             }
         }
-        Outcome::Refused(_) | Outcome::Nothing => {}
+        // Its session was ended by somebody else, or nobody answered: no thief was found.
+        Outcome::Refused(_) | Outcome::Nothing => return None,
     }
     Some(())
 }
