@@ -9,9 +9,9 @@ use std::process::{Command, ExitCode};
 /// Nothing was tried: as the torture itself says it.
 const NOT_TRIED: u8 = 2;
 
-/// As it ships.
+/// As it ships, and the simulation beside it, which `./test --long` runs: so nothing is built twice.
 const RELEASE: &[&str] =
-    &["build", "--quiet", "--release", "--all-features", "-p", "rescind-server", "-p", "rescind-torture", "--bins"];
+    &["build", "--quiet", "--release", "--workspace", "--all-features", "--bins", "--test", "simulation"];
 /// What `./test` has built already: with a test, whichever, because dependencies have other features without any.
 const DEBUG: &[&str] = &["build", "--quiet", "--workspace", "--all-features", "--bins", "--test", "proxy"];
 
