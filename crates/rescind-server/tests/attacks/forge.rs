@@ -43,7 +43,7 @@ enum Encoding {
     Utf16Le,
     Utf16Be,
     Latin1,
-    /// As it is, not even in base64url (RFC 7797 §5.2): without a dot.
+    /// As it is, not even in base64url (RFC 7797 §5.2): without dots and blanks, which a request would part it at.
     Plain,
 }
 
@@ -237,7 +237,7 @@ impl Encoding {
             Self::Utf16Le => [0xfeff].into_iter().chain(units()).flat_map(u16::to_le_bytes).collect(),
             Self::Utf16Be => [0xfeff].into_iter().chain(units()).flat_map(u16::to_be_bytes).collect(),
             Self::Latin1 => std::str::from_utf8(bytes).unwrap().chars().map(|it| u8::try_from(it).unwrap()).collect(),
-            Self::Plain => std::str::from_utf8(bytes).unwrap().replace('.', "\\u002e").into_bytes(),
+            Self::Plain => std::str::from_utf8(bytes).unwrap().replace('.', "\\u002e").replace(' ', "\\u0020").into(),
         }
     }
 }
