@@ -150,6 +150,60 @@ fn cut_offs_on_keys_and_on_all_outlive_every_layer() {
 }
 
 #[test]
+fn a_cut_off_at_the_position_of_a_lift_outlives_it() {
+    let layers = layers();
+    let (key, kid) = (Key([1, 1]), KeyId::new("k1").unwrap());
+    for name in [Name::Session(key), Name::Key(kid.clone()), Name::All] {
+        cut_off(&layers, name.clone(), 5, 0);
+        layers.apply([(name, Change::Lift(Seq::new(5)))], at(0));
+    }
+    assert_eq!(highest(&layers, session(key)).map(|(_, seq)| seq), Some(5));
+    assert_eq!(layers.revoked_keys(), [kid]);
+    assert_eq!(highest(&layers, Names::default()), Some((ScopeKind::All, 5)));
+}
+
+#[test]
+fn the_keys_that_are_cut_off_are_told_until_they_are_lifted() {
+    let layers = layers();
+    let kids = ["k1", "k2"].map(|kid| KeyId::new(kid).unwrap());
+    assert_eq!(layers.revoked_keys(), []);
+    for (seq, kid) in (1..).zip(&kids) {
+        cut_off(&layers, Name::Key(kid.clone()), seq, 0);
+    }
+    assert_eq!(layers.revoked_keys(), kids);
+    layers.apply([(Name::Key(kids[0].clone()), Change::Lift(Seq::new(9)))], at(0));
+    assert_eq!(layers.revoked_keys(), kids[1..]);
+}
+
+#[test]
+fn what_holds_a_name_is_told_with_its_position_whatever_the_position() {
+    let layers = layers();
+    let (token, session) = (Key([1, 1]), Key([2, 2]));
+    let held = |token, session| {
+        let holding = layers.holding(&[(ScopeKind::Token, token), (ScopeKind::Session, session)]);
+        holding.map(|(kind, seq)| (kind, seq.get()))
+    };
+    assert_eq!(held(Some(token), Some(session)), None);
+    cut_off(&layers, Name::Session(session), Seq::JUMP + 5, 0);
+    assert_eq!(held(Some(session), None), None);
+    assert_eq!(held(Some(token), Some(session)), Some((ScopeKind::Session, Seq::JUMP + 5)));
+    cut_off(&layers, Name::Token(token), 3, 0);
+    assert_eq!(held(Some(token), Some(session)), Some((ScopeKind::Token, 3)));
+    assert_eq!(held(None, None), None);
+}
+
+#[test]
+fn the_memory_of_every_table_counts() {
+    let layers = layers();
+    assert_eq!((layers.bytes(), layers.len(), layers.is_empty()), (0, 0, true));
+    cut_off(&layers, Name::Session(Key([1, 1])), 1, 0);
+    let one = layers.bytes();
+    assert!(one > 20, "{one} bytes");
+    cut_off(&layers, Name::Token(Key([1, 1])), 2, 0);
+    assert_eq!((layers.bytes(), layers.len(), layers.is_empty()), (2 * one, 2, false));
+}
+
+#[test]
 fn no_key_is_lost_or_found_wrongly_through_all_growth() {
     let layers = layers();
     let count = 200_000;

@@ -321,3 +321,23 @@ impl Inner {
         Unverified::parse(token)?.verify_for_revocation(&self.expectations.load(), &keys, self.clock.wall())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OpenSession;
+    use crate::keys::RootSecret;
+    use crate::store::MemoryStore;
+    use crate::testing::{client, subject};
+
+    #[tokio::test]
+    async fn what_is_kept_of_a_token_weighs_what_the_token_does_and_what_is_kept_beside_it() {
+        let builder = Rescind::builder("https://login.example", "https://api.example");
+        let builder = builder.store(MemoryStore::new().unwrap()).root_secret(RootSecret::from_bytes([7; 32]));
+        let rescind = builder.build().await.unwrap();
+        let pair = rescind.open_session(OpenSession::new(subject("alice"), client("app"))).await.unwrap();
+        let known = rescind.0.known(&pair.access_token, Now::read(&*rescind.0.clock)).unwrap();
+        let beside = known.weight().checked_sub(known.verified.weight()).unwrap();
+        assert!((size_of::<Probe>()..2 * size_of::<Known>()).contains(&beside), "{beside} bytes");
+    }
+}

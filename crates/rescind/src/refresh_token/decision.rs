@@ -115,6 +115,15 @@ mod tests {
         assert_eq!(decide(Generation::new(3), &loaded, GRACE), Decision::Reuse);
     }
 
+    #[test]
+    fn a_clock_that_stepped_back_by_a_second_at_most_is_the_same_moment() {
+        let mut loaded = at(0, 4, ClientClass::Browser);
+        for (back, decision) in [(1000, Decision::Retry), (1001, Decision::Reuse)] {
+            loaded.now = OPENED.minus(Duration::from_millis(back));
+            assert_eq!(decide(Generation::new(3), &loaded, GRACE), decision, "{back} ms");
+        }
+    }
+
     // holds: R21
     #[test]
     fn two_behind_is_reuse_even_within_grace() {

@@ -164,6 +164,17 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_in_the_new_history_or_stood_there_covers_it_and_a_lift_alone_does_not() {
+        let own = [cut_off(11, "a")];
+        let is_made_again = |standing: &[Entry], since: &[Entry]| !again(&own, standing, since).0.is_empty();
+        // Below the beginning of the new history, a token of the lost one may stand above it.
+        let at = [999, 1000, 1001].map(|seq| is_made_again(&[cut_off(seq, "a")], &[]));
+        assert_eq!(at, [true, true, false]);
+        assert!(!is_made_again(&[], &[cut_off(1001, "a")]), "it is over there");
+        assert!(is_made_again(&[], &[lift(1001, "a", 3)]), "whoever lifted an older one did not know of it");
+    }
+
+    #[test]
     fn only_the_newest_entry_of_a_scope_counts() {
         let (cut_offs, lifts) = again(&[cut_off(11, "a"), lift(12, "a", 11)], &[], &[]);
         assert_eq!((cut_offs, lifts), (vec![], vec![]));
@@ -188,9 +199,12 @@ mod tests {
 
     #[test]
     fn what_the_store_was_told_after_the_loss_is_made_again_above_every_token() {
-        let standing = [cut_off(10, "before"), cut_off(11, "read"), cut_off(12, "not read"), cut_off(1001, "since")];
+        let told = [(10, "before"), (11, "read"), (12, "not read"), (1000, "at the base"), (1001, "since")];
+        let standing = told.map(|(seq, name)| cut_off(seq, name));
         let keep = Timestamp::from_millis(99);
-        let healed = Healed { active: &active(&standing), since: &[], forked: &[cut_off(11, "read")], now: NOW, keep };
+        // What was read at 12 was lost in its turn.
+        let forked = [cut_off(11, "read"), cut_off(12, "another")];
+        let healed = Healed { active: &active(&standing), since: &[], forked: &forked, now: NOW, keep };
         let told = told_after_the_loss(GAP, &healed);
         let told: Vec<_> = told.iter().map(|new| (new.scope.id(), new.reason.as_str(), new.remember_until)).collect();
         assert_eq!(told, [("read".to_owned(), "why", NOW), ("not read".to_owned(), MADE_AFTER_A_LOSS, keep)]);

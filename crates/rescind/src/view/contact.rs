@@ -43,11 +43,6 @@ impl Contact {
         longest.saturating_sub(longest / 2 * spared / 256)
     }
 
-    /// Whether the last round failed.
-    pub(super) const fn is_broken(self) -> bool {
-        matches!(self, Self::Broken(_))
-    }
-
     /// A reading of a store of one's own succeeded: nobody else can know more.
     pub(super) fn restored(&mut self) {
         *self = Self::Steady;
@@ -78,7 +73,18 @@ pub(super) async fn patient<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::SystemRandom;
+    use crate::random::{RandomFailed, SystemRandom};
+    use crate::testing::NoRandom;
+
+    /// Always the same byte.
+    struct Always(u8);
+
+    impl Random for Always {
+        fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomFailed> {
+            bytes.fill(self.0);
+            Ok(())
+        }
+    }
 
     // holds: R34
     #[test]
@@ -98,16 +104,24 @@ mod tests {
     }
 
     #[test]
+    fn chance_spares_up_to_half_of_the_wait() {
+        let waits = [0, 64, 128, 255].map(|byte| Contact::Steady.failed(&Always(byte)).as_micros());
+        assert_eq!(waits, [50_000, 43_750, 37_500, 25_097]);
+        assert_eq!(Contact::Steady.failed(&NoRandom), FIRST_WAIT);
+    }
+
+    #[test]
     fn a_store_is_on_probation_from_its_return_until_everybody_is_back() {
         let at = BootTime::from_millis;
         let mut contact = Contact::Steady;
         assert!(!contact.is_on_probation(at(0)));
         contact.failed(&SystemRandom);
-        assert!(contact.is_broken());
+        assert_eq!(contact, Contact::Broken(1));
         assert!(contact.is_on_probation(at(1000)));
-        assert!(!contact.is_broken());
+        assert_eq!(contact, Contact::Back(at(1000)));
         assert!(contact.is_on_probation(at(1449)));
         assert!(!contact.is_on_probation(at(1450)));
+        assert_eq!(contact, Contact::Steady);
         assert!(!contact.is_on_probation(at(1451)));
         assert!(LONGEST_WAIT + PROBATION < Duration::from_secs(1));
     }

@@ -175,13 +175,15 @@ impl Follower {
     /// ages.
     pub(crate) async fn run(mut self) {
         let progress = Arc::clone(&self.progress);
+        // Whether it was said that the log cannot be followed, and not yet that it is followed again.
+        let mut is_away = false;
         loop {
             progress.due(self.poll, &*self.store).await;
-            let was_broken = self.contact.is_broken();
             match self.round().await {
                 // Others are waited for, who need some time: whoever waits here asks again at once.
                 Ok(()) if !progress.in_touch() => sleep(PAUSE).await,
-                Ok(()) if was_broken => {
+                Ok(()) if is_away => {
+                    is_away = false;
                     tracing::info!(applied = %progress.done().applied, "the log is followed again");
                 }
                 Ok(()) => {}
@@ -195,7 +197,8 @@ impl Follower {
                     if let Some(unsettled) = &mut self.unsettled {
                         unsettled.wait_anew(self.clock.boot());
                     }
-                    if !self.contact.is_broken() {
+                    if !is_away {
+                        is_away = true;
                         tracing::warn!(%error, "the log cannot be followed; checks go on until the view is stale");
                     }
                     // Whoever waits asks again at once; a store that is down is not asked more often for it.

@@ -188,4 +188,12 @@ mod tests {
         assert_eq!(mark.freshness(now(1_002_000, 600)), Freshness::Unknown);
         assert_eq!(mark.freshness(now(997_000, 600)), Freshness::Unknown);
     }
+    #[test]
+    fn clocks_that_drift_by_the_tolerance_have_not_stepped_and_by_a_millisecond_more_they_have() {
+        let mark = Mark::new(Duration::from_secs(2));
+        complete_at(&mark, now(1_000_000, 0));
+        for (wall, stepped) in [(1_001_000, false), (1_001_001, true), (999_000, false), (998_999, true)] {
+            assert_eq!(mark.stepped(now(wall, 0)), stepped, "{wall}");
+        }
+    }
 }

@@ -127,3 +127,59 @@ pub(super) fn everything(remember_until: Timestamp) -> NewEntry {
 pub(super) fn stands_for_all(entry: &Entry) -> bool {
     entry.scope == Scope::All && entry.act == Act::CutOff && entry.reason.as_str() == HISTORY_LOST
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::ChainTag;
+    use crate::store::Head;
+    use crate::testing::{NoRandom, SeededRandom, subject};
+
+    #[test]
+    fn a_history_begins_ahead_of_everything_as_long_as_there_are_positions() {
+        let last = Seq::new(Seq::MAX.get() - Seq::JUMP);
+        let ahead = |highest| ahead_of(highest, &SeededRandom::new(1)).map(|(_, base)| base);
+        assert_eq!(ahead(Seq::new(7)).unwrap(), Seq::new(7 + Seq::JUMP));
+        assert_eq!(ahead(last).unwrap(), Seq::MAX);
+        assert!(matches!(ahead(last.next()), Err(HealError::Exhausted(at)) if at == last.next()));
+        assert!(matches!(ahead_of(Seq::new(7), &NoRandom), Err(HealError::Random(_))));
+    }
+
+    #[test]
+    fn a_store_fits_where_its_history_goes_on_from_what_was_seen_and_is_nowhere_below_what_anybody_saw() {
+        let (history, other) = (Incarnation::from_bytes([1; 16]), Incarnation::from_bytes([2; 16]));
+        let (tag, wrong) = (ChainTag::from_bytes([5; 16]), ChainTag::from_bytes([6; 16]));
+        let known = HighWater { incarnation: history, seq: Seq::new(5), tag };
+        let head = |incarnation, seq| Head { incarnation, seq: Seq::new(seq), tag, now: Timestamp::from_secs(1) };
+        let batch = |prev_tag, head| Feed::Batch(Batch { prev_tag, entries: Vec::new(), tag: prev_tag, head });
+        let cases = [
+            (batch(tag, head(history, 5)), 5, Fit::Fits),
+            (batch(tag, head(history, 5)), 6, Fit::Lost),
+            (batch(wrong, head(history, 5)), 5, Fit::Lost),
+            (batch(tag, head(other, 5)), 5, Fit::Lost),
+            (Feed::Gone(head(history, 5)), 5, Fit::Swept),
+            (Feed::Gone(head(history, 9)), 9, Fit::Swept),
+            (Feed::Gone(head(history, 9)), 10, Fit::Lost),
+            (Feed::Gone(head(history, 4)), 0, Fit::Lost),
+            (Feed::Gone(head(other, 9)), 5, Fit::Lost),
+        ];
+        for (feed, highest, expected) in cases {
+            assert_eq!(fit(known, Seq::new(highest), &feed), expected, "{feed:?} where {highest} was seen");
+        }
+    }
+
+    #[test]
+    fn only_a_cut_off_on_everything_for_a_lost_history_stands_for_all() {
+        let now = Timestamp::from_secs(1);
+        let of = |change: fn(&mut Entry)| {
+            let NewEntry { scope, act, reason, actor, remember_until } = everything(now);
+            let mut entry = Entry { seq: Seq::new(1), at: now, scope, act, reason, actor, remember_until };
+            change(&mut entry);
+            stands_for_all(&entry)
+        };
+        assert!(of(|_| {}));
+        assert!(!of(|entry| entry.scope = Scope::Subject(subject("alice"))));
+        assert!(!of(|entry| entry.act = Act::Lift { of: Seq::new(1) }));
+        assert!(!of(|entry| entry.reason = Text::known("a break-in")));
+    }
+}

@@ -151,4 +151,18 @@ mod tests {
         assert_eq!(Healing::read(&store, named(1)).await.unwrap(), None);
         assert_eq!(Healing::read(&store, named(2)).await.unwrap(), None);
     }
+    #[tokio::test]
+    async fn a_record_serves_for_the_same_loss_as_long_as_it_leads_ahead_and_the_store_has_it() {
+        let store = MemoryStore::new().unwrap();
+        let healing = write(&store, 1, 2).await;
+        let highest = Seq::new(healing.base.get() - Seq::JUMP);
+        assert!(healing.fits(named(1), healing.tag, highest));
+        assert!(!healing.fits(named(1), healing.tag, highest.next()), "somebody has seen more since");
+        assert!(!healing.fits(named(3), healing.tag, highest));
+        assert!(!healing.fits(named(1), ChainTag::from_bytes([3; 16]), highest));
+        assert!(healing.is_in(&store, named(2)).await.unwrap());
+        assert!(!healing.is_in(&store, named(3)).await.unwrap());
+        let other = Healing { by: "b".to_owned(), ..healing };
+        assert!(!other.is_in(&store, named(2)).await.unwrap());
+    }
 }

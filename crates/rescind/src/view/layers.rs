@@ -341,3 +341,21 @@ fn changed(held: Seq, change: Change) -> Seq {
         Change::Lift(_) => held,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_writer_frees_a_state_as_soon_as_no_reader_holds_it() {
+        let layers = Layers::new([1, 2], Duration::from_secs(1));
+        let cut_off = |seq| layers.apply([(Name::All, Change::CutOff(Seq::new(seq)))], BootTime::from_millis(0));
+        cut_off(1);
+        let held = layers.published.load_full();
+        (2..10).for_each(cut_off);
+        assert_eq!(layers.writer().replaced.len(), 1, "the one that is held");
+        drop(held);
+        cut_off(10);
+        assert!(layers.writer().replaced.is_empty());
+    }
+}

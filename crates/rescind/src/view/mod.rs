@@ -222,3 +222,23 @@ impl std::fmt::Debug for View {
         f.debug_struct("View").field("len", &self.len()).field("mark", &self.mark).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{sid, subject};
+
+    #[test]
+    fn a_view_tells_how_much_it_holds_and_which_keys_are_cut_off() {
+        let view = View::new([1, 2, 3, 4], Duration::from_secs(100), Duration::from_secs(2));
+        assert_eq!((view.len(), view.is_empty(), view.bytes()), (0, true, 0));
+        let cut_off = |seq, scope| CutOff { scope, seq: Seq::new(seq), at: Timestamp::from_secs(1) };
+        let kid = KeyId::new("k1").unwrap();
+        let scopes = [Scope::Subject(subject("alice")), Scope::session(sid(1)), Scope::Key(kid.clone()), Scope::All];
+        let cut_offs: Vec<_> = (1..).zip(scopes).map(|(seq, scope)| cut_off(seq, scope)).collect();
+        view.load(&cut_offs, (Timestamp::from_secs(1), Seq::new(4)), BootTime::from_millis(0));
+        assert_eq!((view.len(), view.is_empty()), (2, false));
+        assert!(view.bytes() > 2 * 20, "{}", view.bytes());
+        assert_eq!(view.revoked_keys(), [kid]);
+    }
+}

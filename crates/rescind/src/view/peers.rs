@@ -42,3 +42,15 @@ impl Peers for NoPeers {
         Ok(Vec::new())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn on_a_store_of_ones_own_nobody_else_knows_anything_or_is_waited_for() {
+        assert_eq!((NoPeers.me().as_str(), NoPeers.highest()), ("this node", Seq::ZERO));
+        let absent = NoPeers.absent(Incarnation::from_bytes([1; 16])).await.unwrap();
+        assert!(absent.is_empty());
+    }
+}

@@ -212,3 +212,100 @@ impl Progress {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use super::*;
+    use crate::log::{ChainTag, NewEntry, Scope};
+    use crate::testing::{cut_off, subject};
+
+    /// What has come of it so far.
+    async fn so_far<T>(waiting: impl Future<Output = T>) -> Option<T> {
+        let mut waiting = pin!(waiting);
+        std::future::poll_fn(|context| match waiting.as_mut().poll(context) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn only_a_round_that_began_after_the_call_answers_it() {
+        let progress = Progress::new();
+        progress.begin();
+        let (mut round, mut attempt) = (pin!(progress.round()), pin!(progress.attempt()));
+        assert_eq!((so_far(round.as_mut()).await, so_far(attempt.as_mut()).await), (None, None));
+        progress.complete(Seq::ZERO);
+        assert_eq!((so_far(round.as_mut()).await, so_far(attempt.as_mut()).await), (None, None));
+        progress.begin();
+        progress.fail();
+        assert_eq!((so_far(round.as_mut()).await, so_far(attempt).await), (None, Some(false)));
+        let mut attempt = pin!(progress.attempt());
+        assert_eq!(so_far(attempt.as_mut()).await, None);
+        progress.begin();
+        progress.hold();
+        assert_eq!(so_far(attempt).await, Some(false), "it ended, and others are waited for");
+        assert_eq!(so_far(round.as_mut()).await, None);
+        progress.begin();
+        let mut attempt = pin!(progress.attempt());
+        assert_eq!(so_far(attempt.as_mut()).await, None);
+        progress.complete(Seq::ZERO);
+        assert_eq!(so_far(round).await, Some(()));
+        progress.begin();
+        progress.complete(Seq::ZERO);
+        assert_eq!(so_far(attempt).await, Some(true));
+        assert_eq!((progress.begun(), progress.failed.load(Ordering::Relaxed)), (5, 1));
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_position_is_answered_at_it_and_what_waits_for_more_above_it() {
+        let progress = Progress::new();
+        let (mut at, mut above) = (pin!(progress.applied(Seq::new(5))), pin!(progress.grown(Seq::new(5))));
+        for (applied, expected) in [(4, (None, None)), (5, (Some(()), None))] {
+            progress.begin();
+            progress.complete(Seq::new(applied));
+            assert_eq!((so_far(at.as_mut()).await, so_far(above.as_mut()).await), expected, "{applied}");
+        }
+        progress.begin();
+        progress.complete(Seq::new(6));
+        assert_eq!(so_far(above).await, Some(()));
+    }
+
+    #[test]
+    fn an_entry_that_was_read_is_known_from_another_one_in_its_place_and_from_one_that_was_not() {
+        let progress = Progress::new();
+        let entry = |seq, name| {
+            let NewEntry { scope, act, reason, actor, remember_until } = cut_off(Scope::Subject(subject(name)));
+            Entry { seq: Seq::new(seq), at: remember_until, scope, act, reason, actor, remember_until }
+        };
+        let tag = ChainTag::from_bytes([1; 16]);
+        progress.tail().push(entry(1, "alice"), tag);
+        let read = [(1, "alice"), (1, "bob"), (2, "alice")].map(|(seq, name)| progress.has_read(&entry(seq, name)));
+        assert_eq!(read, [Some(true), Some(false), None]);
+    }
+
+    #[tokio::test]
+    async fn whoever_watches_the_history_is_called_when_it_is_another_one() {
+        let progress = Progress::new();
+        let named = |n| Incarnation::from_bytes([n; 16]);
+        let mut joined = progress.joined();
+        for (history, is_news) in [(1, true), (1, false), (2, true)] {
+            progress.join(named(history));
+            assert_eq!(so_far(joined.changed()).await.is_some(), is_news);
+            assert_eq!(joined.read(), Some(named(history)));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_highest_position_that_was_told_of_stays() {
+        let progress = Progress::new();
+        assert_eq!(progress.seen(), Seq::ZERO);
+        for (told, seen) in [(5, 5), (9, 9), (7, 9)] {
+            progress.saw(Seq::new(told));
+            assert_eq!(progress.seen(), Seq::new(seen));
+        }
+    }
+}

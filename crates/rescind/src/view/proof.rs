@@ -135,4 +135,22 @@ mod tests {
         }
         assert!(timeout(Duration::ZERO, proof.wanted()).await.is_err(), "one write was enough");
     }
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_to_be_asked_for_a_write_is_called_once_for_each() {
+        let proof = Arc::new(Proof::default());
+        let called = {
+            let proof = Arc::clone(&proof);
+            tokio::spawn(async move { proof.wanted().await })
+        };
+        tokio::task::yield_now().await;
+        assert!(!called.is_finished());
+        proof.want();
+        called.await.unwrap();
+        let mut calls = proof.wanted.waiter();
+        proof.want();
+        assert!(timeout(Duration::ZERO, calls.changed()).await.is_err(), "that write is wanted already");
+        proof.begin(at(1));
+        proof.want();
+        assert!(timeout(Duration::ZERO, calls.changed()).await.is_ok());
+    }
 }

@@ -200,3 +200,117 @@ const fn matching(word: u64, pattern: u64) -> u64 {
 const fn low(word: u128) -> u64 {
     word as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A key with a hash of the test's own.
+    fn hashed(number: u64, hash: u64) -> Probe {
+        Probe { key: Key([number, !number]), hash }
+    }
+
+    fn offset(number: u64) -> NonZeroU32 {
+        u32::try_from(number).ok().and_then(NonZeroU32::new).unwrap()
+    }
+
+    fn found(segment: &Segment, probe: &Probe) -> Option<u32> {
+        segment.find(probe).map(|offset| offset.load(Ordering::Relaxed))
+    }
+
+    #[test]
+    fn a_keys_words_are_its_bytes_and_its_hash_folds_their_product_with_the_seed() {
+        let bytes = std::array::from_fn(|at| u8::try_from(at).unwrap());
+        assert_eq!(Key::from_bytes(bytes), Key([0x0809_0a0b_0c0d_0e0f, 0x0001_0203_0405_0607]));
+        let seed = [0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210];
+        let probe = Probe::new(seed, Key([0x1111_2222_3333_4444, 0x5555_6666_7777_8888]));
+        assert_eq!(probe.hash, 0xcab9_c1f8_2131_63b2);
+    }
+
+    #[test]
+    fn the_lowest_byte_of_a_hash_chooses_the_segment_and_the_next_one_is_the_tag() {
+        let probe = hashed(1, 0x1234_5678_9abc_def0);
+        assert_eq!([128, 100, 1, 0].map(|count| probe.segment(count)), [0x70, 40, 0, 0]);
+        assert_eq!(probe.tag(), 0xde);
+        assert_eq!(hashed(1, 0xff00_00ff).tag(), 1, "0 marks a free slot");
+    }
+
+    #[test]
+    fn a_tag_matches_in_the_lanes_where_it_stands_and_in_no_other() {
+        let tags = [0, 1, 2, 0x7e, 0x7f, 0x80, 0x81, 0xfe, 0xff];
+        for (pattern, other) in tags.into_iter().flat_map(|tag| tags.map(|other| (tag, other))) {
+            for lanes in 0_u64..1 << LANES {
+                let has = |lane: usize| lanes >> lane & 1 == 1;
+                let byte = |lane| if has(lane) { pattern } else { other } << (8 * lane);
+                // Whatever the reach in the top byte is, it is no tag.
+                let word = (0..LANES).map(byte).sum::<u64>() + (pattern << REACH);
+                let expected: u64 =
+                    (0..LANES).filter(|lane| has(*lane) || pattern == other).map(|lane| 0x80 << (8 * lane)).sum();
+                assert_eq!(matching(word, pattern * EACH_LANE), expected, "{pattern:x} in {word:x}");
+            }
+        }
+    }
+
+    #[test]
+    fn groups_stand_in_pages_and_each_has_seven_slots() {
+        let segment = Segment::with_groups(PAGE + 2);
+        assert_eq!(segment.groups(), PAGE + 2);
+        let slots: Vec<_> = segment.pages.iter().map(|page| (page.keys.len(), page.offsets.len())).collect();
+        assert_eq!(slots, [(PAGE * 7, PAGE * 7), (14, 14)]);
+        let stands_at = |at, lane, page: usize, slot: usize| {
+            let (key, offset) = segment.slot(at, lane).unwrap();
+            let page = &segment.pages[page];
+            std::ptr::eq(key, &raw const page.keys[slot]) && std::ptr::eq(offset, &raw const page.offsets[slot])
+        };
+        assert!(stands_at(0, 6, 0, 6) && stands_at(5, 2, 0, 37));
+        assert!(stands_at(PAGE, 0, 1, 0) && stands_at(PAGE + 1, 3, 1, 10));
+        assert!(segment.slot(PAGE + 1, 7).is_none() && segment.slot(2 * PAGE, 0).is_none());
+    }
+
+    #[test]
+    fn a_hash_is_a_fraction_of_the_groups_and_the_way_onward_goes_round() {
+        let segment = Segment::with_groups(10);
+        let home = |hash| segment.home(&hashed(1, hash));
+        assert_eq!([0, u64::MAX / 10, u64::MAX / 10 + 1, 1 << 63, u64::MAX].map(home), [0, 0, 1, 5, 9]);
+        let onward = [(3, 4), (8, 1), (8, 2), (9, 3), (9, 255)].map(|(at, step)| segment.onward(at, step));
+        assert_eq!(onward, [7, 9, 0, 2, 4]);
+        assert_eq!(Segment::with_groups(0).onward(0, 0), 0);
+    }
+
+    #[test]
+    fn a_full_group_pushes_its_keys_on_and_each_is_found_where_it_went() {
+        // From group 0 of five the steps lead to 1, to 3 and round to those three again.
+        let segment = Segment::with_groups(5);
+        let probe = |number: u64| hashed(number, (number % 3) << 8);
+        for number in 1..=21 {
+            assert_eq!(found(&segment, &probe(number)), None);
+            segment.place(&probe(number), offset(number)).unwrap();
+            let all = (1..=number).all(|number| found(&segment, &probe(number)) == u32::try_from(number).ok());
+            assert!(all, "after {number}");
+        }
+        assert!(segment.place(&probe(22), offset(22)).is_err(), "no free slot within reach");
+        assert_eq!(found(&segment, &probe(22)), None);
+        let reach: Vec<_> = segment.words.iter().map(|word| word.load(Ordering::Relaxed) >> REACH).collect();
+        assert_eq!(reach, [2, 0, 0, 0, 0]);
+        // The other two are as empty as before, and a neighbour finds its way among those that were pushed.
+        let beside = hashed(50, u64::MAX / 5 + 1);
+        segment.place(&beside, offset(50)).unwrap();
+        assert_eq!(found(&segment, &beside), Some(50));
+        assert_eq!(segment.words[2].load(Ordering::Relaxed) & TAGS, beside.tag());
+        let mut active: Vec<_> = segment.active().map(|(key, offset)| (key, offset.get())).collect();
+        active.sort_by_key(|(_, offset)| *offset);
+        let expected = (1..=21).chain([50]).map(|number| (hashed(number, 0).key, offset(number).get()));
+        assert_eq!(active, expected.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_lifted_key_is_not_active_and_keeps_its_slot() {
+        let segment = Segment::with_groups(1);
+        (1..=3).for_each(|number| segment.place(&hashed(number, 0), offset(number)).unwrap());
+        segment.find(&hashed(2, 0)).unwrap().store(0, Ordering::Relaxed);
+        let active: Vec<_> = segment.active().map(|(_, offset)| offset.get()).collect();
+        assert_eq!(active, [1, 3]);
+        assert_eq!(found(&segment, &hashed(2, 0)), Some(0));
+        assert!(Segment::with_groups(0).place(&hashed(1, 0), offset(1)).is_err());
+    }
+}

@@ -149,3 +149,106 @@ fn copied(segment: &Segment, groups: usize, seed: [u64; 2]) -> Option<(Segment, 
     }
     Some((copy, count))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::segment::Key;
+    use super::*;
+
+    const SEED: [u64; 2] = [0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210];
+
+    fn probe(key: u64) -> Probe {
+        Probe::new(SEED, Key([key, key]))
+    }
+
+    fn put(table: &mut Table, key: u64, offset: u32) {
+        let _: Seen = table.insert(&probe(key), NonZeroU32::new(offset).unwrap(), u64::from(offset));
+    }
+
+    fn offset(table: &Table, key: u64) -> Option<u32> {
+        table.directory().find(&probe(key)).map(NonZeroU32::get)
+    }
+
+    #[test]
+    fn its_memory_is_that_of_its_segments_and_of_their_groups() {
+        let mut table = Table::new(SEED);
+        assert_eq!(table.directory().bytes(), 0);
+        put(&mut table, 1, 1);
+        // A word, and for each of seven slots a key of 16 bytes and an offset of four.
+        assert_eq!(table.directory().bytes(), 148 + SEGMENTS * size_of::<Segment>());
+        (2..5000).for_each(|key| put(&mut table, key, 1));
+        let groups: usize = table.directory().segments.iter().map(Segment::groups).sum();
+        assert_eq!(table.directory().bytes(), groups * 148 + SEGMENTS * size_of::<Segment>());
+    }
+
+    #[test]
+    fn of_two_cut_offs_on_a_key_the_higher_stays_and_is_counted_once() {
+        let mut table = Table::new(SEED);
+        assert_eq!((table.len(), table.directory().highest()), (0, 0));
+        for (next, highest) in [(5, 5), (9, 9), (7, 9)] {
+            put(&mut table, 1, next);
+            assert_eq!((table.len(), table.directory().highest()), (1, u64::from(highest)));
+            assert_eq!(offset(&table, 1), Some(highest));
+        }
+        assert_eq!(offset(&table, 2), None);
+    }
+
+    #[test]
+    fn a_lift_ends_what_stands_below_it_and_not_what_stands_at_it() {
+        let mut table = Table::new(SEED);
+        table.lift(&probe(1), None);
+        put(&mut table, 1, 5);
+        put(&mut table, 2, 5);
+        for (below, left) in [(4, Some(5)), (5, Some(5)), (6, None)] {
+            table.lift(&probe(1), NonZeroU32::new(below));
+            assert_eq!(offset(&table, 1), left, "below {below}");
+        }
+        table.lift(&probe(2), None);
+        assert_eq!(offset(&table, 2), None);
+    }
+
+    #[test]
+    fn what_was_lifted_is_left_behind_when_its_segment_grows_and_nothing_else_is() {
+        let mut table = Table::new(SEED);
+        let first = probe(0).segment(SEGMENTS);
+        let neighbours: Vec<u64> = (0..).filter(|key| probe(*key).segment(SEGMENTS) == first).take(200).collect();
+        let (lifted, kept) = neighbours.split_at(6);
+        for key in lifted {
+            put(&mut table, *key, 1);
+            table.lift(&probe(*key), None);
+        }
+        assert_eq!(table.len(), 6, "their segment has not grown");
+        for (count, key) in (1..).zip(kept) {
+            put(&mut table, *key, 2);
+            assert_eq!(table.len(), count);
+        }
+        assert!(kept.iter().all(|key| offset(&table, *key) == Some(2)));
+        assert!(lifted.iter().all(|key| offset(&table, *key).is_none()));
+    }
+
+    #[test]
+    fn readers_need_the_new_directory_only_where_a_segment_has_grown() {
+        let mut table = Table::new(SEED);
+        let before = table.directory().clone();
+        let one = NonZeroU32::MIN;
+        assert_eq!(table.insert(&probe(1), one, 1), Seen::AfterPublishing);
+        assert_eq!((before.find(&probe(1)), before.highest()), (None, 1));
+        let after = table.directory().clone();
+        assert_eq!(table.insert(&probe(1), one.saturating_add(1), 2), Seen::InPlace);
+        assert_eq!(after.find(&probe(1)), NonZeroU32::new(2));
+    }
+
+    #[test]
+    fn of_twenty_slots_nineteen_may_be_taken() {
+        let room = [(0, 0), (5, 1), (6, 1), (132, 20), (133, 20)].map(|(used, groups)| has_room(used, groups));
+        assert_eq!(room, [false, true, false, true, false]);
+    }
+
+    #[test]
+    fn a_small_segment_grows_by_an_eighth_and_a_large_one_by_a_step_of_its_own() {
+        assert_eq!([0, 7, 8, 63, 64].map(|groups| larger(groups, 0)), [1, 8, 10, 71, 67]);
+        assert_eq!([0, 1, 15, 16].map(|index| larger(1024, index)), [1057, 1058, 1072, 1057]);
+        // Above sixteen pages it ends with a whole one.
+        assert_eq!([1985, 1986, 2048, 2176].map(|groups| larger(groups, 0)), [2048, 2176, 2176, 2304]);
+    }
+}

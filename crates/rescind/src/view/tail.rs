@@ -127,4 +127,24 @@ mod tests {
         assert_eq!(tail.bytes, tail.entries.iter().map(|(entry, _)| size(entry)).sum::<usize>());
         assert!(tail.above(tail.floor()).is_some());
     }
+    #[test]
+    fn an_entry_takes_its_own_room_and_that_of_its_texts() {
+        let subject = Scope::Subject(crate::testing::subject("alice"));
+        let entry = Entry { scope: subject, ..entry(1, 100) };
+        // Five bytes of a name, 200 of a reason, six of an actor.
+        assert_eq!(size(&entry), size_of::<(Entry, ChainTag)>() + 5 + 200 + 6);
+    }
+
+    #[test]
+    fn as_many_bytes_are_kept_as_may_be_and_not_one_more() {
+        let mut tail = Tail::empty();
+        let spare = 512 + 2 - size(&entry(1, 1));
+        let reason = Text::new(format!("{}{}", "ß".repeat(spare / 2), "s".repeat(spare % 2))).unwrap();
+        let of_512_bytes = |seq| Entry { reason: reason.clone(), ..entry(seq, 1) };
+        let most = 16 * 1024 * 1024 / 512;
+        (1..=most).for_each(|seq| tail.push(of_512_bytes(seq), tag(seq)));
+        assert_eq!((tail.bytes, tail.floor()), (16 * 1024 * 1024, Seq::ZERO));
+        tail.push(of_512_bytes(most + 1), tag(most + 1));
+        assert_eq!((tail.bytes, tail.floor()), (16 * 1024 * 1024, Seq::new(1)));
+    }
 }

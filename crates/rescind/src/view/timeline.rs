@@ -79,4 +79,25 @@ mod tests {
         assert_eq!(line.before(at(21)), Seq::new(3));
         assert_eq!(line.before(at(100)), Seq::new(4));
     }
+    #[test]
+    fn a_line_that_is_loaded_again_knows_what_was_loaded_last_and_nothing_else() {
+        let line = Timeline::default();
+        let at = Timestamp::from_secs;
+        line.load([(at(10), Seq::new(7)), (at(20), Seq::new(8))].into_iter());
+        assert_eq!([10, 11, 21].map(|time| line.before(at(time)).get()), [0, 7, 8]);
+        line.load([(at(30), Seq::new(9))].into_iter());
+        assert_eq!([30, 31].map(|time| line.before(at(time)).get()), [0, 9]);
+    }
+
+    #[test]
+    fn of_a_line_that_is_too_long_the_oldest_quarter_goes() {
+        let line = Timeline::default();
+        let most = MOST_STEPS as u64;
+        let steps = |from: u64, to: u64| (from..to).map(|n| (Timestamp::from_secs(n), Seq::new(n)));
+        line.note(steps(1, most + 1));
+        assert_eq!((line.steps.load().len(), line.before(Timestamp::from_secs(2))), (MOST_STEPS, Seq::new(1)));
+        line.note(steps(most + 1, most + 2));
+        assert_eq!(line.steps.load().len(), 2701);
+        assert_eq!([901, 902, most + 2].map(|time| line.before(Timestamp::from_secs(time)).get()), [0, 901, most + 1]);
+    }
 }

@@ -35,6 +35,24 @@ async fn a_store_that_is_away_and_comes_back_is_a_warning_and_no_alarm() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_outage_is_one_warning_and_its_end_one_line() {
+    let logs = Logs::new();
+    let cluster = Cluster::new();
+    let a = cluster.node(1).await;
+    pass(secs(4)).await;
+    let lines = |level, what: &str| logs.at(level).iter().filter(|line| line.contains(what)).count();
+    let (gone, back) = ("the log cannot be followed", "the log is followed again");
+    for outages in 1..=2 {
+        a.cut();
+        pass(secs(5)).await;
+        assert_eq!((lines(Level::WARN, gone), lines(Level::INFO, back)), (outages, outages - 1));
+        a.mend();
+        pass(secs(5)).await;
+        assert_eq!((lines(Level::WARN, gone), lines(Level::INFO, back)), (outages, outages));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_loss_is_one_alarm_however_long_its_healing_takes() {
     let logs = Logs::new();
     let cluster = Cluster::new();

@@ -70,7 +70,8 @@ async fn behind_a_flushed_store_a_follower_says_nothing_until_it_is_healed_and_n
     a.cut();
     let empty = MemoryStore::with(Arc::clone(&cluster.clock) as _, &SeededRandom::new(77)).unwrap().shared();
     cluster.promote(Arc::new(empty));
-    copy.replace(upstream());
+    let above = upstream();
+    copy.replace(Arc::clone(&above));
     for _ in 0..50 {
         pass(ms(100)).await;
         assert_eq!(
@@ -79,6 +80,7 @@ async fn behind_a_flushed_store_a_follower_says_nothing_until_it_is_healed_and_n
         );
     }
     assert_eq!(cluster.primary().health().await.unwrap().seq.get(), 0, "nothing is written to it");
+    assert_eq!(above.calls(Operation::Snapshot), 0, "it is not fetched before it can help");
     a.mend();
     for _ in 0..200 {
         pass(ms(10)).await;
@@ -91,4 +93,24 @@ async fn behind_a_flushed_store_a_follower_says_nothing_until_it_is_healed_and_n
     pass(secs(1)).await;
     assert_eq!(answer(&follower, &new).await, Answer::Valid, "of a key that was made by the healing");
     assert_eq!(follower.stats().healed, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_makes_no_keys_heals_nothing_on_a_store_that_it_reaches_itself() {
+    let cluster = Cluster::new();
+    let a = cluster.node(1).await;
+    let dead = a.login("bob").await;
+    a.revoke(Scope::session(dead.session_id)).await;
+    let connection = Arc::new(SwapStore::new(Arc::new(FailingStore::new(cluster.primary()))));
+    let built =
+        cluster.over(Arc::clone(&connection) as _, 9).published_keys(Published(a.rescind.clone())).build().await;
+    let reader = built.unwrap();
+    pass(secs(4)).await;
+    assert_eq!(answer(&reader, &dead).await, Answer::Refused);
+    let empty = MemoryStore::with(Arc::clone(&cluster.clock) as _, &SeededRandom::new(77)).unwrap().shared();
+    let empty = Arc::new(empty);
+    connection.replace(Arc::new(FailingStore::new(Arc::clone(&empty))));
+    pass(secs(5)).await;
+    assert_eq!(answer(&reader, &dead).await, Answer::Nothing);
+    assert_eq!((empty.health().await.unwrap().seq.get(), reader.stats().healed), (0, 0));
 }

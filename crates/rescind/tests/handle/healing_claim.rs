@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use crate::support::cluster::{Answer, Cluster, Node, pass};
 use crate::support::swap::SwapStore;
-use crate::support::{ms, secs};
-use rescind::log::{Act, Entry, Scope};
+use crate::support::{ms, secs, text};
+use rescind::log::{Act, Entry, NewEntry, Scope};
+use rescind::position::{Incarnation, Seq};
 use rescind::store::{
-    FailingStore, Fault, Gate, MemoryStore, Operation, Put, RecordKind, Store, StoreErrorKind, Which,
+    FailingStore, Fault, Gate, MemoryStore, Operation, Put, Record, RecordKind, Store, StoreErrorKind, Which,
 };
 use rescind::testing::SeededRandom;
-use rescind::{Error, Settings};
+use rescind::time::Clock;
+use rescind::{Error, Rejection, Settings};
 
 const LONG: std::time::Duration = secs(4);
 
@@ -50,6 +52,20 @@ fn slow_down(store: &FailingStore<MemoryStore>) {
 
 async fn answers(nodes: [&Node; 2], pair: &rescind::TokenPair) -> [Answer; 2] {
     [nodes[0].check(pair).await, nodes[1].check(pair).await]
+}
+
+/// The claim on the present history.
+async fn claim(cluster: &Cluster) -> Option<Record> {
+    let name = format!("{}/all", cluster.primary().health().await.unwrap().incarnation);
+    cluster.primary().record(RecordKind::HEALINGS, &name).await.unwrap()
+}
+
+/// Another node claims it, after so many others did.
+async fn claim_by(cluster: &Cluster, node: &str, before: u64) {
+    let name = format!("{}/all", cluster.primary().health().await.unwrap().incarnation);
+    let body = format!(r#"{{"by":"{node}","term_ms":10000,"standing":"claimed"}}"#);
+    let put = cluster.primary().put_record(RecordKind::HEALINGS, &name, before, body.into(), None).await.unwrap();
+    assert!(matches!(put, Put::Written(_)), "{put:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -228,6 +244,7 @@ async fn where_no_view_covers_the_gap_one_node_cuts_everything_off_too() {
         empty.put_record(RecordKind::KEYS, "ring", version, keys.body.clone(), None).await.unwrap();
     }
     slow_down(&cluster.promote(Arc::new(empty)));
+    let failed = a.rescind.stats().failed_rounds + b.rescind.stats().failed_rounds;
     a.mend();
     b.mend();
     pass(LONG).await;
@@ -235,7 +252,147 @@ async fn where_no_view_covers_the_gap_one_node_cuts_everything_off_too() {
     assert_eq!(on_everything(&cluster).await.len(), 1);
     assert_eq!(ring_version(&cluster).await, ring + 1);
     assert_eq!(a.healed() + b.healed(), 1);
+    assert_eq!(a.rescind.stats().failed_rounds + b.rescind.stats().failed_rounds, failed, "the other one waits");
     let new = b.login("alice").await;
     pass(LONG).await;
     assert_eq!(answers([&a, &b], &new).await, [Answer::Valid; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_finds_another_one_quicker_claims_nothing_in_a_history_that_never_was() {
+    let cluster = Cluster::new();
+    let a = cluster.node(1).await;
+    let early = a.login("alice").await;
+    a.revoke_subject("somebody").await;
+    pass(LONG).await;
+    let empty = MemoryStore::with(Arc::clone(&cluster.clock) as _, &SeededRandom::new(77)).unwrap().shared();
+    let (promoted, gate) = (cluster.promote(Arc::new(empty)), Gate::new());
+    promoted.inject(Operation::Reincarnate, Which::Nth(1), Fault::HangBefore(gate.clone()));
+    gate.reached().await;
+    let lost = promoted.health().await.unwrap().incarnation;
+    let (new, base) = (Incarnation::from_bytes([9; 16]), Seq::new(1 << 33));
+    assert!(cluster.primary().reincarnate(lost, new, base).await.unwrap());
+    gate.release();
+    pass(LONG).await;
+    assert_eq!((a.check(&early).await, on_everything(&cluster).await.len()), (Answer::Refused, 1));
+    let healings = cluster.primary().records(RecordKind::HEALINGS, None, 100).await.unwrap();
+    let names: Vec<_> = healings.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, [format!("{new}/all")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_only_a_late_node_has_is_not_brought_back_by_it_where_everything_is_cut_off() {
+    let cluster = Cluster::new();
+    let (a, b, c) = (cluster.node(1).await, cluster.node(2).await, cluster.node(3).await);
+    pass(LONG).await;
+    let replica = cluster.lagging();
+    a.revoke_subject("somebody").await;
+    pass(ms(200)).await;
+    // The first rotation only takes the key that stood ready, which a knows as well.
+    b.rescind.rotate_keys().await.unwrap();
+    b.rescind.rotate_keys().await.unwrap();
+    let of_lost_key = b.login("alice").await;
+    for node in [&a, &b, &c] {
+        node.cut();
+    }
+    drop(c);
+    cluster.promote(replica);
+    a.mend();
+    pass(LONG).await;
+    assert_eq!(on_everything(&cluster).await.len(), 1);
+    b.mend();
+    pass(LONG).await;
+    assert_eq!(answers([&a, &b], &of_lost_key).await, [Answer::Refused; 2]);
+    assert_eq!(a.rescind.jwks().to_string(), b.rescind.jwks().to_string());
+    let key = b.rescind.verify(&of_lost_key.access_token).unwrap_err();
+    assert!(matches!(key, Rejection::UnknownKey | Rejection::KeyRevoked), "{key:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_by_which_a_cut_off_was_sent_is_not_written_anew_and_not_withdrawn() {
+    let (cluster, a, _, _, promoted) = lost().await;
+    a.mend();
+    pass(secs(1)).await;
+    promoted.inject(Operation::Append, Which::Every, Fault::Refuse(StoreErrorKind::Unavailable));
+    pass(secs(3)).await;
+    let tries = promoted.calls(Operation::Append);
+    pass(secs(1)).await;
+    assert!(promoted.calls(Operation::Append) > tries, "it is tried again");
+    assert_eq!(claim(&cluster).await.unwrap().version, 1, "the others would have to wait anew");
+    // The one that was sent may still come.
+    let ring = cluster.primary().record(RecordKind::KEYS, "ring").await.unwrap().unwrap();
+    let damaged = b"damaged".to_vec();
+    cluster.primary().put_record(RecordKind::KEYS, "ring", ring.version, damaged, None).await.unwrap();
+    let failed = a.rescind.stats().failed_rounds;
+    pass(ms(2300)).await;
+    assert!(a.rescind.stats().failed_rounds > failed, "it is tried again");
+    let body = String::from_utf8(claim(&cluster).await.unwrap().body).unwrap();
+    assert!(body.contains("claimed"), "{body}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_is_taken_over_is_waited_for_anew() {
+    let (cluster, a, _, early, _promoted) = lost().await;
+    a.mend();
+    pass(secs(1)).await;
+    claim_by(&cluster, "node-4", 0).await;
+    pass(secs(8)).await;
+    claim_by(&cluster, "node-5", 1).await;
+    pass(secs(9)).await;
+    assert_eq!((a.check(&early).await, on_everything(&cluster).await.len()), (Answer::Nothing, 0));
+    pass(LONG).await;
+    assert_eq!((a.check(&early).await, on_everything(&cluster).await.len()), (Answer::Refused, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_whose_claim_another_one_has_taken_over_leaves_it_to_that_one() {
+    let (cluster, a, _, _, promoted) = lost().await;
+    a.mend();
+    pass(secs(1)).await;
+    promoted.inject(Operation::Append, Which::Every, Fault::Refuse(StoreErrorKind::Unavailable));
+    pass(secs(3)).await;
+    claim_by(&cluster, "node-4", 1).await;
+    pass(ms(400)).await;
+    let tries = promoted.calls(Operation::Append);
+    pass(secs(3)).await;
+    assert_eq!(promoted.calls(Operation::Append), tries);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_later_than_half_of_its_term_leaves_it_to_the_others() {
+    let (cluster, a, _, early, promoted) = lost().await;
+    a.mend();
+    pass(secs(1)).await;
+    // Each of the claim's own three calls is answered in time.
+    for operation in [Operation::Record, Operation::Health, Operation::PutRecord] {
+        promoted.inject(operation, Which::Every, Fault::Slow(ms(1800)));
+    }
+    pass(secs(9)).await;
+    assert!(claim(&cluster).await.is_some());
+    pass(secs(9)).await;
+    assert_eq!(on_everything(&cluster).await.len(), 0);
+    promoted.clear();
+    pass(secs(20)).await;
+    assert_eq!((a.check(&early).await, on_everything(&cluster).await.len()), (Answer::Refused, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cut_off_that_another_node_made_a_moment_before_is_not_made_again() {
+    for offset in (0..160).step_by(10) {
+        let (cluster, a, _, early, _promoted) = lost().await;
+        a.mend();
+        // Somewhere here the wait for the others ends.
+        pass(ms(1950 + offset)).await;
+        let everything = NewEntry {
+            reason: text("history_lost"),
+            remember_until: cluster.clock.wall().plus(secs(100_000)),
+            ..rescind::testing::cut_off(Scope::All)
+        };
+        let made = on_everything(&cluster).await.len();
+        if made == 0 {
+            cluster.primary().append(vec![everything]).await.unwrap();
+        }
+        pass(LONG).await;
+        assert_eq!((a.check(&early).await, on_everything(&cluster).await.len()), (Answer::Refused, 1), "{offset}");
+    }
 }

@@ -7,7 +7,7 @@ use crate::support::cluster::{Answer, Cluster, Node, pass};
 use crate::support::{ms, secs};
 use rescind::TokenPair;
 use rescind::log::Scope;
-use rescind::store::Store;
+use rescind::store::{Fault, Operation, RecordKind, Store, StoreErrorKind, Which};
 
 const LONG: std::time::Duration = secs(4);
 
@@ -127,4 +127,60 @@ async fn keys_read_from_the_older_copy_before_the_loss_was_found_do_not_replace_
         pass(secs(1)).await;
         assert_eq!(answers(&[&a], &by_new).await, [Answer::Valid], "{offset}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stolen_key_that_only_a_late_node_knows_of_is_cut_off_again_beside_everything() {
+    let cluster = Cluster::new();
+    let (a, b, c) = (cluster.node(1).await, cluster.node(2).await, cluster.node(3).await);
+    pass(LONG).await;
+    let replica = cluster.lagging();
+    a.revoke_subject("somebody").await;
+    pass(ms(200)).await;
+    a.cut();
+    let is_current = |key: &&rescind::KeyStatus| key.state == rescind::keys::KeyState::Current;
+    let stolen = b.rescind.keys().iter().find(is_current).unwrap().kid.clone();
+    b.revoke(Scope::Key(stolen.clone())).await;
+    b.revoke_subject("bob").await;
+    b.cut();
+    drop(c);
+    cluster.promote(replica);
+    a.mend();
+    pass(LONG).await;
+    assert!(cluster.everything_is_cut_off().await);
+    b.mend();
+    pass(LONG).await;
+    let whole = cluster.primary().snapshot(rescind::time::Timestamp::EPOCH).await.unwrap();
+    let has = |scope: &Scope| whole.cut_offs.iter().any(|cut_off| cut_off.scope == *scope);
+    assert!(has(&Scope::Key(stolen)), "whoever stole it signs tokens of any position");
+    assert!(!has(&Scope::Subject(rescind::testing::subject("bob"))), "everything is cut off above it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_cut_off_in_the_store_alone_signs_nothing_at_a_node_that_goes_on_with_a_healing() {
+    let cluster = Cluster::new();
+    let (a, b) = (cluster.node(1).await, cluster.node(2).await);
+    pass(LONG).await;
+    let before = cluster.primary().record(RecordKind::KEYS, "ring").await.unwrap().unwrap();
+    let is_current = |key: &&rescind::KeyStatus| key.state == rescind::keys::KeyState::Current;
+    let stolen = a.rescind.keys().iter().find(is_current).unwrap().kid.clone();
+    b.cut();
+    a.revoke(Scope::Key(stolen.clone())).await;
+    let replica = cluster.lagging();
+    a.revoke_subject("somebody").await;
+    pass(ms(200)).await;
+    let promoted = cluster.promote(replica);
+    promoted.inject(Operation::Append, Which::Every, Fault::Refuse(StoreErrorKind::Unavailable));
+    pass(secs(1)).await;
+    assert_eq!(a.healed(), 1, "the new incarnation is there, and nothing in it");
+    a.rescind.shutdown().await;
+    // The ring is an older one than the log.
+    let ring = promoted.record(RecordKind::KEYS, "ring").await.unwrap().unwrap();
+    promoted.put_record(RecordKind::KEYS, "ring", ring.version, before.body, None).await.unwrap();
+    promoted.clear();
+    b.mend();
+    pass(LONG).await;
+    let new = b.login("carol").await;
+    assert_eq!(answers(&[&b], &new).await, [Answer::Valid]);
+    assert!(!b.rescind.jwks().contains(stolen.as_str()));
 }

@@ -2,9 +2,11 @@
 //! be possible to take them back.
 
 use crate::support::cluster::{Answer, Cluster, Node, pass};
-use crate::support::{revocation, secs, text};
+use crate::support::{House, ms, revocation, secs, text};
+use rescind::id::SessionId;
 use rescind::log::Scope;
-use rescind::testing::sid;
+use rescind::testing::{sid, subject};
+use rescind::time::{Clock, Timestamp};
 use rescind::{Error, LogoutScope, NotFound, TokenPair};
 
 /// Two nodes, a session that the store has and one of the same user's that it lost.
@@ -72,4 +74,22 @@ async fn a_refresh_token_of_a_lost_session_is_revoked_once() {
     pass(secs(1)).await;
     assert_eq!(both(&a, &b, &lost).await, [Answer::Refused; 2]);
     assert_eq!(revoke().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_session_that_the_store_does_not_have_may_be_lost_for_as_long_as_a_token_of_it_can_live() {
+    let house = House::new().await;
+    let now = house.clock.wall();
+    // As long as a cut-off on all sessions of a user is remembered, which covers the oldest of them.
+    let longest = house.revoke(Scope::Subject(subject("alice"))).await.remember_until.since(now);
+    let of = |opened: Timestamp| {
+        let version = 7_u128 << 76;
+        SessionId::from_bytes((u128::from(opened.as_millis()) << 80 | version).to_be_bytes())
+    };
+    let day = secs(24 * 60 * 60);
+    let known = [now.minus(longest), now.minus(longest).plus(ms(1)), now.plus(day), now.plus(day).plus(ms(1))];
+    for (opened, may_be_lost) in known.into_iter().zip([false, true, true, false]) {
+        let revoked = house.rescind.revoke(revocation(Scope::session(of(opened)))).await;
+        assert_eq!(revoked.is_ok(), may_be_lost, "{opened:?} at {now:?}: {revoked:?}");
+    }
 }

@@ -4,6 +4,7 @@
 mod alarms;
 mod callbacks;
 mod clock_margin;
+mod damage;
 mod events;
 mod everywhere;
 mod follower;
@@ -13,6 +14,7 @@ mod healing;
 mod healing_claim;
 mod healing_keys;
 mod healing_model;
+mod healing_moments;
 mod history;
 mod keys;
 mod keys_away;

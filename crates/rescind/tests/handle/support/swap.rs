@@ -1,5 +1,6 @@
 //! A store that can be replaced by another while it is in use, as an operator does who puts a backup in its place.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,11 +22,21 @@ pub(crate) struct SwapStore {
     present: Mutex<Arc<TestStore>>,
     behind: Duration,
     grown: watch::Sender<()>,
+    /// Whether every round of a follower finds another history than the last one.
+    restless: AtomicBool,
 }
+
+/// As many entries are read by a round; other readings are smaller.
+const ROUND: usize = 4096;
 
 impl SwapStore {
     pub(crate) fn new(first: Arc<TestStore>) -> Self {
-        Self { present: Mutex::new(first), behind: Duration::ZERO, grown: watch::Sender::new(()) }
+        Self {
+            present: Mutex::new(first),
+            behind: Duration::ZERO,
+            grown: watch::Sender::new(()),
+            restless: AtomicBool::default(),
+        }
     }
 
     /// One that is a copy of another store, and may be so far behind it.
@@ -35,6 +46,11 @@ impl SwapStore {
 
     pub(crate) fn replace(&self, by: Arc<TestStore>) {
         *self.present.lock().unwrap() = by;
+    }
+
+    /// Whether the history is to change before every round that reads it.
+    pub(crate) fn set_restless(&self, restless: bool) {
+        self.restless.store(restless, Ordering::Relaxed);
     }
 
     fn now(&self) -> Arc<TestStore> {
@@ -67,6 +83,11 @@ impl Store for SwapStore {
     }
 
     async fn after(&self, after: Seq, limit: usize) -> Result<Feed, StoreError> {
+        if limit == ROUND && self.restless.load(Ordering::Relaxed) {
+            let Head { incarnation, seq, .. } = self.now().health().await?;
+            let new = Incarnation::from_bytes(u128::from(seq.get()).to_be_bytes());
+            self.now().reincarnate(incarnation, new, seq.next()).await?;
+        }
         self.now().after(after, limit).await
     }
 
