@@ -351,7 +351,7 @@ mod tests {
         let layers = Layers::new([1, 2], Duration::from_secs(1));
         let cut_off = |seq| layers.apply([(Name::All, Change::CutOff(Seq::new(seq)))], BootTime::from_millis(0));
         cut_off(1);
-        let held = layers.published.load_full();
+        let held = layers.published.load();
         (2..10).for_each(cut_off);
         assert_eq!(layers.writer().replaced.len(), 1, "the one that is held");
         drop(held);

@@ -291,7 +291,7 @@ mod tests {
     async fn whoever_watches_the_history_is_called_when_it_is_another_one() {
         let progress = Progress::new();
         let named = |n| Incarnation::from_bytes([n; 16]);
-        let mut joined = progress.joined();
+        let mut joined = progress.watch_joined();
         for (history, is_news) in [(1, true), (1, false), (2, true)] {
             progress.join(named(history));
             assert_eq!(so_far(joined.changed()).await.is_some(), is_news);
