@@ -46,6 +46,14 @@ impl Loss {
     async fn says(&self, node: &Node) -> [Answer; 2] {
         [node.check(&self.live).await, node.check(&self.dead).await]
     }
+
+    /// Fails where a node lets in who was revoked, or keeps out who was not.
+    async fn assert_mended(&self) {
+        for node in [&self.a, &self.b] {
+            assert_eq!(self.says(node).await, [Answer::Valid, Answer::Refused]);
+        }
+        assert!(!self.cluster.everything_is_cut_off().await);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,10 +109,7 @@ async fn the_wait_for_others_begins_anew_when_the_store_is_back() {
     assert_eq!(loss.says(&loss.a).await, [Answer::Nothing; 2]);
     loss.b.mend();
     pass(secs(2)).await;
-    for node in [&loss.a, &loss.b] {
-        assert_eq!(loss.says(node).await, [Answer::Valid, Answer::Refused]);
-    }
-    assert!(!loss.cluster.everything_is_cut_off().await);
+    loss.assert_mended().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,10 +145,7 @@ async fn a_healing_that_is_tried_again_and_again_is_written_down_once() {
     pass(ms(500)).await;
     loss.b.mend();
     pass(secs(2)).await;
-    for node in [&loss.a, &loss.b] {
-        assert_eq!(loss.says(node).await, [Answer::Valid, Answer::Refused]);
-    }
-    assert!(!loss.cluster.everything_is_cut_off().await);
+    loss.assert_mended().await;
 }
 
 #[tokio::test(start_paused = true)]
