@@ -127,7 +127,7 @@ fn found_nothing_to_lift(past: &Past, asked: &Asked) -> Option<Broken> {
     let is_such = asked.what == What::Lift && asked.answer == Answer::Refused && past.entries_lost.is_empty();
     let scope = asked.scope.as_ref().filter(|_| is_such)?;
     let before: Vec<&Asked> = past.on(scope).filter(|act| act.sent < asked.sent).collect();
-    let last = before.last().filter(|last| last.what == What::Revoke)?;
+    let last = before.last().filter(|last| matches!(last.what, What::Revoke | What::RevokeEverywhere))?;
     let is_known = known_at(asked.node, last.node, last.done) < asked.sent;
     let is_sure = before.iter().all(|act| act.answer == Answer::Yes);
     (is_known && is_sure).then(|| {
