@@ -155,7 +155,8 @@ impl Server {
             scope.spawn(|| self.start_again().is_ok());
             until("it has begun to start", || self.process().pid().is_ok() && written().contains(begun))?;
             rest(after);
-            self.kill()
+            let left = || Error::Missing("the store was killed, and some of its processes are left".to_owned());
+            self.kill()?.then_some(()).ok_or_else(left)
         })?;
         let log = written();
         Ok(match (log.contains(recovers), log.contains(ready)) {
