@@ -122,6 +122,14 @@ impl Server {
         each!(self, server => server.start_again()).not_theirs()
     }
 
+    /// Waits until it can be used, when a fault is over by which it may end; where it does, it is started again.
+    ///
+    /// # Errors
+    /// As [`start_again`](Self::start_again).
+    pub fn come_back(&self) -> Result<()> {
+        each!(self, server => server.come_back()).not_theirs()
+    }
+
     /// A copy of its data, as a backup; it must be stopped.
     ///
     /// # Errors

@@ -240,7 +240,7 @@ impl Several {
         until("writes find no room", || refused() > before + 5)?;
         cycle.count(Fault::StoreFull, true);
         self.store.disk()?.free()?;
-        if self.store.process().has_ended() { self.store.start_again() } else { Ok(()) }
+        self.store.come_back()
     }
 
     /// The store's data is replaced by a copy from before the last revocations. The nodes know better, and heal it.

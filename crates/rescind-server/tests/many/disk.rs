@@ -36,9 +36,7 @@ fn a_full_disk_acknowledges_nothing_and_room_is_all_that_is_needed(round: &Round
     assert!(history.checks(&ALL, &Answer::Yes, full..full + BOUND) > 10, "within the bound it is served");
     assert!(history.count(What::Revoke, &Answer::Unavailable, full) > 0);
     rig.store.disk().free().unwrap();
-    if rig.store.process().has_ended() {
-        rig.store.start_again();
-    }
+    rig.store.come_back();
     let back = history.phase("room again");
     let served = load.is_served_by_every_node(back).saturating_sub(back);
     eprintln!("served {served:.2?} after there was room");

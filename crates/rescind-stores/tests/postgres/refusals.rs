@@ -107,9 +107,7 @@ async fn a_full_disk_refuses_writes_and_nothing_else_until_there_is_room() {
         assert!(store.load(sid(1)).await.unwrap().is_some(), "reads go on");
     }
     server.disk().unwrap().free().unwrap();
-    if server.has_ended() {
-        server.start_again().unwrap();
-    }
+    server.come_back().unwrap();
     until("writes go on by themselves", || async { append(&store, cut_off(Scope::token(jti(1)))).await.is_ok() }).await;
     store.health().await.unwrap();
 }

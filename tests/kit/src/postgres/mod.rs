@@ -153,6 +153,21 @@ impl Postgres {
         server.arg("-D").arg(&self.data).arg("-p").arg(self.port.number.to_string());
         server.arg("-k").arg(self.scratch.path());
         self.process.spawn(server)?;
+        self.wait_until_ready()
+    }
+
+    /// Waits until it takes connections; where it ends by itself, as for want of room, it is started again.
+    ///
+    /// # Errors
+    /// As [`start_again`](Self::start_again).
+    pub fn come_back(&self) -> Result<()> {
+        match self.wait_until_ready() {
+            Err(_) if self.has_ended() => self.start_again(),
+            outcome => outcome,
+        }
+    }
+
+    fn wait_until_ready(&self) -> Result<()> {
         self.process.wait_until_ready(|| self.says_ready())
     }
 

@@ -175,6 +175,21 @@ impl Redis {
         let mut server = command(&find(SERVER, "redis-server")?, None)?;
         server.arg(self.scratch.join(CONFIG));
         self.process.spawn(server)?;
+        self.wait_until_ready()
+    }
+
+    /// Waits until it takes commands; where it ends by itself, as for want of room, it is started again.
+    ///
+    /// # Errors
+    /// As [`start_again`](Self::start_again).
+    pub fn come_back(&self) -> Result<()> {
+        match self.wait_until_ready() {
+            Err(_) if self.has_ended() => self.start_again(),
+            outcome => outcome,
+        }
+    }
+
+    fn wait_until_ready(&self) -> Result<()> {
         self.process.wait_until_ready(|| takes_commands(self.address()))
     }
 

@@ -31,7 +31,8 @@ impl SentinelSet {
     /// The name under which the Sentinels know the primary.
     pub const NAME: &'static str = "rescind";
 
-    /// Starts a primary with so many replicas. The Sentinels take a server for down after a second.
+    /// Starts a primary with so many replicas. The Sentinels take a server for down after three seconds: they ask each second,
+    /// and after one they would take the new primary of a busy machine for down as well, and promote once more.
     ///
     /// # Errors
     /// [`Error::Missing`] where Redis is not installed; [`Error::Failed`] with the end of a log.
@@ -128,7 +129,7 @@ impl Sentinel {
         let name = SentinelSet::NAME;
         let settings = format!(
             "port {}\nbind 127.0.0.1\ndir {}\nsentinel monitor {name} 127.0.0.1 {} 2\n\
-             sentinel down-after-milliseconds {name} 1000\nsentinel failover-timeout {name} 5000\n\
+             sentinel down-after-milliseconds {name} 3000\nsentinel failover-timeout {name} 5000\n\
              sentinel parallel-syncs {name} 1\n",
             port.number,
             scratch.path().display(),

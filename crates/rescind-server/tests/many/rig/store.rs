@@ -49,6 +49,10 @@ impl Store {
         self.0.start_again().unwrap();
     }
 
+    pub(crate) fn come_back(&self) {
+        self.0.come_back().unwrap();
+    }
+
     pub(crate) fn copy(&self) -> Copied {
         self.0.copy().unwrap()
     }
