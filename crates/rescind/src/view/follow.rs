@@ -95,6 +95,11 @@ impl FollowError {
             Self::Heal(_) | Self::HighWater(_) => false,
         }
     }
+
+    /// Whether the store could not be reached, or did not answer.
+    pub(super) fn is_outage(&self) -> bool {
+        matches!(self, Self::Store(error) if error.kind() == StoreErrorKind::Unavailable)
+    }
 }
 
 /// Entries of the log do not add up to its tag.

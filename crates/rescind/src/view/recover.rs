@@ -3,12 +3,13 @@
 //! where another stopped. What is added is decided in `again`, whose it is to cut everything off where no view covers the gap
 //! in `claim`.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use tokio::time::sleep;
 
 use super::again::{Again, Gap, Healed, known_here, once_each, told_after_the_loss};
-use super::claim::Turn;
+use super::claim::{Held, Turn};
 use super::contact::{Contact, patient};
 use super::follow::{FollowError, Follower, HEALINGS, PAUSE};
 use super::freshness::{CLOCK_MARGIN, Now};
@@ -132,22 +133,35 @@ impl Follower {
             }
             (new, base)
         };
-        loop {
-            if let Turn::Ours(held) = self.claim(incarnation).await? {
-                // Asked behind the claim: whoever held it before may have been late.
-                if self.is_cut_off(incarnation, base).await? {
-                    return Ok(());
-                }
-                self.deliver(held).await?;
-                self.progress.healed.fetch_add(1, Ordering::Relaxed);
-                return Ok(());
-            }
-            let (Feed::Batch(Batch { head, .. }) | Feed::Gone(head)) = self.read(base, 1).await?;
-            if head.incarnation != incarnation || head.seq != base {
-                return Ok(());
+        let mut answered = self.clock.boot();
+        let held = loop {
+            match self.turn(incarnation, base).await {
+                Ok(ControlFlow::Break(Some(held))) => break held,
+                Ok(ControlFlow::Break(None)) => return Ok(()),
+                Ok(ControlFlow::Continue(())) => answered = self.clock.boot(),
+                // Whoever is starting would begin the whole wait anew for one answer that was lost.
+                Err(error) if error.is_outage() && self.clock.boot().since(answered) <= self.patience() => {}
+                Err(error) => return Err(error),
             }
             sleep(PAUSE).await;
+        };
+        // Asked behind the claim: whoever held it before may have been late.
+        if self.is_cut_off(incarnation, base).await? {
+            return Ok(());
         }
+        self.deliver(held).await?;
+        self.progress.healed.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether it is this node's to cut everything off in a history. Ends with none where somebody else has written there.
+    async fn turn(&mut self, of: Incarnation, base: Seq) -> Result<ControlFlow<Option<Held>>, FollowError> {
+        if let Turn::Ours(held) = self.claim(of).await? {
+            return Ok(ControlFlow::Break(Some(held)));
+        }
+        let (Feed::Batch(Batch { head, .. }) | Feed::Gone(head)) = self.read(base, 1).await?;
+        let is_untouched = head.incarnation == of && head.seq == base;
+        Ok(if is_untouched { ControlFlow::Continue(()) } else { ControlFlow::Break(None) })
     }
 
     /// The last position at which the store's log, of the same incarnation, is the one that this node has read.

@@ -137,6 +137,7 @@ impl World {
 
     /// Starts a node, however often it has to be tried.
     pub(crate) async fn start(&self, node: usize) {
+        let mut why = String::new();
         for _ in 0..20 {
             let (link, starts) = {
                 let mut slots = self.slots();
@@ -154,22 +155,24 @@ impl World {
                 .high_water(self.high_water(node))
                 .without_flushes()
                 .node(format!("node-{node}"));
-            match timeout(Duration::from_secs(40), builder.build()).await {
+            why = match timeout(Duration::from_secs(40), builder.build()).await {
                 Ok(Ok(rescind)) => {
                     self.say(&format!("node {node} has started, for the {starts}. time"));
                     let connected = Some(self.now());
                     self.slots()[node].running = Some(Running { rescind, link, connected });
                     return;
                 }
-                Ok(Err(BuildError::Store(_) | BuildError::Heal(_) | BuildError::Ring(_))) | Err(_) => {
-                    self.trace.count("starts that failed");
-                    link.kill();
-                    pass(200).await;
+                Ok(Err(error @ (BuildError::Store(_) | BuildError::Heal(_) | BuildError::Ring(_)))) => {
+                    error.to_string()
                 }
                 Ok(Err(error)) => return self.violate(format!("node {node} does not start: {error}")),
-            }
+                Err(late) => late.to_string(),
+            };
+            self.trace.count("starts that failed");
+            link.kill();
+            pass(200).await;
         }
-        self.violate(format!("node {node} does not start"));
+        self.violate(format!("node {node} does not start: {why}"));
     }
 
     /// The process is gone at once.

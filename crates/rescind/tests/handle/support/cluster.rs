@@ -11,7 +11,7 @@ use rescind::position::Seq;
 use rescind::store::{FailingStore, Fault, Feed, MemoryStore, Operation, Store, StoreErrorKind, Which};
 use rescind::testing::{SeededRandom, subject};
 use rescind::time::{BootTime, Clock, Timestamp};
-use rescind::{Builder, Error, Rescind, TokenPair};
+use rescind::{BuildError, Builder, Error, Rescind, TokenPair};
 use tokio::time::{Instant, timeout};
 
 use super::swap::SwapStore;
@@ -64,9 +64,14 @@ impl Cluster {
 
     /// Starts a node. Its name is its seed and that of its high-water file.
     pub(crate) async fn node(&self, seed: u64) -> Node {
+        self.try_node(seed).await.unwrap()
+    }
+
+    /// The same, where it may not come up.
+    pub(crate) async fn try_node(&self, seed: u64) -> Result<Node, BuildError> {
         let link = Arc::new(FailingStore::new(Arc::clone(&self.swap)));
         let builder = self.over(Arc::clone(&link) as Arc<dyn Store>, seed).high_water(self.high_water(seed));
-        Node { rescind: builder.build().await.unwrap(), link }
+        Ok(Node { rescind: builder.build().await?, link })
     }
 
     /// What a node is made of, over a store of the test's own.
