@@ -82,6 +82,15 @@ impl Server {
         each!(self, server => server.disk()).ok_or_else(|| Error::Failed("the store is not on a small disk".to_owned()))
     }
 
+    /// Takes the room that it has left of its own on a full disk: Postgres goes on in those segments of its log that it made
+    /// before. To be called again until nothing is written any more, each time for one segment.
+    pub fn use_up_reserve(&self) {
+        if let Self::Postgres(server) = self {
+            // That it fails is what is waited for.
+            drop(server.psql("select pg_switch_wal()"));
+        }
+    }
+
     /// Its processes.
     pub fn process(&self) -> &Process {
         each!(self, server => server)

@@ -237,7 +237,10 @@ impl Several {
         let refused = || running.shared.unavailable.load(std::sync::atomic::Ordering::Relaxed);
         let before = refused();
         self.store.disk()?.fill()?;
-        until("writes find no room", || refused() > before + 5)?;
+        until("writes find no room", || {
+            self.store.use_up_reserve();
+            refused() > before + 5
+        })?;
         cycle.count(Fault::StoreFull, true);
         self.store.disk()?.free()?;
         self.store.come_back()

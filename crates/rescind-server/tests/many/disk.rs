@@ -22,8 +22,11 @@ fn a_full_disk_acknowledges_nothing_and_room_is_all_that_is_needed(round: &Round
     match round.kind {
         // Where a row's page has room it goes on, the nodes' own records among them, until the server finds none for its log.
         ServerKind::Postgres => {
-            until("a revocation finds no room", || history.count(What::Revoke, &Answer::Unavailable, full) > 5)
-                .unwrap();
+            until("a revocation finds no room", || {
+                rig.store.use_up_reserve();
+                history.count(What::Revoke, &Answer::Unavailable, full) > 5
+            })
+            .unwrap();
         }
         ServerKind::Redis => {
             load.goes_on_until(full + BOUND * 2);

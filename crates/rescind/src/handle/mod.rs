@@ -169,8 +169,9 @@ impl Inner {
     /// Whether the store has the history that this node knows, as far as the feed can tell. A store that comes back
     /// may be an older copy: what it says of sessions is not believed before its log was found to fit.
     async fn trust_store(&self) -> Result<(), StoreError> {
-        let known = self.view.freshness(Now::read(&*self.clock)) != Freshness::Unknown;
-        if known && self.progress.in_touch() {
+        // A node that stood still was in touch when it did.
+        let is_fresh = self.view.freshness(Now::read(&*self.clock)) == Freshness::Fresh;
+        if is_fresh && self.progress.in_touch() {
             return Ok(());
         }
         self.fits_now().await

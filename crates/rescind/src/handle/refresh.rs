@@ -126,6 +126,8 @@ impl Inner {
             }
             let Loaded { session, now, .. } = loaded;
             let moment = self.moment(asked, now).await?;
+            // The row may have been waited for while the store was replaced by one that lost what ends the session.
+            self.trust_store().await?;
             // Behind the reading that the token's times count from, and before anything is spent.
             self.know_ring().await?;
             let moved = if verdict == Verdict::Retried { Some(session) } else { self.advance(session, to).await? };

@@ -16,7 +16,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(400);
 /// After a shared store was away, nothing newer is said for so long: a replica that took its place and fits what this node
 /// has seen may lack what others have seen. They are back by then, too, and have found that. Together with the longest
 /// wait it is less than a second.
-const PROBATION: Duration = Duration::from_millis(450);
+pub(super) const PROBATION: Duration = Duration::from_millis(450);
 
 /// How the contact stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,11 +48,12 @@ impl Contact {
         *self = Self::Steady;
     }
 
-    /// A reading of a shared store that began at `began` succeeded: whether that is too soon after its return.
-    pub(super) fn is_on_probation(&mut self, began: BootTime) -> bool {
+    /// A reading of a shared store that began at `began` has succeeded `now`: whether that is too soon after its return. That
+    /// is no earlier than the first answer, however long it was waited for.
+    pub(super) fn is_on_probation(&mut self, began: BootTime, now: BootTime) -> bool {
         let back = match *self {
             Self::Steady => return false,
-            Self::Broken(_) => began,
+            Self::Broken(_) => now,
             Self::Back(back) => back,
         };
         let is_new = began.since(back) < PROBATION;
@@ -114,15 +115,15 @@ mod tests {
     fn a_store_is_on_probation_from_its_return_until_everybody_is_back() {
         let at = BootTime::from_millis;
         let mut contact = Contact::Steady;
-        assert!(!contact.is_on_probation(at(0)));
+        assert!(!contact.is_on_probation(at(0), at(0)));
         contact.failed(&SystemRandom);
         assert_eq!(contact, Contact::Broken(1));
-        assert!(contact.is_on_probation(at(1000)));
+        assert!(contact.is_on_probation(at(10), at(1000)), "it was waited for");
         assert_eq!(contact, Contact::Back(at(1000)));
-        assert!(contact.is_on_probation(at(1449)));
-        assert!(!contact.is_on_probation(at(1450)));
+        assert!(contact.is_on_probation(at(1449), at(2000)));
+        assert!(!contact.is_on_probation(at(1450), at(1450)));
         assert_eq!(contact, Contact::Steady);
-        assert!(!contact.is_on_probation(at(1451)));
+        assert!(!contact.is_on_probation(at(1451), at(1451)));
         assert!(LONGEST_WAIT + PROBATION < Duration::from_secs(1));
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::claim::{Held, Seen};
-use super::contact::{Contact, patient};
+use super::contact::{Contact, PROBATION, patient};
 use super::freshness::{CLOCK_MARGIN, KEPT_LONGER, LOADED_LONGER};
 use super::heal::{Fit, HealError, OnLoss, Renew, fit, stands_for_all};
 use super::healing::Healing;
@@ -60,6 +60,8 @@ pub(crate) struct Follower {
     /// Others are waited for before anything is answered.
     pub(super) unsettled: Option<Unsettled>,
     pub(super) contact: Contact,
+    /// When the last round that was completed began.
+    completed: Option<BootTime>,
     /// A healing that is written down but has not come about yet.
     pub(super) prepared: Option<(Incarnation, Healing)>,
     /// Another node's claim to cut everything off.
@@ -148,6 +150,7 @@ impl Follower {
             persisted: known,
             unsettled: None,
             contact: Contact::Steady,
+            completed: None,
             prepared: None,
             claimed: None,
             held: None,
@@ -170,7 +173,13 @@ impl Follower {
             Some(known) if self.fit_of(known).await? == Fit::Lost => {
                 self.recover(known).await?;
             }
-            _ => self.load_again().await?,
+            _ => {
+                self.load_again().await?;
+                if self.store.is_shared() {
+                    // It may have come back a moment ago without what only others know, who have to find that first.
+                    sleep(PROBATION).await;
+                }
+            }
         }
         // A large log takes longer to load than the bound: take in what came meanwhile.
         self.round().await
@@ -225,6 +234,12 @@ impl Follower {
             self.note_step(began);
         }
         self.keep_longer();
+        if self.stood_still(began.boot) {
+            // The store answers first, and then those have time who know what it may have lost.
+            patient(self.patience(), "health", self.store.health()).await?;
+            sleep(PROBATION).await;
+            began = Now::read(&*self.clock);
+        }
         let mut recoveries = 0;
         loop {
             self.settle().await?;
@@ -251,6 +266,13 @@ impl Follower {
             }
             began = Now::read(&*self.clock);
         }
+    }
+
+    /// Whether this node was away for longer than its bound, and no round has failed: it stood still, as a suspended machine
+    /// does, and the store may have been away meanwhile.
+    fn stood_still(&self, now: BootTime) -> bool {
+        let is_long_ago = |last| now.since(last) > self.view.mark().bound();
+        self.store.is_shared() && self.contact == Contact::Steady && self.completed.is_some_and(is_long_ago)
     }
 
     /// What was dropped by the wrong clock is loaded again before anything more is answered: once the store was reached,
@@ -373,6 +395,7 @@ impl Follower {
             self.progress.hold();
             return Ok(());
         }
+        self.completed = Some(began.boot);
         if let Some(known) = self.known {
             self.remember(known)?;
             self.progress.join(known.incarnation);
@@ -387,7 +410,7 @@ impl Follower {
         if !self.store.is_shared() {
             self.contact.restored();
         }
-        self.contact.is_on_probation(began)
+        self.contact.is_on_probation(began, self.clock.boot())
     }
 
     /// Up to when a reading that began at `began` makes the view complete.

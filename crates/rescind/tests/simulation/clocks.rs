@@ -30,6 +30,11 @@ impl TrueTime {
         elapsed + self.leapt()
     }
 
+    /// What a right wall clock says. **Units:** milliseconds.
+    pub(crate) fn wall(&self) -> u64 {
+        BEGIN + self.now()
+    }
+
     /// Every machine is suspended for so long: all clocks show it, and nobody did anything meanwhile.
     pub(crate) fn leap(&self, millis: u64) {
         self.leapt.fetch_add(millis, Ordering::Relaxed);
@@ -66,7 +71,7 @@ impl MachineClock {
 
 impl Clock for MachineClock {
     fn wall(&self) -> Timestamp {
-        let right = BEGIN + self.time.now();
+        let right = self.time.wall();
         Timestamp::from_millis(right.saturating_add_signed(self.off.load(Ordering::Relaxed)))
     }
 

@@ -50,7 +50,9 @@ impl World {
             return false;
         };
         let (known, clock) = (self.model.token(token), self.clock(node));
-        let asked = Asked { at: self.now(), node, is_strict: policy == Some(Policy::Strict) };
+        // Strictly is asked whatever store the node is connected to.
+        let is_strict = policy == Some(Policy::Strict) && !self.was_pinned.load(Ordering::Relaxed);
+        let asked = Asked { at: self.now(), node, is_strict };
         let wall = clock.wall().as_millis();
         let answer = match policy {
             Some(policy) => running.rescind.check_as(&known.text, policy).await,
@@ -97,8 +99,9 @@ impl World {
         let skew = u64::try_from(self.settings.skew.as_millis()).unwrap_or(0);
         let rightly = match rejection {
             Rejection::Revoked(_) => self.model.may_be_revoked(known, asked, truth),
+            // A key is forgotten when nothing lives that it signed, also by a node whose own clock is behind.
             Rejection::KeyRevoked | Rejection::UnknownKey => {
-                truth.may_key_be_gone(known) || walls.1 >= self.ends(known)
+                truth.may_key_be_gone(known) || walls.1.max(self.time.wall()) >= self.ends(known)
             }
             Rejection::Expired => walls.1 >= self.ends(known),
             Rejection::IssuedInFuture | Rejection::NotYetValid => walls.0 + skew < known.iat * 1000,

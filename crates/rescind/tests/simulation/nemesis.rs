@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::clocks::pass;
 use super::dice::Dice;
-use super::network::Replaced;
+use super::network::{Link, Replaced};
 use super::world::World;
 
 const HOUR: i64 = 3_600_000;
@@ -260,7 +260,14 @@ impl Nemesis {
         pass(self.dice.one_of(&[0, 60, 1500, 3000])).await;
         let Replaced { old, is_lossy } = world.store.promote_copy();
         world.trace.count(if is_lossy { "failovers to a copy that lagged" } else { "failovers without a loss" });
-        let pinned = self.dice.happens(250).then(|| self.dice.index(links.len()));
+        // Not whoever alone knows of something.
+        let applied = |node: usize| world.running(node).map(|running| running.rescind.stats().applied);
+        let known_to_others = |at: &usize| {
+            let knows =
+                |(other, (node, _)): (usize, &(usize, Link))| other != *at && applied(*node) >= applied(links[*at].0);
+            links.iter().enumerate().any(knows)
+        };
+        let pinned = self.dice.happens(250).then(|| self.dice.index(links.len())).filter(known_to_others);
         for (at, (node, link)) in links.iter().enumerate() {
             pass(self.dice.below(40)).await;
             link.mend();

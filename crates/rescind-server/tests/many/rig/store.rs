@@ -49,6 +49,10 @@ impl Store {
         self.0.start_again().unwrap();
     }
 
+    pub(crate) fn use_up_reserve(&self) {
+        self.0.use_up_reserve();
+    }
+
     pub(crate) fn come_back(&self) {
         self.0.come_back().unwrap();
     }
