@@ -15,7 +15,7 @@ use crate::position::Seq;
 use crate::session::Session;
 use crate::store::{Appended, Feed, StoreError, StoreErrorKind};
 use crate::time::Timestamp;
-use crate::view::{CLOCK_MARGIN, HISTORY_LOST};
+use crate::view::{CLOCK_MARGIN, HISTORY_LOST, was_everything_lost};
 
 /// A cut-off to be made.
 #[derive(Debug, Clone)]
@@ -125,7 +125,7 @@ impl Rescind {
     pub async fn lift(&self, seq: Seq, reason: Text, actor: Text) -> Result<Entry, Error> {
         self.to_the_end(move |inner| async move {
             let lifted = inner.entry(seq).await?.ok_or(NotFound::Entry(seq))?;
-            may_be_lifted(&lifted)?;
+            inner.may_be_lifted(&lifted).await?;
             let act = Act::Lift { of: seq };
             let Entry { scope, remember_until, .. } = lifted;
             let entry = inner.append_one(NewEntry { scope, act, reason, actor, remember_until }).await?;
@@ -205,6 +205,23 @@ impl Inner {
         Ok(NewEntry { scope, act: Act::CutOff, reason, actor, remember_until })
     }
 
+    /// One cut-off stands for good: to lift it would bring back what was revoked and cannot be named any more. So would the
+    /// lift of a later one on everything, which ends the earlier ones, too.
+    async fn may_be_lifted(&self, entry: &Entry) -> Result<(), Error> {
+        if entry.reason.as_str() == HISTORY_LOST {
+            return Err(Error::Final(
+                "it stands for the revocations that the store has lost, which nobody can name any more",
+            ));
+        }
+        if entry.scope == Scope::All && was_everything_lost(&*self.store).await? {
+            return Err(Error::Final(
+                "an earlier cut-off on everything stands for the revocations that the store has lost, and would end with it; \
+                 whoever signs in again is under neither",
+            ));
+        }
+        Ok(())
+    }
+
     /// Until when a cut-off on a session matters: the last access token minted at its end, and its leeway, have passed.
     pub(super) fn remember_session(&self, session: &Session, now: Timestamp) -> Timestamp {
         session.expires_at.max(now).plus(self.lifetimes.kept.access().saturating_add(CLOCK_MARGIN))
@@ -230,16 +247,6 @@ impl Inner {
             Feed::Gone(_) => None,
         })
     }
-}
-
-/// One cut-off stands for good: to lift it would bring back what was revoked and cannot be named any more.
-fn may_be_lifted(entry: &Entry) -> Result<(), Error> {
-    if entry.reason.as_str() == HISTORY_LOST {
-        return Err(Error::Final(
-            "it stands for the revocations that the store has lost, which nobody can name any more",
-        ));
-    }
-    Ok(())
 }
 
 /// How long a cut-off on a wide scope is remembered: no session that it covers, and no token of one, lives longer.

@@ -22,7 +22,7 @@ use crate::view::{Follower, Now};
 const BEAT: Duration = Duration::from_millis(250);
 /// Every so many beats the high-water file is flushed.
 const FLUSH_BEATS: u64 = 4;
-/// Every so many beats the key ring is read again.
+/// Every so many beats at least the key ring is read again, and tended.
 const RING_BEATS: u64 = 20;
 /// Every so many beats, a multiple of the ring's, ended sessions and forgotten entries are swept.
 const SWEEP_BEATS: u64 = 120;
@@ -84,7 +84,12 @@ impl Inner {
             keys.tend().await;
             return;
         }
-        if !beat.is_multiple_of(RING_BEATS) || self.trust_store().await.is_err() {
+        let is_time_to_read = beat.is_multiple_of(self.ring_beats());
+        if !is_time_to_read || self.trust_store().await.is_err() {
+            return;
+        }
+        if !beat.is_multiple_of(RING_BEATS) {
+            log_failure("the key ring cannot be read", self.read_ring().await);
             return;
         }
         if self.store.is_shared() {
@@ -108,6 +113,13 @@ impl Inner {
             let oldest = self.registry.times.now(now.boot).min(now.wall);
             log_failure("nothing can be swept", self.sweep(oldest.minus(self.lifetimes.kept.access())).await);
         }
+    }
+
+    /// Every so many beats the key ring is read. Where others change it twice within the bound: a key that left it by a
+    /// revocation which got no further is refused by whoever knows, and must not pass elsewhere for longer.
+    fn ring_beats(&self) -> u64 {
+        let half = self.settings.staleness_bound.as_millis() / 2 / BEAT.as_millis();
+        if self.store.is_shared() { u64::try_from(half).unwrap_or(RING_BEATS).clamp(1, RING_BEATS) } else { RING_BEATS }
     }
 
     /// Sweeps in bounded steps.

@@ -15,11 +15,16 @@ use super::follow::{FollowError, Follower};
 use super::heal::{HealError, everything, stands_for_all};
 use crate::log::NewEntry;
 use crate::position::{Incarnation, Seq};
-use crate::store::{Put, Record, RecordKind, StoreError, StoreErrorKind};
+use crate::store::{Put, Record, RecordKind, Store, StoreError, StoreErrorKind};
 use crate::time::BootTime;
 
 /// A claim is given this long at least: to renew the keys takes several writes, whatever the bound is.
 const TERM: Duration = Duration::from_secs(10);
+
+/// How a claim's name ends.
+const ON_ALL: &str = "/all";
+/// Records read at once.
+const PAGE: usize = 500;
 
 /// Whose it is to cut everything off.
 #[derive(Debug, Clone, Copy)]
@@ -94,10 +99,7 @@ impl Follower {
 
     /// Whether anybody has claimed it.
     pub(super) async fn is_claimed(&self, of: Incarnation) -> Result<bool, StoreError> {
-        Ok(self.claim_record(of).await?.is_some_and(|record| {
-            let document = serde_json::from_slice(&record.body);
-            !matches!(document, Ok(Document { standing: Standing::Withdrawn, .. }))
-        }))
+        Ok(self.claim_record(of).await?.is_some_and(|record| stands(&record)))
     }
 
     /// Renews the keys and cuts everything off, by a claim of this node's.
@@ -181,7 +183,27 @@ impl Follower {
     }
 }
 
+/// Whether a cut-off on everything stands for revocations that the store has lost, as far back as that can matter.
+pub(crate) async fn was_everything_lost(store: &dyn Store) -> Result<bool, StoreError> {
+    let mut last: Option<String> = None;
+    loop {
+        let records = store.records(RecordKind::HEALINGS, last.as_deref(), PAGE).await?;
+        if records.iter().any(|(name, record)| name.ends_with(ON_ALL) && stands(record)) {
+            return Ok(true);
+        }
+        match records.last() {
+            Some((name, _)) if records.len() == PAGE => last = Some(name.clone()),
+            _ => return Ok(false),
+        }
+    }
+}
+
+fn stands(record: &Record) -> bool {
+    let document = serde_json::from_slice(&record.body);
+    !matches!(document, Ok(Document { standing: Standing::Withdrawn, .. }))
+}
+
 /// The claim's name among the healings, which are named after what they led to.
 fn name(of: Incarnation) -> String {
-    format!("{of}/all")
+    format!("{of}{ON_ALL}")
 }

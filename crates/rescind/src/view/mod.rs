@@ -22,6 +22,7 @@ mod timeline;
 
 use std::time::Duration;
 
+pub(crate) use self::claim::was_everything_lost;
 use self::digest::Digests;
 pub use self::follow::DamagedLog;
 pub(crate) use self::follow::{FollowError, Follower};

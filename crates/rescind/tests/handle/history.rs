@@ -81,12 +81,18 @@ async fn an_empty_store_is_never_nothing_revoked() {
     let text = |text: &str| rescind::log::Text::new(text).unwrap();
     let lifted = again.rescind.lift(healing, text("oops"), text("operator")).await;
     assert!(matches!(lifted, Err(Error::Final(_))), "{lifted:?}");
+    // Nor can a later one that has taken its place: the simulation, seed 1028.
+    let later = again.revoke(Scope::All).await;
+    let lifted = again.rescind.lift(later.seq, text("oops"), text("operator")).await;
+    assert!(matches!(lifted, Err(Error::Final(_))), "{lifted:?}");
+    let newest = [newest, again.login("alice").await];
+    assert_eq!((again.lives(&newest[0]).await, again.lives(&newest[1]).await), ((false, false), (true, true)));
     again.rescind.shutdown().await;
 
     // The mark has moved on: the next start is calm.
     let calm = marked.start(&empty, 4).await;
     assert_eq!(calm.rescind.stats().healed, 0);
-    assert_eq!(calm.lives(&newest).await, (true, true));
+    assert_eq!(calm.lives(&newest[1]).await, (true, true));
     assert_eq!(calm.lives(&dead).await, (false, false));
 }
 

@@ -1,10 +1,12 @@
-//! A node that was away while the signing keys were rotated: what it signs when it is back passes until it expires.
+//! A node that was away while the signing keys were rotated: what it signs when it is back passes until it expires. And one
+//! that has not heard of a key's end.
 
 use std::sync::Arc;
 
-use crate::support::cluster::{Cluster, pass};
-use crate::support::{ms, opening, secs};
-use rescind::store::{FailingStore, MemoryStore};
+use crate::support::cluster::{Answer, Cluster, pass};
+use crate::support::{ms, opening, revocation, secs};
+use rescind::log::Scope;
+use rescind::store::{FailingStore, Fault, MemoryStore, Operation, StoreErrorKind};
 use rescind::{Refresh, Rescind, Settings};
 
 /// A node, and its link to the store.
@@ -36,4 +38,19 @@ async fn a_node_that_was_away_during_a_rotation_signs_by_the_new_key_as_soon_as_
     pass(secs(8)).await;
     a.check(&token).await.unwrap();
     b.check(&token).await.unwrap();
+}
+
+// Found by the simulation, seed 51926.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_left_the_ring_by_a_revocation_that_got_no_further_passes_nowhere_behind_the_bound() {
+    let cluster = Cluster::new();
+    let (a, b) = (cluster.node(1).await, cluster.node(2).await);
+    let pair = a.login("alice").await;
+    pass(secs(4)).await;
+    let key = a.rescind.check(&pair.access_token).await.unwrap().key_id().clone();
+    a.fail(Operation::Append, Fault::Refuse(StoreErrorKind::Unavailable));
+    a.rescind.revoke(revocation(Scope::Key(key))).await.unwrap_err();
+    assert_eq!(a.check(&pair).await, Answer::Refused, "it has left the ring");
+    pass(secs(2)).await;
+    assert_eq!(b.check(&pair).await, Answer::Refused);
 }

@@ -60,9 +60,11 @@ impl Acknowledged {
         Ok(Self { scope: entry.scope.clone(), event, at, by })
     }
 
-    /// G2: at the acknowledging node at once, everywhere behind the bound, and at once where that is asked for.
-    fn must_be_obeyed(&self, asked: Asked) -> bool {
-        self.at < asked.at && (asked.is_strict || self.by.obeys(asked.node) || asked.at > self.at + BOUND + 2)
+    /// G2: at the acknowledging node at once, everywhere behind the bound, and at once where the store is asked, unless that
+    /// has lost it.
+    fn must_be_obeyed(&self, asked: Asked, truth: &Truth) -> bool {
+        let is_told = || asked.is_strict && !truth.was_lost(self.event);
+        self.at < asked.at && (self.by.obeys(asked.node) || asked.at > self.at + BOUND + 2 || is_told())
     }
 }
 
@@ -160,7 +162,7 @@ impl Model {
             let is_later = known.opened < cut.event || matches!(cut.scope, Scope::Key(_));
             covers(&cut.scope, known)
                 && is_later
-                && cut.must_be_obeyed(asked)
+                && cut.must_be_obeyed(asked, truth)
                 && !truth.lifted_since(&cut.scope, cut.event)
         });
         if let Some(cut) = by_cut_off {
@@ -181,7 +183,7 @@ impl Model {
         let book = self.book();
         let has_ended = |scope: &Scope, event: Event| {
             let ends = |lift: &Acknowledged| lift.scope == *scope && event < lift.event && !truth.was_lost(lift.event);
-            book.lifts.iter().any(|lift| ends(lift) && lift.must_be_obeyed(asked))
+            book.lifts.iter().any(|lift| ends(lift) && lift.must_be_obeyed(asked, truth))
         };
         truth.cut_offs_over(token).iter().any(|(scope, event)| !has_ended(scope, *event))
     }
@@ -194,7 +196,7 @@ impl Model {
             !matches!(cut.scope, Scope::Token(_) | Scope::Key(_))
                 && covers(&cut.scope, known)
                 && known.opened < cut.event
-                && cut.must_be_obeyed(asked)
+                && cut.must_be_obeyed(asked, truth)
                 && !truth.lifted_since(&cut.scope, cut.event)
         })?;
         Some(format!("{:?} was acknowledged by {:?} at {} ms", cut.scope, cut.by, cut.at))
