@@ -10,6 +10,7 @@ use super::{Inner, Rescind};
 use crate::id::KeyId;
 use crate::keys::{Algorithm, KeyRing, KeyState, RingKey};
 use crate::log::{Entry, Scope, Text};
+use crate::time::Timestamp;
 
 /// Nothing is signed by a ring that was read longer ago: a little more than the rhythm in which it is read.
 const KNOWN_FOR: Duration = Duration::from_secs(6);
@@ -69,7 +70,8 @@ impl Rescind {
             let kept = inner.ring()?;
             // From the current key as it is now, and only from that one: whoever loses a race has got what it asked for.
             let from = kept.current_in_store().await?;
-            let rotate = |ring: &KeyRing, now| {
+            let now = inner.ring_time();
+            let rotate = |ring: &KeyRing, _| {
                 let current = ring.current();
                 if *current.id() != from {
                     return Ok(None);
@@ -94,7 +96,8 @@ impl Rescind {
 impl Inner {
     /// Takes keys out of the ring for good, all or none; where one was current, its successor is at once.
     pub(super) async fn drop_keys(&self, kids: &[KeyId]) -> Result<(), Error> {
-        let drop = |ring: &KeyRing, now| {
+        let now = self.ring_time();
+        let drop = |ring: &KeyRing, _| {
             if let Some(unknown) = kids.iter().find(|kid| ring.find(kid.as_str()).is_none()) {
                 return Err(NotFound::Key(unknown.clone()).into());
             }
@@ -123,9 +126,16 @@ impl Inner {
         self.ring()?.change(|_, _| Ok(None)).await
     }
 
+    /// The time by which keys retire and are let go: the store's, so that a node whose own clock is behind retires none for
+    /// another one to let go too early.
+    fn ring_time(&self) -> Timestamp {
+        self.registry.times.now(self.clock.boot())
+    }
+
     /// Lets retired keys go whose last token has expired.
     pub(super) async fn tend_ring(&self) -> Result<(), Error> {
-        let tend = |ring: &KeyRing, now| {
+        let now = self.ring_time();
+        let tend = |ring: &KeyRing, _| {
             // A node that has not heard of the rotation signs with it for as long as that.
             let tended = ring.expire(now, self.lifetimes.kept.access().saturating_add(KNOWN_FOR));
             Ok((tended.keys().len() != ring.keys().len()).then_some(tended))

@@ -99,11 +99,13 @@ impl Inner {
                 log_failure("the lead of the other nodes' clocks cannot be read", self.read_lead().await);
             }
         }
-        // Nothing is let go before the clock has been steady for as long as an access token may live: a wrong clock that
+        // Nothing is let go before this clock and the store's have been steady for as long as an access token may live: a wrong clock that
         // is put right within that time has then cost nothing.
         let now = Now::read(&*self.clock);
         let steps = self.progress.steps.load(Ordering::Relaxed);
-        if self.upkeep.steady_for(now.boot, steps) < self.lifetimes.kept.access() {
+        let (kept, times) = (self.lifetimes.kept.access(), &self.registry.times);
+        let is_steady = times.steady_for(kept, now.boot) && times.watched_for(kept, now.boot);
+        if !is_steady || self.upkeep.steady_for(now.boot, steps) < kept {
             log_failure("the key ring cannot be read", self.read_ring().await);
             return;
         }
