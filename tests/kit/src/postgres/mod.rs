@@ -153,7 +153,7 @@ impl Postgres {
         server.arg("-D").arg(&self.data).arg("-p").arg(self.port.number.to_string());
         server.arg("-k").arg(self.scratch.path());
         self.process.spawn(server)?;
-        self.wait_until_ready()
+        self.process.wait_until_ready(|| self.says_ready())
     }
 
     /// Waits until it takes connections; where it ends by itself, as for want of room, it is started again.
@@ -161,14 +161,11 @@ impl Postgres {
     /// # Errors
     /// As [`start_again`](Self::start_again).
     pub fn come_back(&self) -> Result<()> {
-        match self.wait_until_ready() {
+        // What it says of itself in its file it says all the while that it recovers from a crash, too.
+        match self.process.wait_until_ready(|| self.psql("select 1").is_ok()) {
             Err(_) if self.has_ended() => self.start_again(),
             outcome => outcome,
         }
-    }
-
-    fn wait_until_ready(&self) -> Result<()> {
-        self.process.wait_until_ready(|| self.says_ready())
     }
 
     /// Sets its wall clock so many seconds off the real one.
