@@ -11,7 +11,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::contact::patient;
-use super::follow::{FollowError, Follower};
+use super::failure::FollowError;
+use super::follow::Follower;
 use super::heal::{HealError, everything, stands_for_all};
 use crate::log::NewEntry;
 use crate::position::{Incarnation, Seq};

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 
 use super::claim::{Held, Seen};
 use super::contact::{Contact, PROBATION, patient};
+use super::failure::{DamagedLog, FollowError};
 use super::freshness::{CLOCK_MARGIN, KEPT_LONGER, LOADED_LONGER};
 use super::heal::{Fit, HealError, OnLoss, Renew, fit, stands_for_all};
 use super::healing::Healing;
@@ -17,7 +18,7 @@ use super::progress::Progress;
 use super::recover::Unsettled;
 use super::retention::Retention;
 use super::{Now, View};
-use crate::high_water::{HighWater, HighWaterError, HighWaterFile};
+use crate::high_water::{HighWater, HighWaterFile};
 use crate::log::{ChainTag, Entry, ScopeKind};
 use crate::position::{Incarnation, Seq};
 use crate::random::Random;
@@ -73,46 +74,6 @@ pub(crate) struct Follower {
     stepped: Duration,
     /// The view has to be loaded again though the log fits.
     reload: bool,
-}
-
-/// A round that could not be completed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum FollowError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Heal(#[from] HealError),
-    #[error(transparent)]
-    HighWater(#[from] HighWaterError),
-    #[error(transparent)]
-    Damaged(#[from] DamagedLog),
-}
-
-impl FollowError {
-    /// Whether reading again cannot help.
-    fn is_damage(&self) -> bool {
-        match self {
-            Self::Damaged(_) => true,
-            Self::Store(error) | Self::Heal(HealError::Store(error)) => error.kind() == StoreErrorKind::Corrupt,
-            Self::Heal(_) | Self::HighWater(_) => false,
-        }
-    }
-
-    /// Whether the store could not be reached, or did not answer.
-    pub(super) fn is_outage(&self) -> bool {
-        matches!(self, Self::Store(error) if error.kind() == StoreErrorKind::Unavailable)
-    }
-}
-
-/// Entries of the log do not add up to its tag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the log's entries after position {after} do not add up to its tag: the store's log is damaged or was edited; restore \
-     the store from a backup"
-)]
-pub struct DamagedLog {
-    /// The last position that fits.
-    pub after: Seq,
 }
 
 impl Follower {

@@ -34,7 +34,7 @@ async fn lost() -> (Cluster, Node, Node, rescind::TokenPair, Arc<FailingStore<Me
 }
 
 /// The cut-offs on everything.
-async fn on_everything(cluster: &Cluster) -> Vec<Entry> {
+pub(crate) async fn on_everything(cluster: &Cluster) -> Vec<Entry> {
     let is_on_all = |entry: &Entry| entry.scope == Scope::All && entry.act == Act::CutOff;
     cluster.entries().await.into_iter().filter(is_on_all).collect()
 }
@@ -61,7 +61,7 @@ async fn claim(cluster: &Cluster) -> Option<Record> {
 }
 
 /// Another node claims it, after so many others did.
-async fn claim_by(cluster: &Cluster, node: &str, before: u64) {
+pub(crate) async fn claim_by(cluster: &Cluster, node: &str, before: u64) {
     let name = format!("{}/all", cluster.primary().health().await.unwrap().incarnation);
     let body = format!(r#"{{"by":"{node}","term_ms":10000,"standing":"claimed"}}"#);
     let put = cluster.primary().put_record(RecordKind::HEALINGS, &name, before, body.into(), None).await.unwrap();
@@ -395,46 +395,4 @@ async fn a_cut_off_that_another_node_made_a_moment_before_is_not_made_again() {
         pass(LONG).await;
         assert_eq!((a.check(&early).await, on_everything(&cluster).await.len()), (Answer::Refused, 1), "{offset}");
     }
-}
-
-/// A node that died, and its store, of which nothing is left but a new history that another node, dead as well, has claimed.
-async fn claimed_and_left() -> (Cluster, rescind::TokenPair, Arc<FailingStore<MemoryStore>>) {
-    let cluster = Cluster::new();
-    let node = cluster.node(1).await;
-    let early = node.login("alice").await;
-    node.revoke_subject("somebody").await;
-    pass(LONG).await;
-    drop(node);
-    let empty = MemoryStore::with(Arc::clone(&cluster.clock) as _, &SeededRandom::new(77)).unwrap().shared();
-    let promoted = cluster.promote(Arc::new(empty));
-    let lost = promoted.health().await.unwrap().incarnation;
-    assert!(promoted.reincarnate(lost, Incarnation::from_bytes([9; 16]), Seq::new(1 << 33)).await.unwrap());
-    claim_by(&cluster, "node-2", 0).await;
-    (cluster, early, promoted)
-}
-
-/// The store is away for so long, while a starting node waits for a claim.
-async fn away_for(span: std::time::Duration, store: &FailingStore<MemoryStore>) {
-    pass(secs(3)).await;
-    for operation in Operation::EVERY {
-        store.inject(*operation, Which::Every, Fault::Refuse(StoreErrorKind::Unavailable));
-    }
-    pass(span).await;
-    store.clear();
-}
-
-// Found by the simulation, seed 50019: where one answer in fifty is lost, no start came to the end of its wait.
-#[tokio::test(start_paused = true)]
-async fn a_start_that_waits_for_a_claim_outlives_answers_that_are_lost() {
-    let (cluster, early, promoted) = claimed_and_left().await;
-    let (node, ()) = tokio::join!(cluster.try_node(1), away_for(ms(500), &promoted));
-    assert_eq!((node.unwrap().check(&early).await, on_everything(&cluster).await.len()), (Answer::Refused, 1));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_start_that_waits_for_a_claim_ends_where_the_store_stays_away() {
-    let (cluster, _, promoted) = claimed_and_left().await;
-    let (node, ()) = tokio::join!(cluster.try_node(1), away_for(secs(3), &promoted));
-    let error = node.err().unwrap();
-    assert!(matches!(error, rescind::BuildError::Store(_)), "{error}");
 }
