@@ -90,8 +90,8 @@ impl Rescind {
     /// Waits until every live node has applied the entry at `seq`, which is acknowledged already: at most until the
     /// staleness bound of those that have not is over since the call, from when on they refuse to answer by themselves.
     ///
-    /// A node whose record is older than its bound refuses already and is not waited for, unless this node has just started
-    /// and cannot tell that from a store whose clock stepped. Followers without a store do
+    /// A node whose record is older than its bound refuses already and is not waited for, unless this node has not
+    /// looked for as long, and cannot tell that from a store whose clock stepped. Followers without a store do
     /// not register; they refuse by themselves within their bound.
     ///
     /// ```
@@ -156,7 +156,7 @@ impl Registry {
     }
 
     /// The live nodes beside this one that are not known to have applied the entry. Who `lagged` before and fell silent
-    /// since is still one: it refuses, and has not applied it. So is who seems silent to a node that has just started: it
+    /// since is still one: it refuses, and has not applied it. So is who seems silent and was not found so for long enough: it
     /// may be the store's clock that stepped.
     fn laggards<'a>(
         &self,
@@ -167,7 +167,7 @@ impl Registry {
         let me = self.id();
         let counts = |id: &String, record: &NodeRecord| match self.state_of(record) {
             NodeState::Live => true,
-            NodeState::Silent => lagged.contains(id) || !self.times.watched_for(record.bound(), self.clock.boot()),
+            NodeState::Silent => lagged.contains(id) || !self.is_quiet(id, record),
             NodeState::Left => false,
         };
         let lags = |(id, record): &&(String, NodeRecord)| *id != me && record.applied < seq && counts(id, record);

@@ -1,6 +1,7 @@
 //! Which nodes share the store. Owns the listing of their records, one reading for all who ask at the same time, and
 //! what healing has to know of those who were there before a loss. This node's own record stands in `registry`.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use super::node_record::{NodeRecord, NodeState, Presence};
 use super::registry::Registry;
 use crate::position::{Incarnation, Seq};
 use crate::store::{RecordKind, Store, StoreError, StoreErrorKind};
+use crate::time::BootTime;
 use crate::view::Peers;
 
 /// How often the records are listed where nobody asks: for what healing has to know, and for metrics.
@@ -37,6 +39,8 @@ pub(super) struct Sightings {
     latest: tokio::sync::Mutex<(u64, Result<Listing, String>)>,
     /// The last one that succeeded.
     known: Mutex<Option<Listing>>,
+    /// Since when this node has found each record as it is, by its own clock that never steps.
+    unchanged: Mutex<HashMap<String, (NodeRecord, BootTime)>>,
     counted: Mutex<Counted>,
 }
 
@@ -46,6 +50,7 @@ impl Default for Sightings {
             begun: AtomicU64::new(0),
             latest: tokio::sync::Mutex::new((0, Err("not listed yet".to_owned()))),
             known: Mutex::default(),
+            unchanged: Mutex::default(),
             counted: Mutex::default(),
         }
     }
@@ -103,6 +108,7 @@ impl Registry {
         };
         *latest = (number, read.clone());
         if let Ok(listing) = &read {
+            self.sightings.compare(listing, self.clock.boot());
             *lock(&self.sightings.known) = Some(Arc::clone(listing));
         }
         read.map_err(unavailable)
@@ -111,6 +117,15 @@ impl Registry {
     /// The records of the last listing that succeeded.
     pub(super) fn last_listing(&self) -> Option<Listing> {
         lock(&self.sightings.known).clone()
+    }
+
+    /// Whether a node has not written its record for longer than its bound, so far as this node has looked itself: whatever
+    /// the store's clock says, it refuses to answer or is dead.
+    pub(super) fn is_quiet(&self, id: &str, record: &NodeRecord) -> bool {
+        let boot = self.clock.boot();
+        let is_long_ago =
+            |(seen, since): &(NodeRecord, BootTime)| seen == record && boot.since(*since) > record.bound();
+        lock(&self.sightings.unchanged).get(id).is_some_and(is_long_ago)
     }
 
     /// How a node is doing now. Right after the store's clock stepped nobody counts as silent.
@@ -158,6 +173,18 @@ impl Registry {
         let found: Vec<String> = listing.iter().filter(has_yet_to_join).map(|(id, _)| id.clone()).collect();
         lock(&self.sightings.counted).found = Some((incarnation, found.clone()));
         Ok(found)
+    }
+}
+
+impl Sightings {
+    /// Takes down since when each record is as it is, by a reading that ended `now`.
+    fn compare(&self, listing: &Listing, now: BootTime) {
+        let mut unchanged = lock(&self.unchanged);
+        let before = std::mem::take(&mut *unchanged);
+        let since = |id: &String, record: &NodeRecord| {
+            before.get(id).filter(|(seen, _)| seen == record).map_or(now, |(_, since)| *since)
+        };
+        unchanged.extend(listing.iter().map(|(id, record)| (id.clone(), (record.clone(), since(id, record)))));
     }
 }
 
