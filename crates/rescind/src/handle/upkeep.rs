@@ -99,17 +99,20 @@ impl Inner {
                 log_failure("the lead of the other nodes' clocks cannot be read", self.read_lead().await);
             }
         }
-        // Nothing is let go before this clock and the store's have been steady for as long as an access token may live: a wrong clock that
-        // is put right within that time has then cost nothing.
+        // Nothing is let go before the clock has been steady for as long as an access token may live: a wrong clock that
+        // is put right within that time has then cost nothing. A key goes by the store's, so that has to be, too.
         let now = Now::read(&*self.clock);
         let steps = self.progress.steps.load(Ordering::Relaxed);
         let (kept, times) = (self.lifetimes.kept.access(), &self.registry.times);
-        let is_steady = times.steady_for(kept, now.boot) && times.watched_for(kept, now.boot);
-        if !is_steady || self.upkeep.steady_for(now.boot, steps) < kept {
+        if self.upkeep.steady_for(now.boot, steps) < kept {
             log_failure("the key ring cannot be read", self.read_ring().await);
             return;
         }
-        log_failure("the key ring cannot be tended", self.tend_ring().await);
+        if times.steady_for(kept, now.boot) && times.watched_for(kept, now.boot) {
+            log_failure("the key ring cannot be tended", self.tend_ring().await);
+        } else {
+            log_failure("the key ring cannot be read", self.read_ring().await);
+        }
         if beat.is_multiple_of(SWEEP_BEATS) {
             // By the store's time: a node whose clock is ahead must not sweep what others still need.
             let oldest = self.registry.times.now(now.boot).min(now.wall);
