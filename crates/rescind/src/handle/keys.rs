@@ -12,7 +12,7 @@ use crate::keys::{Algorithm, KeyRing, KeyState, RingKey};
 use crate::log::{Entry, Scope, Text};
 use crate::time::Timestamp;
 
-/// Nothing is signed by a ring that was read longer ago: a little more than the rhythm in which it is read.
+/// Nothing is signed by a ring that was read longer ago: a little more than the longest rhythm in which it is read.
 const KNOWN_FOR: Duration = Duration::from_secs(6);
 
 /// A signing key, as an operator sees it.
@@ -71,7 +71,7 @@ impl Rescind {
             // From the current key as it is now, and only from that one: whoever loses a race has got what it asked for.
             let from = kept.current_in_store().await?;
             let now = inner.ring_time();
-            let rotate = |ring: &KeyRing, _| {
+            let rotate = |ring: &KeyRing| {
                 let current = ring.current();
                 if *current.id() != from {
                     return Ok(None);
@@ -97,7 +97,7 @@ impl Inner {
     /// Takes keys out of the ring for good, all or none; where one was current, its successor is at once.
     pub(super) async fn drop_keys(&self, kids: &[KeyId]) -> Result<(), Error> {
         let now = self.ring_time();
-        let drop = |ring: &KeyRing, _| {
+        let drop = |ring: &KeyRing| {
             if let Some(unknown) = kids.iter().find(|kid| ring.find(kid.as_str()).is_none()) {
                 return Err(NotFound::Key(unknown.clone()).into());
             }
@@ -123,7 +123,7 @@ impl Inner {
 
     /// Takes over what another node has changed in the ring.
     pub(super) async fn read_ring(&self) -> Result<(), Error> {
-        self.ring()?.change(|_, _| Ok(None)).await
+        self.ring()?.change(|_| Ok(None)).await
     }
 
     /// The time by which keys retire and are let go: the store's, so that a node whose own clock is behind retires none for
@@ -135,7 +135,7 @@ impl Inner {
     /// Lets retired keys go whose last token has expired.
     pub(super) async fn tend_ring(&self) -> Result<(), Error> {
         let now = self.ring_time();
-        let tend = |ring: &KeyRing, _| {
+        let tend = |ring: &KeyRing| {
             // A node that has not heard of the rotation signs with it for as long as that.
             let tended = ring.expire(now, self.lifetimes.kept.access().saturating_add(KNOWN_FOR));
             Ok((tended.keys().len() != ring.keys().len()).then_some(tended))

@@ -14,7 +14,7 @@ use crate::id::KeyId;
 use crate::keys::{Algorithm, KeyRing, RootSecret};
 use crate::random::Random;
 use crate::store::{Put, Record, RecordKind, Store, StoreError, StoreErrorKind};
-use crate::time::{BootTime, Clock, Timestamp};
+use crate::time::{BootTime, Clock};
 use crate::view::Renew;
 
 /// The ring as it stands in the store.
@@ -111,7 +111,7 @@ impl KeptRing {
     /// process holds what the store has.
     pub(super) async fn change(
         &self,
-        change: impl Fn(&KeyRing, Timestamp) -> Result<Option<KeyRing>, Error>,
+        change: impl Fn(&KeyRing) -> Result<Option<KeyRing>, Error>,
     ) -> Result<(), Error> {
         self.write(Loss::News, change).await
     }
@@ -119,7 +119,7 @@ impl KeptRing {
     async fn write(
         &self,
         loss: Loss,
-        change: impl Fn(&KeyRing, Timestamp) -> Result<Option<KeyRing>, Error>,
+        change: impl Fn(&KeyRing) -> Result<Option<KeyRing>, Error>,
     ) -> Result<(), Error> {
         let _changing = self.changing.lock().await;
         for _ in 0..ATTEMPTS {
@@ -127,7 +127,7 @@ impl KeptRing {
             let record = self.store.record(RecordKind::KEYS, ID).await?;
             let version = record.as_ref().map_or(0, |record| record.version);
             let present = self.read(record)?;
-            let keys = match (change(&present.keys, self.clock.wall())?, &present) {
+            let keys = match (change(&present.keys)?, &present) {
                 (Some(keys), _) => keys,
                 (None, Present::Stored(ring)) => {
                     self.hold(Arc::clone(ring), began);
@@ -208,7 +208,8 @@ impl Renew for KeptRing {
     /// Revokes every key: an older copy of the store may bring back one that was revoked since, and whoever stole it
     /// could sign tokens of any position.
     async fn renew(&self) -> Result<(), BoxError> {
-        let renewed = self.write(Loss::Known, |ring, now| {
+        let now = self.clock.wall();
+        let renewed = self.write(Loss::Known, |ring| {
             let mut renewed = ring.clone();
             for key in ring.keys() {
                 renewed = renewed.revoke(key.id(), now, &*self.random).map_err(internal)?;
@@ -222,7 +223,8 @@ impl Renew for KeptRing {
     /// cut off go on to pass.
     async fn unite(&self, revoked: &[KeyId]) -> Result<(), BoxError> {
         let (held, before) = (self.held.load_full(), self.before.load_full());
-        let united = self.write(Loss::Known, |ring, now| {
+        let now = self.clock.wall();
+        let united = self.write(Loss::Known, |ring| {
             let known = before.as_ref().map_or(&held, |before| before);
             let known = known.keys.united_with(&held.keys, revoked, now, &*self.random).map_err(internal)?;
             let united = known.united_with(ring, revoked, now, &*self.random).map_err(internal)?;
@@ -232,7 +234,7 @@ impl Renew for KeptRing {
     }
 
     async fn take_over(&self) -> Result<(), BoxError> {
-        self.write(Loss::Known, |_, _| Ok(None)).await.map_err(Into::into)
+        self.write(Loss::Known, |_| Ok(None)).await.map_err(Into::into)
     }
 }
 

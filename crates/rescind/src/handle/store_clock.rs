@@ -181,8 +181,7 @@ impl StoreClock {
         self.lock().steady_since.is_none_or(|since| boot.since(since) > span)
     }
 
-    /// Whether it is watched for so long: who has just started cannot tell a node that fell silent from a clock that stepped
-    /// a moment before.
+    /// Whether it is watched for so long: who has just started cannot tell that it did not step a moment before.
     pub(super) fn watched_for(&self, span: Duration, boot: BootTime) -> bool {
         boot.since(self.since) > span
     }

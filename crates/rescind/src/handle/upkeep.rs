@@ -84,11 +84,12 @@ impl Inner {
             keys.tend().await;
             return;
         }
-        let is_time_to_read = beat.is_multiple_of(self.ring_beats());
-        if !is_time_to_read || self.trust_store().await.is_err() {
+        let is_tended = beat.is_multiple_of(RING_BEATS);
+        let is_read = is_tended || beat.is_multiple_of(self.ring_beats());
+        if !is_read || self.trust_store().await.is_err() {
             return;
         }
-        if !beat.is_multiple_of(RING_BEATS) {
+        if !is_tended {
             log_failure("the key ring cannot be read", self.read_ring().await);
             return;
         }
@@ -104,19 +105,16 @@ impl Inner {
         let now = Now::read(&*self.clock);
         let steps = self.progress.steps.load(Ordering::Relaxed);
         let (kept, times) = (self.lifetimes.kept.access(), &self.registry.times);
-        if self.upkeep.steady_for(now.boot, steps) < kept {
-            log_failure("the key ring cannot be read", self.read_ring().await);
-            return;
-        }
-        if times.steady_for(kept, now.boot) && times.watched_for(kept, now.boot) {
+        let is_steady = self.upkeep.steady_for(now.boot, steps) >= kept;
+        if is_steady && times.steady_for(kept, now.boot) && times.watched_for(kept, now.boot) {
             log_failure("the key ring cannot be tended", self.tend_ring().await);
         } else {
             log_failure("the key ring cannot be read", self.read_ring().await);
         }
-        if beat.is_multiple_of(SWEEP_BEATS) {
+        if is_steady && beat.is_multiple_of(SWEEP_BEATS) {
             // By the store's time: a node whose clock is ahead must not sweep what others still need.
             let oldest = self.registry.times.now(now.boot).min(now.wall);
-            log_failure("nothing can be swept", self.sweep(oldest.minus(self.lifetimes.kept.access())).await);
+            log_failure("nothing can be swept", self.sweep(oldest.minus(kept)).await);
         }
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::support::{House, eventually, opening, payload, refused, revocation, secs, text};
 use rescind::log::{Scope, ScopeKind};
-use rescind::store::{Fault, Gate, MemoryStore, Operation, StoreErrorKind, Which};
-use rescind::testing::{ManualClock, SeededRandom, subject};
+use rescind::store::{Appended, Fault, Gate, MemoryStore, Operation, Store, StoreErrorKind, Which};
+use rescind::testing::{ManualClock, SeededRandom, cut_off, subject};
 use rescind::time::{Clock, Timestamp};
 use rescind::{Rejection, Rescind, TokenPair};
 
@@ -277,4 +277,37 @@ async fn who_has_just_started_waits_for_those_who_only_seem_silent_since_the_clo
     town.ours.advance(Duration::from_millis(500));
     eventually("the wait ends", || async { waiting.is_finished() }).await;
     assert_eq!(refused(old.check(&pair.access_token).await), Rejection::Revoked(ScopeKind::Subject));
+}
+
+// Found by the simulation, seed 108302: a node that had just written seemed to have been away for an hour.
+#[tokio::test]
+async fn who_seems_silent_by_a_clock_that_stepped_since_it_was_read_is_waited_for() {
+    let town = Town::new();
+    let (old, new) = (town.node(3).await, town.node(2).await);
+    let right = town.theirs.wall();
+    town.step_store(Off::Ahead);
+    eventually("it knows of the step", || async { new.rescind.node().last_seen == town.theirs.wall() }).await;
+    // Long enough ago for it to be sure.
+    let long = Duration::from_secs(3);
+    let right = right.plus(long);
+    for clock in [&town.theirs, &town.ours] {
+        clock.advance(long);
+    }
+    // From here on the one does not learn what time it is, and the other nothing of the log.
+    new.store.inject(Operation::Health, Which::Every, Fault::Refuse(StoreErrorKind::Unavailable));
+    old.store.inject(Operation::After, Which::Every, Fault::Refuse(StoreErrorKind::Unavailable));
+    town.theirs.step_wall(right);
+    let seen_by_new = async || {
+        let seen = new.rescind.nodes().await.unwrap();
+        seen.into_iter().find(|node| node.id == old.rescind.node().id).unwrap()
+    };
+    eventually("the other has written by the right clock", || async { seen_by_new().await.last_seen == right }).await;
+    let entry = town.store.append(vec![cut_off(Scope::Subject(subject("alice")))]).await.unwrap();
+    let Appended::Done(entries) = entry else { panic!("{entry:?}") };
+    let (rescind, seq) = (new.rescind.clone(), entries[0].seq);
+    let waiting = tokio::spawn(async move { rescind.everywhere(seq).await });
+    let looks = new.store.calls(Operation::Records);
+    eventually("it has looked twice", || async { new.store.calls(Operation::Records) > looks + 1 }).await;
+    assert!(!waiting.is_finished(), "{:?}", seen_by_new().await);
+    waiting.abort();
 }
