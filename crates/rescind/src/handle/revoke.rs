@@ -213,9 +213,10 @@ impl Inner {
                 "it stands for the revocations that the store has lost, which nobody can name any more",
             ));
         }
-        if entry.scope == Scope::All && was_everything_lost(&*self.store).await? {
+        let ends_others = entry.scope == Scope::All && entry.act == Act::CutOff;
+        if ends_others && was_everything_lost(&*self.store).await? {
             return Err(Error::Final(
-                "an earlier cut-off on everything stands for the revocations that the store has lost, and would end with it; \
+                "another cut-off on everything stands for the revocations that the store has lost, and would end with it; \
                  whoever signs in again is under neither",
             ));
         }

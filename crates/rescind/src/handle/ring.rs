@@ -68,7 +68,8 @@ impl KeptRing {
                 Some(ring) if signs => ring,
                 present => {
                     let keys = match present {
-                        Some(ring) => ring.keys.with_algorithms(&[algorithm], clock.wall(), &*random)?,
+                        // By the store's clock, as the others judge when a key that retires may go.
+                        Some(ring) => ring.keys.with_algorithms(&[algorithm], store.health().await?.now, &*random)?,
                         None => KeyRing::new(&[algorithm], &*random)?,
                     };
                     let document = keys.to_document(&root, &*random)?;
@@ -223,7 +224,7 @@ impl Renew for KeptRing {
     /// cut off go on to pass.
     async fn unite(&self, revoked: &[KeyId]) -> Result<(), BoxError> {
         let (held, before) = (self.held.load_full(), self.before.load_full());
-        let now = self.clock.wall();
+        let now = self.store.health().await?.now;
         let united = self.write(Loss::Known, |ring| {
             let known = before.as_ref().map_or(&held, |before| before);
             let known = known.keys.united_with(&held.keys, revoked, now, &*self.random).map_err(internal)?;
@@ -235,6 +236,10 @@ impl Renew for KeptRing {
 
     async fn take_over(&self) -> Result<(), BoxError> {
         self.write(Loss::Known, |_| Ok(None)).await.map_err(Into::into)
+    }
+
+    async fn keep_up(&self) -> Result<(), BoxError> {
+        self.change(|_| Ok(None)).await.map_err(Into::into)
     }
 }
 

@@ -39,8 +39,7 @@ pub(super) struct Sightings {
     latest: tokio::sync::Mutex<(u64, Result<Listing, String>)>,
     /// The last one that succeeded.
     known: Mutex<Option<Listing>>,
-    /// Since when this node has found each record as it is, by its own clock that never steps.
-    unchanged: Mutex<HashMap<String, (NodeRecord, BootTime)>>,
+    looks: Mutex<Looks>,
     counted: Mutex<Counted>,
 }
 
@@ -50,10 +49,19 @@ impl Default for Sightings {
             begun: AtomicU64::new(0),
             latest: tokio::sync::Mutex::new((0, Err("not listed yet".to_owned()))),
             known: Mutex::default(),
-            unchanged: Mutex::default(),
+            looks: Mutex::default(),
             counted: Mutex::default(),
         }
     }
+}
+
+/// What this node has found itself, by its own clock that never steps.
+#[derive(Debug, Default)]
+struct Looks {
+    /// When the last one ended.
+    last: BootTime,
+    /// Since when each record is as it is.
+    unchanged: HashMap<String, (NodeRecord, BootTime)>,
 }
 
 /// The listings that count for healing: a round of the feed that began after each of them found the store in order.
@@ -122,10 +130,10 @@ impl Registry {
     /// Whether a node has not written its record for longer than its bound, so far as this node has looked itself: whatever
     /// the store's clock says, it refuses to answer or is dead.
     pub(super) fn is_quiet(&self, id: &str, record: &NodeRecord) -> bool {
-        let boot = self.clock.boot();
-        let is_long_ago =
-            |(seen, since): &(NodeRecord, BootTime)| seen == record && boot.since(*since) > record.bound();
-        lock(&self.sightings.unchanged).get(id).is_some_and(is_long_ago)
+        let looks = lock(&self.sightings.looks);
+        let is_long =
+            |(seen, since): &(NodeRecord, BootTime)| seen == record && looks.last.since(*since) > record.bound();
+        looks.unchanged.get(id).is_some_and(is_long)
     }
 
     /// How a node is doing now. Right after the store's clock stepped nobody counts as silent.
@@ -179,12 +187,13 @@ impl Registry {
 impl Sightings {
     /// Takes down since when each record is as it is, by a reading that ended `now`.
     fn compare(&self, listing: &Listing, now: BootTime) {
-        let mut unchanged = lock(&self.unchanged);
-        let before = std::mem::take(&mut *unchanged);
+        let Looks { last, unchanged } = &mut *lock(&self.looks);
+        let before = std::mem::take(unchanged);
         let since = |id: &String, record: &NodeRecord| {
             before.get(id).filter(|(seen, _)| seen == record).map_or(now, |(_, since)| *since)
         };
         unchanged.extend(listing.iter().map(|(id, record)| (id.clone(), (record.clone(), since(id, record)))));
+        *last = now;
     }
 }
 
@@ -233,6 +242,16 @@ impl Peers for Registry {
             })
         };
         Ok(peers.into_iter().filter(|peer| !is_accounted_for(peer)).collect())
+    }
+
+    async fn is_behind(&self, incarnation: Incarnation) -> Result<bool, StoreError> {
+        let me = self.id();
+        // One that has just started follows none yet, and knows of nothing that it could add.
+        let follows_another = |record: &NodeRecord| record.incarnation().is_some_and(|of| of != incarnation);
+        let is_behind = |(id, record): &(String, NodeRecord)| {
+            *id != me && self.state_of(record) == NodeState::Live && follows_another(record)
+        };
+        Ok(self.listing().await?.iter().any(is_behind))
     }
 }
 

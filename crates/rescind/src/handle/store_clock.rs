@@ -13,8 +13,6 @@ use crate::view::{CLOCK_MARGIN, Now, STEP_TOLERANCE};
 #[derive(Debug)]
 pub(super) struct StoreClock {
     reading: Mutex<Reading>,
-    /// Since when it is watched.
-    since: BootTime,
     /// How often it surely stepped.
     steps: AtomicU64,
     /// Clocks that are no further apart agree: the skew that a check allows.
@@ -108,7 +106,7 @@ impl StoreClock {
         let began = BootTime::from_millis(0);
         let reading = Mutex::new(Reading { store, began, boot, steady_since: None });
         let slack = slack.max(STEP_TOLERANCE);
-        Self { reading, since: boot, steps: AtomicU64::new(0), slack, standing: Mutex::default() }
+        Self { reading, steps: AtomicU64::new(0), slack, standing: Mutex::default() }
     }
 
     /// The store was asked at `began` and answered with `store`, and the answer was here at `boot`: its time is `store` or
@@ -179,11 +177,6 @@ impl StoreClock {
     /// Whether the clock has not stepped for so long. Right after a step everybody seems to have been silent.
     pub(super) fn steady_for(&self, span: Duration, boot: BootTime) -> bool {
         self.lock().steady_since.is_none_or(|since| boot.since(since) > span)
-    }
-
-    /// Whether it is watched for so long: who has just started cannot tell that it did not step a moment before.
-    pub(super) fn watched_for(&self, span: Duration, boot: BootTime) -> bool {
-        boot.since(self.since) > span
     }
 
     /// How often the clock surely stepped.
@@ -267,8 +260,6 @@ mod tests {
             (|secs: u64| Timestamp::from_secs(1_000 + secs), |secs: u64| BootTime::from_millis(secs * 1000));
         let clock = StoreClock::new(at(0), boot(10), Duration::from_secs(10));
         assert_eq!(clock.now(boot(15)), at(5));
-        assert!(clock.watched_for(Duration::from_secs(4), boot(15)));
-        assert!(!clock.watched_for(Duration::from_secs(5), boot(15)));
         clock.note(boot(15), at(5), boot(15));
         assert!(clock.steady_for(Duration::from_secs(2), boot(15)));
         for stepped in [3_605, 5] {

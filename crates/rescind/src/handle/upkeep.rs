@@ -106,7 +106,7 @@ impl Inner {
         let steps = self.progress.steps.load(Ordering::Relaxed);
         let (kept, times) = (self.lifetimes.kept.access(), &self.registry.times);
         let is_steady = self.upkeep.steady_for(now.boot, steps) >= kept;
-        if is_steady && times.steady_for(kept, now.boot) && times.watched_for(kept, now.boot) {
+        if is_steady && times.steady_for(kept, now.boot) {
             log_failure("the key ring cannot be tended", self.tend_ring().await);
         } else {
             log_failure("the key ring cannot be read", self.read_ring().await);
@@ -118,8 +118,8 @@ impl Inner {
         }
     }
 
-    /// Every so many beats the key ring is read. Where others change it twice within the bound: a key that left it by a
-    /// revocation which got no further is refused by whoever knows, and must not pass elsewhere for longer.
+    /// Every so many beats the key ring is read. Where others change it twice within the bound, or as often as there are beats: a
+    /// key that left it by a revocation which got no further is refused by whoever knows, and must not pass elsewhere for longer.
     fn ring_beats(&self) -> u64 {
         let half = self.settings.staleness_bound.as_millis() / 2 / BEAT.as_millis();
         if self.store.is_shared() { u64::try_from(half).unwrap_or(RING_BEATS).clamp(1, RING_BEATS) } else { RING_BEATS }

@@ -54,7 +54,7 @@ pub fn decide(presented: Generation, loaded: &Loaded, configured_grace: Duration
         return if session.class.rotates() { Decision::Rotate { to } } else { Decision::Keep };
     }
     let grace = session.class.grace(configured_grace);
-    // No grace means none, not "within the same millisecond"; and a clock that stepped back does not open it again.
+    // No grace means none, not "within the same millisecond"; and a clock that stepped back to before the rotation opens none.
     let before = session.rotated_at.since(*now) > Duration::from_secs(1);
     let within = !grace.is_zero() && !before && now.since(session.rotated_at) <= grace;
     if presented.next() == newest && within { Decision::Retry } else { Decision::Reuse }

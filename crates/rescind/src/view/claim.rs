@@ -6,18 +6,20 @@
 //! measures by its own clock that never steps, so no two clocks need to agree. As a rule one cut-off comes of it: a
 //! claimant that is stopped between its last look at the clock and the append may add a second one.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
 
 use super::contact::patient;
 use super::failure::FollowError;
-use super::follow::Follower;
+use super::follow::{Follower, PAUSE};
 use super::heal::{HealError, everything, stands_for_all};
 use crate::log::NewEntry;
 use crate::position::{Incarnation, Seq};
-use crate::store::{Put, Record, RecordKind, Store, StoreError, StoreErrorKind};
-use crate::time::BootTime;
+use crate::store::{Batch, Feed, Put, Record, RecordKind, Store, StoreError, StoreErrorKind};
+use crate::time::{BootTime, Timestamp};
 
 /// A claim is given this long at least: to renew the keys takes several writes, whatever the bound is.
 const TERM: Duration = Duration::from_secs(10);
@@ -58,6 +60,9 @@ pub(super) struct Seen {
 #[derive(Serialize, Deserialize)]
 struct Document {
     by: String,
+    /// The store's time when it was made.
+    #[serde(default)]
+    at: Timestamp,
     /// How long whoever claims is waited for. **Units:** milliseconds.
     term_ms: u64,
     standing: Standing,
@@ -72,6 +77,37 @@ enum Standing {
 }
 
 impl Follower {
+    /// Cuts everything off in a history that goes up to `base`, unless somebody else has written there. Says whether this node
+    /// did it.
+    pub(super) async fn cut_off_everything(&mut self, of: Incarnation, base: Seq) -> Result<bool, FollowError> {
+        let mut answered = self.clock.boot();
+        loop {
+            match self.turn(of, base).await {
+                Ok(ControlFlow::Break(Some(held))) => {
+                    self.deliver(held).await?;
+                    return Ok(true);
+                }
+                Ok(ControlFlow::Break(None)) => return Ok(false),
+                Ok(ControlFlow::Continue(())) => answered = self.clock.boot(),
+                // Whoever is starting would begin the whole wait anew for one answer that was lost, which shows after a while.
+                Err(error) if error.is_outage() && self.clock.boot().since(answered) <= self.patience() * 2 => {}
+                Err(error) => return Err(error),
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Whether it is this node's to cut everything off. Ends with none where somebody else has written there.
+    async fn turn(&mut self, of: Incarnation, base: Seq) -> Result<ControlFlow<Option<Held>>, FollowError> {
+        if let Turn::Ours(held) = self.claim(of).await? {
+            // Asked behind the claim: whoever held it before may have been late.
+            return Ok(ControlFlow::Break((!self.is_cut_off(of, base).await?).then_some(held)));
+        }
+        let (Feed::Batch(Batch { head, .. }) | Feed::Gone(head)) = self.read(base, 1).await?;
+        let is_untouched = head.incarnation == of && head.seq == base;
+        Ok(if is_untouched { ControlFlow::Continue(()) } else { ControlFlow::Break(None) })
+    }
+
     /// Claims it for this node, unless another one has and may still deliver. A claim of this node's is gone on with.
     pub(super) async fn claim(&mut self, of: Incarnation) -> Result<Turn, FollowError> {
         let record = self.claim_record(of).await?;
@@ -101,6 +137,23 @@ impl Follower {
     /// Whether anybody has claimed it.
     pub(super) async fn is_claimed(&self, of: Incarnation) -> Result<bool, StoreError> {
         Ok(self.claim_record(of).await?.is_some_and(|record| stands(&record)))
+    }
+
+    /// The same, at the store's time `now`, where what was lost may still matter: to sessions that have not ended since.
+    pub(super) async fn is_claimed_of_late(&self, of: Incarnation, now: Timestamp) -> Result<bool, StoreError> {
+        let matters = |record: &Record| match serde_json::from_slice(&record.body) {
+            Ok(Document { at, standing: Standing::Claimed, .. }) => now.since(at) <= self.kept.session(),
+            _ => false,
+        };
+        Ok(self.claim_record(of).await?.as_ref().is_some_and(matters))
+    }
+
+    /// The cut-off of an earlier claim is told again, which the store lost with the claim: as long as either stands, nothing
+    /// that covers it may be lifted.
+    pub(super) async fn claim_again(&self, of: Incarnation) -> Result<(), StoreError> {
+        // Whoever was quicker says the same.
+        self.put_claim(of, 0, Standing::Claimed).await?;
+        Ok(())
     }
 
     /// Renews the keys and cuts everything off, by a claim of this node's.
@@ -152,7 +205,7 @@ impl Follower {
     async fn put_claim(&self, of: Incarnation, expected: u64, standing: Standing) -> Result<Put, StoreError> {
         let now = patient(self.patience(), "health", self.store.health()).await?.now;
         let term_ms = u64::try_from(self.term().as_millis()).unwrap_or(u64::MAX);
-        let document = Document { by: self.peers.me(), term_ms, standing };
+        let document = Document { by: self.peers.me(), at: now, term_ms, standing };
         let broken = |error| StoreError::new(StoreErrorKind::Broken, "put_record", error);
         let body = serde_json::to_vec(&document).map_err(broken)?;
         let (id, ends) = (name(of), Some(self.widely(now)));

@@ -61,8 +61,8 @@ pub(crate) struct Follower {
     /// Others are waited for before anything is answered.
     pub(super) unsettled: Option<Unsettled>,
     pub(super) contact: Contact,
-    /// When the last round that was completed began.
-    completed: Option<BootTime>,
+    /// When the last round that did not fail began.
+    ended_well: Option<BootTime>,
     /// A healing that is written down but has not come about yet.
     pub(super) prepared: Option<(Incarnation, Healing)>,
     /// Another node's claim to cut everything off.
@@ -111,7 +111,7 @@ impl Follower {
             persisted: known,
             unsettled: None,
             contact: Contact::Steady,
-            completed: None,
+            ended_well: None,
             prepared: None,
             claimed: None,
             held: None,
@@ -124,26 +124,6 @@ impl Follower {
     /// The store is a copy in which nothing can be written: whoever has the log heals it.
     pub(crate) fn waits_for_healing(&mut self) {
         self.on_loss = OnLoss::Waits;
-    }
-
-    /// Loads the view for the first time. Nothing may be answered before.
-    pub(crate) async fn start(&mut self) -> Result<(), FollowError> {
-        self.keep_for(Duration::ZERO);
-        self.progress.begin();
-        match self.known {
-            Some(known) if self.fit_of(known).await? == Fit::Lost => {
-                self.recover(known).await?;
-            }
-            _ => {
-                self.load_again().await?;
-                if self.store.is_shared() {
-                    // It may have come back a moment ago without what only others know, who have to find that first.
-                    sleep(PROBATION).await;
-                }
-            }
-        }
-        // A large log takes longer to load than the bound: take in what came meanwhile.
-        self.round().await
     }
 
     /// Follows until the runtime ends. A failed round is tried again soon, and then less and less soon; meanwhile the view
@@ -184,7 +164,7 @@ impl Follower {
     }
 
     /// One round: everything that the log has is in the view afterwards.
-    async fn round(&mut self) -> Result<(), FollowError> {
+    pub(super) async fn round(&mut self) -> Result<(), FollowError> {
         self.progress.begin();
         let mut began = Now::read(&*self.clock);
         if self.view.mark().stepped(began) {
@@ -199,6 +179,7 @@ impl Follower {
             // The store answers first, and then those have time who know what it may have lost.
             patient(self.patience(), "health", self.store.health()).await?;
             sleep(PROBATION).await;
+            self.renew.keep_up().await.map_err(HealError::Keys)?;
             began = Now::read(&*self.clock);
         }
         let mut recoveries = 0;
@@ -214,7 +195,7 @@ impl Follower {
                     self.take(batch).await?;
                     if complete {
                         self.view.expire(began.boot);
-                        return self.complete(began);
+                        return self.complete(began).await;
                     }
                 }
                 (Fit::Lost, _) if recoveries == HEALINGS => return Err(HealError::Contended.into()),
@@ -233,7 +214,8 @@ impl Follower {
     /// does, and the store may have been away meanwhile.
     fn stood_still(&self, now: BootTime) -> bool {
         let is_long_ago = |last| now.since(last) > self.view.mark().bound();
-        self.store.is_shared() && self.contact == Contact::Steady && self.completed.is_some_and(is_long_ago)
+        let has_failed = matches!(self.contact, Contact::Broken(_));
+        self.store.is_shared() && !has_failed && self.ended_well.is_some_and(is_long_ago)
     }
 
     /// What was dropped by the wrong clock is loaded again before anything more is answered: once the store was reached,
@@ -259,7 +241,7 @@ impl Follower {
     }
 
     /// Keeps cut-offs for what they can matter by clocks that were seen to be off by so much.
-    fn keep_for(&self, off: Duration) {
+    pub(super) fn keep_for(&self, off: Duration) {
         self.view.keep_for(self.retention.saturating_add(KEPT_LONGER).saturating_add(off.min(CLOCK_MARGIN)));
     }
 
@@ -291,7 +273,7 @@ impl Follower {
     }
 
     /// Replaces the view by the store's cut-offs that can still matter.
-    async fn load_again(&mut self) -> Result<(), FollowError> {
+    pub(super) async fn load_again(&mut self) -> Result<(), FollowError> {
         let began = Now::read(&*self.clock);
         let now = patient(self.patience(), "health", self.store.health()).await?.now;
         let span = self.retention.saturating_add(LOADED_LONGER).saturating_add(self.stepped);
@@ -302,7 +284,7 @@ impl Follower {
             return Err(StoreError::new(StoreErrorKind::Unavailable, "snapshot", moved).into());
         }
         self.replace(&snapshot)?;
-        self.complete(began)
+        self.complete(began).await
     }
 
     pub(super) fn replace(&mut self, snapshot: &Snapshot) -> Result<(), FollowError> {
@@ -351,12 +333,17 @@ impl Follower {
         Ok(())
     }
 
-    fn complete(&mut self, began: Now) -> Result<(), FollowError> {
+    async fn complete(&mut self, began: Now) -> Result<(), FollowError> {
+        self.ended_well = Some(began.boot);
+        let was_away = self.contact != Contact::Steady;
         if self.unsettled.is_some() || self.is_on_probation(began.boot) {
             self.progress.hold();
             return Ok(());
         }
-        self.completed = Some(began.boot);
+        if was_away {
+            // Somebody may have revoked a key behind the ring, and not have come to its cut-off.
+            self.renew.keep_up().await.map_err(HealError::Keys)?;
+        }
         if let Some(known) = self.known {
             self.remember(known)?;
             self.progress.join(known.incarnation);

@@ -98,6 +98,11 @@ pub(crate) trait Renew: Send + Sync {
 
     /// Takes over the signing keys that somebody else has made.
     async fn take_over(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+    /// Takes over what became of the signing keys while this node was away.
+    async fn keep_up(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.take_over().await
+    }
 }
 
 /// A new name for a history, and the position at which it begins: ahead of every position that is known of, so that no

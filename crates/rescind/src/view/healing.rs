@@ -64,6 +64,11 @@ impl Healing {
         Ok(Self::read(store, new).await?.as_ref() == Some(self))
     }
 
+    /// Whether an incarnation goes on with one that was lost.
+    pub(super) async fn is_of(store: &dyn Store, incarnation: Incarnation) -> Result<bool, StoreError> {
+        Ok(Self::read(store, incarnation).await?.is_some())
+    }
+
     /// Reads the record of an incarnation. One that cannot be read, or is of a newer version, is as none: then
     /// everything is cut off.
     async fn read(store: &dyn Store, of: Incarnation) -> Result<Option<Self>, StoreError> {

@@ -17,6 +17,7 @@ mod proof;
 mod recover;
 mod retention;
 mod segment;
+mod start;
 mod table;
 mod tail;
 mod timeline;

@@ -3,22 +3,19 @@
 //! where another stopped. What is added is decided in `again`, whose it is to cut everything off where no view covers the gap
 //! in `claim`.
 
-use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
-use tokio::time::sleep;
-
 use super::again::{Again, Gap, Healed, known_here, once_each, told_after_the_loss};
-use super::claim::{Held, Turn};
+use super::claim::Turn;
 use super::contact::{Contact, patient};
 use super::failure::FollowError;
-use super::follow::{Follower, HEALINGS, PAUSE};
+use super::follow::{Follower, HEALINGS};
 use super::freshness::{CLOCK_MARGIN, Now};
-use super::heal::{Fit, HealError, OnLoss, ahead_of, fit, is_healed, stands_for_all};
+use super::heal::{Fit, HISTORY_LOST, HealError, OnLoss, ahead_of, fit, is_healed, stands_for_all};
 use super::healing::Healing;
 use crate::high_water::HighWater;
 use crate::id::KeyId;
-use crate::log::{ChainTag, Entry, Scope, ScopeKind};
+use crate::log::{ChainTag, Entry, NewEntry, Scope, ScopeKind};
 use crate::position::{Incarnation, Seq};
 use crate::store::{Appended, Batch, Feed, Head, Put, Snapshot, StoreError, StoreErrorKind};
 use crate::time::{BootTime, Timestamp};
@@ -38,6 +35,10 @@ pub(super) struct Unsettled {
 }
 
 impl Unsettled {
+    pub(super) const fn new(incarnation: Incarnation, base: Seq, since: BootTime) -> Self {
+        Self { incarnation, base, since }
+    }
+
     /// The store is away: nobody can add anything, and the wait begins anew when it is back.
     pub(super) fn wait_anew(&mut self, now: BootTime) {
         self.since = now;
@@ -134,35 +135,10 @@ impl Follower {
             }
             (new, base)
         };
-        let mut answered = self.clock.boot();
-        let held = loop {
-            match self.turn(incarnation, base).await {
-                Ok(ControlFlow::Break(Some(held))) => break held,
-                Ok(ControlFlow::Break(None)) => return Ok(()),
-                Ok(ControlFlow::Continue(())) => answered = self.clock.boot(),
-                // Whoever is starting would begin the whole wait anew for one answer that was lost.
-                Err(error) if error.is_outage() && self.clock.boot().since(answered) <= self.patience() => {}
-                Err(error) => return Err(error),
-            }
-            sleep(PAUSE).await;
-        };
-        // Asked behind the claim: whoever held it before may have been late.
-        if self.is_cut_off(incarnation, base).await? {
-            return Ok(());
+        if self.cut_off_everything(incarnation, base).await? {
+            self.progress.healed.fetch_add(1, Ordering::Relaxed);
         }
-        self.deliver(held).await?;
-        self.progress.healed.fetch_add(1, Ordering::Relaxed);
         Ok(())
-    }
-
-    /// Whether it is this node's to cut everything off in a history. Ends with none where somebody else has written there.
-    async fn turn(&mut self, of: Incarnation, base: Seq) -> Result<ControlFlow<Option<Held>>, FollowError> {
-        if let Turn::Ours(held) = self.claim(of).await? {
-            return Ok(ControlFlow::Break(Some(held)));
-        }
-        let (Feed::Batch(Batch { head, .. }) | Feed::Gone(head)) = self.read(base, 1).await?;
-        let is_untouched = head.incarnation == of && head.seq == base;
-        Ok(if is_untouched { ControlFlow::Continue(()) } else { ControlFlow::Break(None) })
     }
 
     /// The last position at which the store's log, of the same incarnation, is the one that this node has read.
@@ -243,7 +219,12 @@ impl Follower {
             };
             again
         };
-        let settled = covered || since.iter().any(stands_for_all);
+        let is_for_all = |new: &NewEntry| new.scope == Scope::All && new.reason.as_str() == HISTORY_LOST;
+        let for_all_again = again.cut_offs.iter().any(is_for_all);
+        if for_all_again {
+            self.claim_again(incarnation).await?;
+        }
+        let settled = covered || for_all_again || since.iter().any(stands_for_all);
         let appended = self.append_again(again).await?;
         if links.is_none() || since.iter().any(stands_for_all) {
             // Whoever cut everything off has renewed the keys.
@@ -258,7 +239,7 @@ impl Follower {
             return Err(moved().into());
         }
         let since = Now::read(&*self.clock).boot;
-        self.unsettled = (!settled).then_some(Unsettled { incarnation, base, since });
+        self.unsettled = (!settled).then_some(Unsettled::new(incarnation, base, since));
         if settled {
             self.contact = Contact::Steady;
         }

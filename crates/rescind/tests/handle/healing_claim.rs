@@ -9,7 +9,7 @@ use crate::support::{ms, secs, text};
 use rescind::log::{Act, Entry, NewEntry, Scope};
 use rescind::position::{Incarnation, Seq};
 use rescind::store::{
-    FailingStore, Fault, Gate, MemoryStore, Operation, Put, Record, RecordKind, Store, StoreErrorKind, Which,
+    FailingStore, Fault, Gate, Head, MemoryStore, Operation, Put, Record, RecordKind, Store, StoreErrorKind, Which,
 };
 use rescind::testing::SeededRandom;
 use rescind::time::Clock;
@@ -62,8 +62,9 @@ async fn claim(cluster: &Cluster) -> Option<Record> {
 
 /// Another node claims it, after so many others did.
 pub(crate) async fn claim_by(cluster: &Cluster, node: &str, before: u64) {
-    let name = format!("{}/all", cluster.primary().health().await.unwrap().incarnation);
-    let body = format!(r#"{{"by":"{node}","term_ms":10000,"standing":"claimed"}}"#);
+    let Head { incarnation, now, .. } = cluster.primary().health().await.unwrap();
+    let (name, at) = (format!("{incarnation}/all"), now.as_millis());
+    let body = format!(r#"{{"by":"{node}","at":{at},"term_ms":10000,"standing":"claimed"}}"#);
     let put = cluster.primary().put_record(RecordKind::HEALINGS, &name, before, body.into(), None).await.unwrap();
     assert!(matches!(put, Put::Written(_)), "{put:?}");
 }

@@ -1,17 +1,26 @@
 //! A node that starts, or goes on after it stood still, where a store has lost history: it waits for those who know what.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::healing_claim::{claim_by, on_everything};
-use crate::support::cluster::{Answer, Cluster, pass};
+use crate::support::cluster::{Answer, Cluster, RuntimeClock, answer, pass};
 use crate::support::{ms, secs};
+use rescind::Settings;
 use rescind::log::Scope;
 use rescind::position::{Incarnation, Seq};
 use rescind::store::{FailingStore, Fault, Gate, MemoryStore, Operation, Store, StoreErrorKind, Which};
 use rescind::testing::SeededRandom;
+use rescind::time::{BootTime, Clock, Timestamp};
 
 const LONG: Duration = secs(4);
+const GONE: Fault = Fault::Refuse(StoreErrorKind::Unavailable);
+
+/// A node without a high-water file.
+async fn without_a_mark(cluster: &Cluster, seed: u64) -> rescind::Rescind {
+    cluster.over(cluster.link(), seed).build().await.unwrap()
+}
 
 // Found by the simulation, seed 52339.
 #[tokio::test(start_paused = true)]
@@ -37,7 +46,7 @@ async fn who_starts_just_when_a_store_is_back_waits_until_those_who_know_what_it
 
 // Found by the simulation, seed 261.
 #[tokio::test(start_paused = true)]
-async fn who_stood_still_while_a_store_lost_history_waits_for_those_who_know_it() {
+async fn who_waited_for_an_answer_while_a_store_lost_history_waits_for_those_who_know_it() {
     for wait in (0..=400).step_by(50) {
         let cluster = Cluster::new();
         let (a, b) = (cluster.node(1).await, cluster.node(2).await);
@@ -64,6 +73,47 @@ async fn who_stood_still_while_a_store_lost_history_waits_for_those_who_know_it(
     }
 }
 
+/// The runtime's time, of a machine that is suspended now and then.
+struct Suspended(Arc<RuntimeClock>, AtomicU64);
+
+impl Clock for Suspended {
+    fn wall(&self) -> Timestamp {
+        self.0.wall().plus(ms(self.1.load(Ordering::Relaxed)))
+    }
+
+    fn boot(&self) -> BootTime {
+        BootTime::from_millis(self.0.boot().as_millis() + self.1.load(Ordering::Relaxed))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_suspended_while_a_store_lost_history_waits_for_those_who_know_it() {
+    for wait in (0..=400).step_by(50) {
+        let cluster = Cluster::new();
+        let clock = Arc::new(Suspended(Arc::clone(&cluster.clock), AtomicU64::new(0)));
+        let a = cluster.node(1).await;
+        let link = cluster.link();
+        let b = cluster.over(Arc::clone(&link) as _, 2).clock(Arc::clone(&clock) as _).build().await.unwrap();
+        let dead = a.login("bob").await;
+        pass(LONG).await;
+        let (replica, still) = (cluster.lagging(), Gate::new());
+        link.inject(Operation::After, Which::Every, Fault::HangBefore(still.clone()));
+        still.reached().await;
+        a.revoke(Scope::session(dead.session_id)).await;
+        a.cut();
+        cluster.promote(replica);
+        pass(ms(wait)).await;
+        clock.1.store(5000, Ordering::Relaxed);
+        a.mend();
+        link.clear();
+        still.release();
+        let refreshed = b.refresh(&dead.refresh_token, rescind::Refresh::default()).await;
+        assert!(refreshed.is_err(), "{wait}: {:?}", refreshed.map(|refreshed| refreshed.verdict));
+        pass(secs(1)).await;
+        assert_eq!([a.check(&dead).await, answer(&b, &dead).await], [Answer::Refused; 2], "{wait}");
+    }
+}
+
 /// A node that died, and its store, of which nothing is left but a new history that another node, dead as well, has claimed.
 async fn claimed_and_left() -> (Cluster, rescind::TokenPair, Arc<FailingStore<MemoryStore>>) {
     let cluster = Cluster::new();
@@ -80,11 +130,58 @@ async fn claimed_and_left() -> (Cluster, rescind::TokenPair, Arc<FailingStore<Me
     (cluster, early, promoted)
 }
 
+// Found by the simulation, seed 166399.
+#[tokio::test(start_paused = true)]
+async fn who_starts_without_a_mark_while_another_node_heals_waits_until_that_has_told_what_it_knows() {
+    let cluster = Cluster::new();
+    let a = cluster.node(1).await;
+    let dead = a.login("bob").await;
+    pass(LONG).await;
+    let replica = cluster.lagging();
+    a.revoke(Scope::session(dead.session_id)).await;
+    pass(ms(100)).await;
+    // It has begun the new history and hears of that late.
+    let late = Gate::new();
+    a.fail(Operation::Reincarnate, Fault::HangAfter(late.clone()));
+    cluster.promote(replica);
+    pass(ms(600)).await;
+    let b = without_a_mark(&cluster, 2).await;
+    for tenths in 0..40 {
+        if tenths == 10 {
+            late.release();
+        }
+        assert_ne!(answer(&b, &dead).await, Answer::Valid);
+        assert!(b.refresh(&dead.refresh_token, rescind::Refresh::default()).await.is_err());
+        pass(ms(100)).await;
+    }
+    assert_eq!([answer(&b, &dead).await, a.check(&dead).await], [Answer::Refused; 2]);
+    assert!(!cluster.everything_is_cut_off().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_starts_without_a_mark_where_everything_is_to_be_cut_off_sees_to_it() {
+    let (cluster, early, _) = claimed_and_left().await;
+    let node = without_a_mark(&cluster, 3).await;
+    assert_eq!((answer(&node, &early).await, on_everything(&cluster).await.len()), (Answer::Refused, 1));
+    let new = node.open_session(crate::support::opening("alice")).await.unwrap();
+    let other = without_a_mark(&cluster, 4).await;
+    assert_eq!([answer(&node, &new).await, answer(&other, &new).await], [Answer::Valid; 2]);
+    assert_eq!(on_everything(&cluster).await.len(), 1, "once is enough");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_from_before_every_session_that_lives_cuts_nothing_off() {
+    let (cluster, _, _) = claimed_and_left().await;
+    pass(Settings::default().absolute + secs(3600)).await;
+    without_a_mark(&cluster, 3).await;
+    assert_eq!(on_everything(&cluster).await.len(), 0);
+}
+
 /// The store is away for so long, while a starting node waits for a claim.
-async fn away_for(span: Duration, store: &FailingStore<MemoryStore>) {
+async fn away_for(span: Duration, fault: Fault, store: &FailingStore<MemoryStore>) {
     pass(secs(3)).await;
     for operation in Operation::EVERY {
-        store.inject(*operation, Which::Every, Fault::Refuse(StoreErrorKind::Unavailable));
+        store.inject(*operation, Which::Every, fault.clone());
     }
     pass(span).await;
     store.clear();
@@ -93,15 +190,17 @@ async fn away_for(span: Duration, store: &FailingStore<MemoryStore>) {
 // Found by the simulation, seed 50019: where one answer in fifty is lost, no start came to the end of its wait.
 #[tokio::test(start_paused = true)]
 async fn a_start_that_waits_for_a_claim_outlives_answers_that_are_lost() {
-    let (cluster, early, promoted) = claimed_and_left().await;
-    let (node, ()) = tokio::join!(cluster.try_node(1), away_for(ms(500), &promoted));
-    assert_eq!((node.unwrap().check(&early).await, on_everything(&cluster).await.len()), (Answer::Refused, 1));
+    for (span, fault) in [(ms(500), GONE), (ms(1900), Fault::HangBefore(Gate::new()))] {
+        let (cluster, early, promoted) = claimed_and_left().await;
+        let (node, ()) = tokio::join!(cluster.try_node(1), away_for(span, fault, &promoted));
+        assert_eq!((node.unwrap().check(&early).await, on_everything(&cluster).await.len()), (Answer::Refused, 1));
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_start_that_waits_for_a_claim_ends_where_the_store_stays_away() {
     let (cluster, _, promoted) = claimed_and_left().await;
-    let (node, ()) = tokio::join!(cluster.try_node(1), away_for(secs(3), &promoted));
+    let (node, ()) = tokio::join!(cluster.try_node(1), away_for(secs(5), GONE, &promoted));
     let error = node.err().unwrap();
     assert!(matches!(error, rescind::BuildError::Store(_)), "{error}");
 }

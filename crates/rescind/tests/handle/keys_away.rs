@@ -54,3 +54,23 @@ async fn a_key_that_left_the_ring_by_a_revocation_that_got_no_further_passes_now
     pass(secs(2)).await;
     assert_eq!(b.check(&pair).await, Answer::Refused);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_left_the_ring_while_a_node_was_away_passes_there_no_more_when_it_is_back() {
+    for wait in (0..1000).step_by(100) {
+        let cluster = Cluster::new();
+        let (a, b) = (cluster.node(1).await, cluster.node(2).await);
+        let pair = a.login("alice").await;
+        pass(secs(4)).await;
+        let key = a.rescind.check(&pair.access_token).await.unwrap().key_id().clone();
+        b.cut();
+        a.fail(Operation::Append, Fault::Refuse(StoreErrorKind::Unavailable));
+        a.rescind.revoke(revocation(Scope::Key(key))).await.unwrap_err();
+        pass(secs(3) + ms(wait)).await;
+        b.mend();
+        while b.check(&pair).await == Answer::Nothing {
+            pass(ms(10)).await;
+        }
+        assert_eq!(b.check(&pair).await, Answer::Refused, "{wait}");
+    }
+}

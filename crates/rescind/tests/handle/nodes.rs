@@ -183,7 +183,7 @@ async fn an_idle_node_asks_little_of_the_store() {
             Operation::Health | Operation::PutRecord => 125,
             Operation::Records => 65,
             // The key ring each second, among them.
-            Operation::Record => 150,
+            Operation::Record => 100,
             _ => 3,
         };
         assert!(calls <= most, "{operation:?}: {calls} in a minute");

@@ -260,6 +260,7 @@ impl Nemesis {
         pass(self.dice.one_of(&[0, 60, 1500, 3000])).await;
         let Replaced { old, is_lossy } = world.store.promote_copy();
         world.trace.count(if is_lossy { "failovers to a copy that lagged" } else { "failovers without a loss" });
+        let replaced = world.now();
         // Not whoever alone knows of something.
         let applied = |node: usize| world.running(node).map(|running| running.rescind.stats().applied);
         let known_to_others = |at: &usize| {
@@ -283,18 +284,21 @@ impl Nemesis {
         for _ in 0..self.dice.between(20, 60) {
             pass(250).await;
             self.tend().await;
-            if self.is_well() {
+            if self.is_well_since(replaced) {
                 break;
             }
         }
     }
 
-    /// Whether every connected node answers.
-    fn is_well(&self) -> bool {
-        self.world
-            .connected()
-            .iter()
-            .all(|(node, _)| self.world.running(*node).is_some_and(|running| running.rescind.readiness().ready))
+    /// Whether every connected node answers by what it has read since then. Within its bound one answers by what it read before,
+    /// and may be the only one that knows what the store has lost.
+    fn is_well_since(&self, then: u64) -> bool {
+        let passed = Duration::from_millis(self.world.now() - then);
+        let has_read = |node: usize| {
+            let staleness = self.world.running(node).and_then(|running| running.rescind.stats().staleness);
+            staleness.is_some_and(|age| age < passed)
+        };
+        self.world.connected().iter().all(|(node, _)| has_read(*node))
     }
 
     /// Everything is stopped, and an older copy or an empty store is put in the place of the store.

@@ -69,9 +69,14 @@ impl Cluster {
 
     /// The same, where it may not come up.
     pub(crate) async fn try_node(&self, seed: u64) -> Result<Node, BuildError> {
-        let link = Arc::new(FailingStore::new(Arc::clone(&self.swap)));
+        let link = self.link();
         let builder = self.over(Arc::clone(&link) as Arc<dyn Store>, seed).high_water(self.high_water(seed));
         Ok(Node { rescind: builder.build().await?, link })
+    }
+
+    /// A node's way to the store.
+    pub(crate) fn link(&self) -> Arc<FailingStore<SwapStore>> {
+        Arc::new(FailingStore::new(Arc::clone(&self.swap)))
     }
 
     /// What a node is made of, over a store of the test's own.
