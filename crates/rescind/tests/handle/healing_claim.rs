@@ -18,7 +18,7 @@ use rescind::{Error, Rejection, Settings};
 const LONG: std::time::Duration = secs(4);
 
 /// Two nodes whose store has lost what a third one, which is dead, may have known; a token from before.
-async fn lost() -> (Cluster, Node, Node, rescind::TokenPair, Arc<FailingStore<MemoryStore>>) {
+pub(crate) async fn lost() -> (Cluster, Node, Node, rescind::TokenPair, Arc<FailingStore<MemoryStore>>) {
     let cluster = Cluster::new();
     let (a, b, c) = (cluster.node(1).await, cluster.node(2).await, cluster.node(3).await);
     let early = a.login("alice").await;

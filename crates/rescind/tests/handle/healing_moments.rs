@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use crate::healing_claim::on_everything;
+use crate::healing_claim::{lost, on_everything};
 use crate::support::cluster::{Answer, Cluster, Node, answer, pass};
 use crate::support::logs::Logs;
 use crate::support::swap::SwapStore;
 use crate::support::{House, builder, ms, new_store, revocation, secs, text};
 use rescind::log::Scope;
 use rescind::position::{Incarnation, Seq};
-use rescind::store::{FailingStore, Fault, Gate, MemoryStore, Operation, RecordKind, Store, StoreErrorKind, Which};
-use rescind::testing::{ManualClock, SeededRandom, subject};
+use rescind::store::{FailingStore, Fault, Gate, Operation, RecordKind, Store, StoreErrorKind, Which};
+use rescind::testing::{ManualClock, subject};
 use rescind::time::Clock;
 use rescind::{Error, TokenPair};
 use tracing::Level;
@@ -349,25 +349,16 @@ async fn a_history_that_changes_as_often_as_it_is_healed_is_left_alone_for_a_whi
 
 #[tokio::test(start_paused = true)]
 async fn what_stands_for_a_loss_is_not_lifted_behind_a_second_loss_of_the_claim_and_the_cut_off() {
-    let cluster = Cluster::new();
-    let a = cluster.node(1).await;
-    let early = a.login("alice").await;
-    a.revoke_subject("somebody").await;
-    pass(LONG).await;
-    let empty = MemoryStore::with(Arc::clone(&cluster.clock) as _, &SeededRandom::new(77)).unwrap().shared();
-    let still = Gate::new();
-    a.fail(Operation::PutRecord, Fault::HangBefore(still.clone()));
-    cluster.promote(Arc::new(empty));
-    while cluster.primary().health().await.unwrap().seq == Seq::ZERO {
-        pass(ms(10)).await;
-    }
-    let replica = cluster.lagging();
+    let (cluster, a, _, early, _) = lost().await;
     a.mend();
-    still.release();
+    pass(secs(1)).await;
+    let replica = cluster.lagging();
+    assert_eq!(on_everything(&cluster).await.len(), 0);
     pass(LONG).await;
     assert_eq!((a.check(&early).await, on_everything(&cluster).await.len()), (Answer::Refused, 1));
     cluster.promote(replica);
     pass(LONG).await;
+    assert_eq!(a.rescind.stats().appended_again, 2);
     assert_eq!((a.check(&early).await, on_everything(&cluster).await.len()), (Answer::Refused, 1), "told again");
     let later = a.revoke(Scope::All).await;
     let lifted = a.rescind.lift(later.seq, text("a mistake"), text("tester")).await;
