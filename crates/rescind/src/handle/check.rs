@@ -151,6 +151,15 @@ impl Live {
     }
 }
 
+/// What the view said that lets a token pass.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    /// How old the view was, where it was stale and the policy allows that.
+    pub(super) staleness: Option<Duration>,
+    /// Until when the store was waited for, if it was: the token may have expired since it was verified, and its key have gone.
+    pub(super) waited: Option<Now>,
+}
+
 /// How current the answer of a check has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
@@ -182,11 +191,11 @@ impl Rescind {
             known => known?,
         };
         match inner.judge(&known, policy, now).await {
-            Ok(staleness) => {
+            Ok(Asked { staleness, waited }) => {
                 if staleness.is_some() {
                     inner.counters.check_allowed_stale.one();
                 }
-                Ok(Live { known, claims: NoClaims, staleness, checked_at: now.wall })
+                Ok(Live { known, claims: NoClaims, staleness, checked_at: waited.unwrap_or(now).wall })
             }
             Err(error) => {
                 inner.note_unpassed(&error, &known.verified);
@@ -221,14 +230,17 @@ impl Rescind {
 }
 
 impl Inner {
-    /// Asks the log and the application about a token that verifies; returns how stale the log was.
-    async fn judge(&self, known: &Known, policy: Policy, now: Now) -> Result<Option<Duration>, Error> {
-        let staleness = match self.settings.checks {
+    /// Asks the log and the application about a token that verified at `now`.
+    async fn judge(&self, known: &Known, policy: Policy, now: Now) -> Result<Asked, Error> {
+        let asked = match self.settings.checks {
             Checks::Both => self.ask_log(|view| view.covering(&known.probe), policy, now).await?,
-            Checks::RefreshOnly => None,
+            Checks::RefreshOnly => Asked { staleness: None, waited: None },
         };
+        if let Some(now) = asked.waited {
+            known.verified.recheck(&self.expectations.load(), &self.keys.held(), now.wall)?;
+        }
         self.also_checked(&known.verified).await?;
-        Ok(staleness)
+        Ok(asked)
     }
 
     /// Counts and tells that a token does not verify.
@@ -269,23 +281,26 @@ impl Inner {
         Ok(known)
     }
 
-    /// Asks the view what a token needs asked; returns how stale it was at `now` where the policy allows that.
+    /// Asks the view what a token that verified at `now` needs asked.
     pub(super) async fn ask_log(
         &self,
         covering: impl Fn(&View) -> Option<(ScopeKind, Seq)>,
         policy: Policy,
-        mut now: Now,
-    ) -> Result<Option<Duration>, Error> {
+        now: Now,
+    ) -> Result<Asked, Error> {
         let bound = self.settings.staleness_bound;
+        let mut waited = None;
         if policy == Policy::Strict {
             timeout(bound, self.progress.round()).await.map_err(|_| Error::Stale { retry_after: bound })?;
-            now = Now::read(&*self.clock);
+            waited = Some(Now::read(&*self.clock));
         }
         // The mark first and the tables after it, never the other way round: what was known at the mark is in them.
-        let (mut freshness, mut covered) = self.view.read(now, &covering);
+        let (mut freshness, mut covered) = self.view.read(waited.unwrap_or(now), &covering);
         let ask = matches!((freshness, policy), (Freshness::Stale(_), Policy::Bounded(OnStale::Ask)));
         if ask && timeout(bound, self.progress.round()).await.is_ok() {
-            (freshness, covered) = self.view.read(Now::read(&*self.clock), &covering);
+            let now = Now::read(&*self.clock);
+            (freshness, covered) = self.view.read(now, &covering);
+            waited = Some(now);
         }
         let staleness = match (freshness, policy) {
             (Freshness::Fresh, _) => None,
@@ -294,7 +309,7 @@ impl Inner {
         };
         match covered {
             Some((kind, _)) => Err(Rejection::Revoked(kind).into()),
-            None => Ok(staleness),
+            None => Ok(Asked { staleness, waited }),
         }
     }
 

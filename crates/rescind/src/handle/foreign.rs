@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::check::Policy;
+use super::check::{Asked, Policy};
 use super::error::Error;
 use super::event::Bearer;
 use super::inspect::Kind;
@@ -59,11 +59,14 @@ impl Rescind {
         // Names are exact: a cut-off on one covers it, whenever the token says that it was issued.
         let covering = |view: &View| view.covering_by_name(&probe).or_else(|| view.covering(&probe));
         let asked = inner.ask_log(covering, Policy::Bounded(inner.settings.on_stale), Now::read(&*inner.clock)).await;
-        let staleness = asked.inspect_err(|error| {
+        let Asked { staleness, waited } = asked.inspect_err(|error| {
             if let Error::Rejected(rejection) = error {
                 inner.tell_refused(Kind::Access, *rejection, || Bearer::from(&verified));
             }
         })?;
+        if waited.is_some() {
+            inner.verify_foreign(token).inspect_err(|rejection| refused(*rejection))?;
+        }
         Ok(LiveForeign { verified, staleness })
     }
 }

@@ -180,9 +180,12 @@ impl Inner {
         if self.settings.checks == Checks::RefreshOnly {
             return Ok(());
         }
-        self.ask_log(|view| view.covering(&probe), Policy::Bounded(OnStale::Ask), Now::read(&*self.clock))
-            .await
-            .map(drop)
+        let asked =
+            self.ask_log(|view| view.covering(&probe), Policy::Bounded(OnStale::Ask), Now::read(&*self.clock)).await?;
+        if let Some(now) = asked.waited {
+            self.known(token, now)?;
+        }
+        Ok(())
     }
 
     /// The log entry that a revoked token is refused by.

@@ -109,12 +109,7 @@ impl Inner {
                 Decision::Retry => (session.generation, Verdict::Retried),
             };
             if self.view.covering_session(session).is_some() {
-                // Made since the row was read, or lifted and not heard of; or the store is one that has lost it.
-                if was_doubted {
-                    return Err(lacking().into());
-                }
-                was_doubted = true;
-                self.fits_now().await?;
+                self.doubt(&mut was_doubted).await?;
                 continue;
             }
             let scope = match narrowed(refresh.scope.as_deref(), session.scope.as_deref()) {
@@ -130,6 +125,10 @@ impl Inner {
             self.trust_store().await?;
             // Behind the reading that the token's times count from, and before anything is spent.
             self.know_ring().await?;
+            if self.view.covering_session(&session).is_some() {
+                self.doubt(&mut was_doubted).await?;
+                continue;
+            }
             let moved = if verdict == Verdict::Retried { Some(session) } else { self.advance(session, to).await? };
             if let Some(session) = moved {
                 self.note(verdict, &session, claims.generation);
@@ -143,6 +142,15 @@ impl Inner {
         }
         let lost = "other refreshes of the same session won every time; try again";
         Err(StoreError::new(StoreErrorKind::Unavailable, "advance", lost).into())
+    }
+
+    /// What this node knows of a session's end the row that was read does not: it was made since, or lifted and not heard of;
+    /// or the store is one that has lost it. The row is read once more, and not believed a second time.
+    async fn doubt(&self, was_doubted: &mut bool) -> Result<(), Error> {
+        if std::mem::replace(was_doubted, true) {
+            return Err(lacking().into());
+        }
+        Ok(self.fits_now().await?)
     }
 
     /// Counts and tells a refusal.

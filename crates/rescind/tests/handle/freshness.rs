@@ -271,3 +271,29 @@ async fn a_check_that_waited_for_the_key_ring_is_judged_by_the_moment_behind_the
     let answer = checking.await.unwrap();
     assert!(matches!(answer, Err(Error::Stale { .. })), "{answer:?}");
 }
+
+/// A round of the feed is under way, and what is asked now waits for the next one; the token expires meanwhile.
+async fn expire_meanwhile<T: Send + 'static>(house: &House, asking: impl Future<Output = T> + Send + 'static) -> T {
+    let gate = Gate::new();
+    house.store.inject(Operation::After, Which::Every, Fault::HangBefore(gate.clone()));
+    gate.reached().await;
+    let asking = tokio::spawn(asking);
+    while house.rescind.stats().counts.cache_hits == 0 {
+        tokio::task::yield_now().await;
+    }
+    house.clock.advance(Settings::default().access_lifetime * 2);
+    house.store.clear();
+    gate.release();
+    asking.await.unwrap()
+}
+
+// Found by the simulation, seed 91521.
+#[tokio::test]
+async fn a_token_that_expires_while_a_strict_check_waits_for_the_store_does_not_pass() {
+    let house = House::new().await;
+    let pair = house.login("alice").await;
+    house.check(&pair.access_token).await.unwrap();
+    let rescind = house.rescind.clone();
+    let checking = async move { rescind.check_as(&pair.access_token, Policy::Strict).await };
+    assert_eq!(refused(expire_meanwhile(&house, checking).await), Rejection::Expired);
+}

@@ -10,6 +10,7 @@ use crate::support::{ms, refused, secs, text};
 use rescind::log::{Scope, ScopeKind};
 use rescind::store::{FailingStore, Fault, Gate, MemoryStore, Operation, StoreErrorKind, Which};
 use rescind::{Error, LogoutScope, Refresh, Refreshed, Rejection, Rescind, Settings, TokenPair};
+use tokio::time::timeout;
 
 /// What writes.
 const WRITES: [Operation; 5] =
@@ -266,6 +267,40 @@ async fn a_session_whose_end_the_store_has_lost_is_not_refreshed_before_that_is_
         pass(secs(10)).await;
         refused(node.rescind.refresh(&pair.refresh_token, Refresh::default()).await);
     }
+}
+
+// Found by the simulation, seed 98056.
+#[tokio::test(start_paused = true)]
+async fn a_session_whose_end_is_told_again_while_a_refresh_waits_is_not_refreshed() {
+    let cluster = Cluster::new();
+    let (a, b) = (cluster.node(1).await, cluster.node(2).await);
+    let pair = a.login("alice").await;
+    pass(secs(4)).await;
+    let replica = cluster.lagging();
+    a.revoke_subject("somebody").await;
+    pass(ms(200)).await;
+    let (round, row, healing) = (Gate::new(), Gate::new(), Gate::new());
+    b.fail(Operation::After, Fault::HangBefore(round.clone()));
+    round.reached().await;
+    a.revoke(Scope::session(pair.session_id)).await;
+    cluster.promote(replica);
+    b.fail(Operation::Load, Fault::HangAfter(row.clone()));
+    b.fail(Operation::Snapshot, Fault::HangBefore(healing.clone()));
+    let refreshing = {
+        let (rescind, token) = (b.rescind.clone(), pair.refresh_token.clone());
+        tokio::spawn(async move { rescind.refresh(&token, Refresh::default()).await })
+    };
+    timeout(secs(5), row.reached()).await.unwrap();
+    round.release();
+    // The other node has told what it knows, and this one is in the middle of finding that.
+    pass(ms(1500)).await;
+    row.release();
+    pass(ms(10)).await;
+    assert!(!refreshing.is_finished());
+    b.mend();
+    healing.release();
+    let answer = refreshing.await.unwrap();
+    assert!(matches!(answer, Err(Error::Store(_) | Error::Rejected(Rejection::Revoked(_)))), "{answer:?}");
 }
 
 /// A lift elsewhere, of which this node has not heard.
