@@ -7,6 +7,7 @@
 //! claimant that is stopped between its last look at the clock and the append may add a second one.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -77,14 +78,15 @@ enum Standing {
 }
 
 impl Follower {
-    /// Cuts everything off in a history that goes up to `base`, unless somebody else has written there. Says whether this node
-    /// did it.
+    /// Cuts everything off in a history that goes up to `base`, unless somebody else has written there. Counts, and says, whether
+    /// this node did it.
     pub(super) async fn cut_off_everything(&mut self, of: Incarnation, base: Seq) -> Result<bool, FollowError> {
         let mut answered = self.clock.boot();
         loop {
             match self.turn(of, base).await {
                 Ok(ControlFlow::Break(Some(held))) => {
                     self.deliver(held).await?;
+                    self.progress.healed.fetch_add(1, Ordering::Relaxed);
                     return Ok(true);
                 }
                 Ok(ControlFlow::Break(None)) => return Ok(false),

@@ -135,10 +135,7 @@ impl Follower {
             }
             (new, base)
         };
-        if self.cut_off_everything(incarnation, base).await? {
-            self.progress.healed.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(())
+        self.cut_off_everything(incarnation, base).await.map(drop)
     }
 
     /// The last position at which the store's log, of the same incarnation, is the one that this node has read.

@@ -65,7 +65,12 @@ impl Follower {
             if !is_claimed {
                 return Ok(());
             }
-            self.cut_off_everything(of, base).await?;
+            if self.cut_off_everything(of, base).await? {
+                tracing::error!(
+                    "ALARM: the store lost its history, and whoever was to cut everything off did not; every earlier token is \
+                     refused from now on and everyone signs in again"
+                );
+            }
         }
         Err(HealError::Contended.into())
     }

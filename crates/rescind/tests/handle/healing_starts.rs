@@ -163,6 +163,7 @@ async fn who_starts_without_a_mark_where_everything_is_to_be_cut_off_sees_to_it(
     let (cluster, early, _) = claimed_and_left().await;
     let node = without_a_mark(&cluster, 3).await;
     assert_eq!((answer(&node, &early).await, on_everything(&cluster).await.len()), (Answer::Refused, 1));
+    assert_eq!(node.stats().healed, 1, "an alarm");
     let new = node.open_session(crate::support::opening("alice")).await.unwrap();
     let other = without_a_mark(&cluster, 4).await;
     assert_eq!([answer(&node, &new).await, answer(&other, &new).await], [Answer::Valid; 2]);
