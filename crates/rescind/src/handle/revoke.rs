@@ -35,7 +35,8 @@ impl Rescind {
     ///
     /// # Errors
     /// [`Error::NotFound`] where a key is unknown, or a session that is so old that no token of it can live: a younger one
-    /// may be lost from the store, and its access tokens are good. [`Error::Store`] where it is not known to be durable.
+    /// may be lost from the store, and its access tokens are good. It is said by a shared store only behind a durable write
+    /// of this node, which all share. [`Error::Store`] where it is not known to be durable.
     pub async fn revoke(&self, revoke: Revoke) -> Result<Entry, Error> {
         let entry = self.revoke_all(vec![revoke]).await?.into_iter().next();
         entry.ok_or_else(|| Error::Internal("the store returned no entry for an append of one".into()))
@@ -47,18 +48,8 @@ impl Rescind {
     /// As [`revoke`](Self::revoke).
     pub async fn revoke_all(&self, revokes: Vec<Revoke>) -> Result<Vec<Entry>, Error> {
         self.to_the_end(move |inner| async move {
-            let now = inner.store.health().await?.now;
-            let mut entries = Vec::with_capacity(revokes.len());
-            for revoke in revokes {
-                entries.push(inner.cut_off(revoke, now).await?);
-            }
-            let key = |entry: &NewEntry| if let Scope::Key(kid) = &entry.scope { Some(kid.clone()) } else { None };
-            let kids: Vec<_> = entries.iter().filter_map(key).collect();
-            if !kids.is_empty() {
-                // The keys leave the ring first: once the cut-offs are there, nothing new may be signed with them.
-                inner.drop_keys(&kids).await?;
-            }
-            inner.append(entries).await
+            let revoke = || inner.revoke_all(&revokes);
+            inner.proven(revoke, |answer| matches!(answer, Err(Error::NotFound(_)))).await
         })
         .await
     }
@@ -121,22 +112,47 @@ impl Rescind {
     ///
     /// # Errors
     /// [`Error::NotFound`] where there is no such entry, [`Error::Conflict`] where it is not the newest or is a lift,
-    /// [`Error::Final`] where it stands for good.
+    /// [`Error::Final`] where it stands for good: each is said by a shared store only behind a durable write of this node,
+    /// which all share. [`Error::Store`] where the lift is not known to be durable.
     pub async fn lift(&self, seq: Seq, reason: Text, actor: Text) -> Result<Entry, Error> {
         self.to_the_end(move |inner| async move {
-            let lifted = inner.entry(seq).await?.ok_or(NotFound::Entry(seq))?;
-            inner.may_be_lifted(&lifted).await?;
-            let act = Act::Lift { of: seq };
-            let Entry { scope, remember_until, .. } = lifted;
-            let entry = inner.append_one(NewEntry { scope, act, reason, actor, remember_until }).await?;
-            inner.counters.lifted.one();
-            Ok(entry)
+            let lift = || inner.lift(seq, &reason, &actor);
+            let rests_on_reading = |answer: &Result<Entry, Error>| {
+                matches!(answer, Err(Error::NotFound(_) | Error::Conflict { .. } | Error::Final(_)))
+            };
+            inner.proven(lift, rests_on_reading).await
         })
         .await
     }
 }
 
 impl Inner {
+    async fn revoke_all(&self, revokes: &[Revoke]) -> Result<Vec<Entry>, Error> {
+        let now = self.store.health().await?.now;
+        let mut entries = Vec::with_capacity(revokes.len());
+        for revoke in revokes {
+            entries.push(self.cut_off(revoke.clone(), now).await?);
+        }
+        let key = |entry: &NewEntry| if let Scope::Key(kid) = &entry.scope { Some(kid.clone()) } else { None };
+        let kids: Vec<_> = entries.iter().filter_map(key).collect();
+        if !kids.is_empty() {
+            // The keys leave the ring first: once the cut-offs are there, nothing new may be signed with them.
+            self.drop_keys(&kids).await?;
+        }
+        self.append(entries).await
+    }
+
+    async fn lift(&self, seq: Seq, reason: &Text, actor: &Text) -> Result<Entry, Error> {
+        let lifted = self.entry(seq).await?.ok_or(NotFound::Entry(seq))?;
+        self.may_be_lifted(&lifted).await?;
+        let Entry { scope, remember_until, .. } = lifted;
+        let (reason, actor) = (reason.clone(), actor.clone());
+        let lift = NewEntry { scope, act: Act::Lift { of: seq }, reason, actor, remember_until };
+        let entry = self.append_one(lift).await?;
+        self.counters.lifted.one();
+        Ok(entry)
+    }
+
     /// Appends durably, and returns when this node's view has the entries.
     pub(super) async fn append(&self, entries: Vec<NewEntry>) -> Result<Vec<Entry>, Error> {
         let cut_offs = entries.iter().filter(|entry| entry.act == Act::CutOff).count();

@@ -9,7 +9,7 @@ use crate::support::swap::SwapStore;
 use crate::support::{ms, refused, secs, text};
 use rescind::log::{Scope, ScopeKind};
 use rescind::store::{FailingStore, Fault, Gate, MemoryStore, Operation, StoreErrorKind, Which};
-use rescind::{Error, LogoutScope, Refresh, Refreshed, Rejection, Rescind, Settings, TokenPair};
+use rescind::{Error, LogoutScope, NotFound, Refresh, Refreshed, Rejection, Rescind, Settings, TokenPair};
 use tokio::time::timeout;
 
 /// What writes.
@@ -211,6 +211,40 @@ async fn nothing_to_revoke_is_not_said_by_the_old_primary() {
     old.clear();
     pass(secs(1)).await;
     assert_eq!(split.b.revoke_once(&lifted.refresh_token, text("x"), text("bob")).await.unwrap(), None);
+}
+
+// Found by the tests of many nodes, under load.
+#[tokio::test(start_paused = true)]
+async fn nothing_to_lift_is_not_said_by_the_old_primary() {
+    let split = Split::new(Settings::default()).await;
+    let old = split.fail_over();
+    let entry = split.a.revoke_subject("bob").await;
+    let lift = async || split.b.lift(entry.seq, text("a mistake"), text("tester")).await;
+    failed(&lift().await);
+    old.clear();
+    pass(secs(1)).await;
+    let answer = lift().await;
+    assert!(matches!(answer, Err(Error::NotFound(NotFound::Entry(seq))) if seq == entry.seq), "{answer:?}");
+    split.reconnect();
+    pass(secs(1)).await;
+    lift().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_to_revoke_that_was_made_elsewhere_is_not_unknown_to_the_old_primary() {
+    let split = Split::new(Settings::default()).await;
+    let old = split.fail_over();
+    split.a.rescind.rotate_keys().await.unwrap();
+    let kid = split.a.rescind.rotate_keys().await.unwrap();
+    let revoke = async || split.b.revoke_key(&kid, text("lost"), text("tester")).await;
+    failed(&revoke().await);
+    old.clear();
+    pass(secs(1)).await;
+    let answer = revoke().await;
+    assert!(matches!(&answer, Err(Error::NotFound(NotFound::Key(unknown))) if *unknown == kid), "{answer:?}");
+    split.reconnect();
+    pass(secs(1)).await;
+    revoke().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
