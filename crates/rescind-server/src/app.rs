@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::data_dir::{AdminToken, FeedToken};
 use crate::http::admin::Feed;
 use crate::pages::Offer;
-use crate::users::{Throttle, Users};
+use crate::users::{Throttle, UserError, Users};
 
 /// The state of both routers. Clones share it.
 #[derive(Clone)]
@@ -46,6 +46,24 @@ impl App {
     /// Shares these parts.
     pub(crate) fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
+    }
+
+    /// Asks the users; and where they would refuse by what was read of the store, once more behind the proof that it is the
+    /// one that all nodes write to.
+    ///
+    /// # Errors
+    /// Those of `ask`; [`UserError::Store`] also where that cannot be proven.
+    pub(crate) async fn proven<T, F>(&self, ask: impl Fn() -> F) -> Result<T, UserError>
+    where
+        F: Future<Output = Result<T, UserError>>,
+    {
+        match ask().await {
+            Err(UserError::Taken | UserError::Unknown) => {
+                self.rescind.prove().await?;
+                ask().await
+            }
+            answer => answer,
+        }
     }
 
     /// Whether the process was told to stop.

@@ -66,7 +66,7 @@ pub(crate) struct User {
 }
 
 /// What to change about a user.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Change {
     pub(crate) disabled: Option<bool>,
     pub(crate) password: Option<Zeroizing<String>>,
@@ -103,7 +103,7 @@ enum Origin {
 }
 
 /// How a user proves who they are. There is one way for each.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Proof {
     /// PHC string of Argon2id.
@@ -112,7 +112,7 @@ enum Proof {
     Account { account: Account },
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Row {
     username: String,
     #[serde(flatten)]
@@ -123,6 +123,14 @@ struct Row {
     demo: bool,
     /// **Units:** seconds since the epoch.
     created_at: u64,
+}
+
+/// A user's record as it was read.
+#[derive(Clone, PartialEq, Eq)]
+struct Known {
+    subject: Subject,
+    row: Row,
+    version: u64,
 }
 
 impl Users {
@@ -246,27 +254,47 @@ impl Users {
         records.into_iter().map(read).collect()
     }
 
-    /// The user of this name with this password, who may sign in; `None` for any other.
+    /// The user of this name with this password, who may sign in; `None` for any other, behind `prove`: that the store which
+    /// was read is the one that all nodes write to.
     ///
     /// **Cost:** the same for a name that exists, one that does not, a disabled one, and one that has no password.
     ///
     /// # Errors
     /// [`UserError::Busy`], [`UserError::Store`].
-    pub(crate) async fn verify(&self, name: &str, password: Zeroizing<String>) -> Result<Option<User>, UserError> {
-        let known = match checked_name(name) {
-            Ok(subject) => self.row(&subject).await?.map(|(row, version)| (subject, row, version)),
-            Err(_) => None,
-        };
+    pub(crate) async fn verify<F>(
+        &self,
+        name: &str,
+        password: Zeroizing<String>,
+        prove: impl FnOnce() -> F,
+    ) -> Result<Option<User>, UserError>
+    where
+        F: Future<Output = Result<(), StoreError>>,
+    {
+        let known = self.known(name).await?;
+        if let Some(user) = self.matching(known.clone(), password.clone()).await? {
+            return Ok(Some(user));
+        }
+        prove().await?;
+        let again = self.known(name).await?;
+        if again == known { Ok(None) } else { self.matching(again, password).await }
+    }
+
+    async fn known(&self, name: &str) -> Result<Option<Known>, UserError> {
+        let Ok(subject) = checked_name(name) else { return Ok(None) };
+        Ok(self.row(&subject).await?.map(|(row, version)| Known { subject, row, version }))
+    }
+
+    async fn matching(&self, known: Option<Known>, password: Zeroizing<String>) -> Result<Option<User>, UserError> {
         // One that is too long cannot have been set; hashing its front costs the same as hashing any other.
         let (password, fits) =
             if password.len() > PASSWORD_LIMIT { (Zeroizing::default(), false) } else { (password, true) };
-        let hash = known.as_ref().and_then(|(_, row, _)| match &row.proof {
+        let hash = known.as_ref().and_then(|known| match &known.row.proof {
             Proof::Password { password } => Some(password.clone()),
             Proof::Account { .. } => None,
         });
         let matches = self.passwords.verify(password, hash).await?;
         match known {
-            Some((subject, row, version)) if matches && fits => {
+            Some(Known { subject, row, version }) if matches && fits => {
                 Ok(Some(self.user(&subject, &row, version)).filter(|user| !user.disabled))
             }
             _ => Ok(None),

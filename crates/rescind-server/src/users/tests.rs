@@ -10,6 +10,10 @@ fn users() -> Users {
     Users::new(store, Arc::new(SystemClock), Demo::ShutOut)
 }
 
+async fn proven() -> Result<(), StoreError> {
+    Ok(())
+}
+
 fn secret(text: &str) -> Zeroizing<String> {
     Zeroizing::new(text.to_owned())
 }
@@ -18,15 +22,34 @@ fn secret(text: &str) -> Zeroizing<String> {
 async fn only_the_right_password_of_an_enabled_user_fits() {
     let users = users();
     let alice = users.add("alice", secret("correct horse")).await.unwrap();
-    assert_eq!(users.verify("alice", secret("correct horse")).await.unwrap(), Some(alice.clone()));
+    assert_eq!(users.verify("alice", secret("correct horse"), proven).await.unwrap(), Some(alice.clone()));
     for (name, password) in [("alice", "wrong"), ("Alice", "correct horse"), ("nobody", "correct horse"), ("", "")] {
-        assert_eq!(users.verify(name, secret(password)).await.unwrap(), None, "{name}");
+        assert_eq!(users.verify(name, secret(password), proven).await.unwrap(), None, "{name}");
     }
     let disable = Change { disabled: Some(true), password: None };
     assert!(users.change(&alice.subject, disable).await.unwrap().disabled);
-    assert_eq!(users.verify("alice", secret("correct horse")).await.unwrap(), None);
+    assert_eq!(users.verify("alice", secret("correct horse"), proven).await.unwrap(), None);
     assert!(!users.is_welcome(&alice.subject).await.unwrap());
     assert!(users.is_welcome(&Subject::new("from-a-backend").unwrap()).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_judged_by_what_is_there_behind_the_proof() {
+    let users = users();
+    let alice = users.add("alice", secret("correct horse")).await.unwrap();
+    let renew = || async {
+        let change = Change { disabled: None, password: Some(secret("battery staple")) };
+        users.change(&alice.subject, change).await.unwrap();
+        Ok(())
+    };
+    let found = users.verify("alice", secret("battery staple"), renew).await.unwrap();
+    assert_eq!(found.unwrap().subject, alice.subject);
+    let unproven = || async { Err(StoreError::new(StoreErrorKind::Unavailable, "put_record", "an old primary")) };
+    for (name, password) in [("alice", "wrong"), ("nobody", "correct horse")] {
+        let answer = users.verify(name, secret(password), unproven).await;
+        assert!(matches!(answer, Err(UserError::Store(_))), "{name}: {answer:?}");
+    }
+    assert!(users.verify("alice", secret("battery staple"), unproven).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -114,7 +137,7 @@ async fn no_password_signs_an_account_in_and_none_can_be_set() {
     let id = account(ISSUER, "7").unwrap();
     users.arrived(&id, seen("7", "a@example.com")).await.unwrap();
     for password in ["", "correct horse"] {
-        assert_eq!(users.verify(id.as_str(), secret(password)).await.unwrap(), None);
+        assert_eq!(users.verify(id.as_str(), secret(password), proven).await.unwrap(), None);
     }
     let set = Change { disabled: None, password: Some(secret("correct horse")) };
     assert!(matches!(users.change(&id, set).await, Err(UserError::NoPassword)));

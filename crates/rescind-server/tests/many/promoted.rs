@@ -3,7 +3,8 @@
 
 use std::net::SocketAddr;
 
-use rescind_test_kit::{DATABASE, PASSWORD, Postgres, Proxy, USER, or_skip};
+use rescind_test_kit::{DATABASE, Node, PASSWORD, Postgres, Proxy, USER, or_skip};
+use serde_json::json;
 
 use crate::lost::assert_healed;
 use crate::rig::{ALL, Answer, At, BOUND, Load, NODES, Nodes, Round, What, on_postgres};
@@ -89,6 +90,27 @@ fn a_replica_that_does_not_show_what_it_has_is_promoted_and_nothing_is_lost(roun
     load.end(&nodes).assert_sound();
 }
 
+fn add_user(nodes: &Nodes, node: usize, name: &str) {
+    let body = json!({"username": name, "password": "correct horse"}).to_string();
+    assert_eq!(nodes.all[node].send_admin("POST", "/admin/v1/users", &body).unwrap().status, 201);
+}
+
+/// Alice has been there before the split, and bob is on the other side of it: nothing is said of either.
+fn refuses_no_user(node: &Node) {
+    for (name, password) in [("alice", "wrong"), ("bob", "correct horse")] {
+        let body = json!({"username": name, "password": password}).to_string();
+        let reply = node.send("POST", "/login", None, &body).unwrap();
+        assert_eq!(reply.status, 503, "{name}: {}", reply.text());
+    }
+    for (method, path, body) in [
+        ("POST", "/admin/v1/users", json!({"username": "alice", "password": "correct horse"})),
+        ("PATCH", "/admin/v1/users/bob", json!({"disabled": true})),
+    ] {
+        let reply = node.send_admin(method, path, &body.to_string()).unwrap();
+        assert_eq!(reply.status, 503, "{method} {path}: {}", reply.text());
+    }
+}
+
 fn a_node_that_still_talks_to_the_old_primary_refuses_past_the_bound(round: &Round) {
     let Some((old, new)) = pair() else { return };
     wait_for_standby(&old);
@@ -97,6 +119,7 @@ fn a_node_that_still_talks_to_the_old_primary_refuses_past_the_bound(round: &Rou
     let nodes = Nodes::start(&[old.url(), led.clone(), led], |options| options).in_round(round);
     let history = &nodes.history;
     let load = Load::begin(&nodes);
+    add_user(&nodes, 0, "alice");
     load.goes_on_for(20);
     load.goes_on_until_some_moment(round);
     // An operator fails over; one node is not told, and the old primary lives on, alone.
@@ -106,6 +129,8 @@ fn a_node_that_still_talks_to_the_old_primary_refuses_past_the_bound(round: &Rou
     link.heal().unwrap();
     let split = history.phase("split");
     load.is_served_by(&[1, 2], split);
+    add_user(&nodes, 1, "bob");
+    refuses_no_user(&nodes.all[0]);
     load.goes_on_until(split + BOUND + BOUND / 2);
     let past = history.now();
     load.goes_on_for(30);

@@ -15,7 +15,7 @@ use crate::log::Entry;
 use crate::refresh_token::{Decision, RefreshClaims, decide, looks_like_refresh_token};
 use crate::rejection::Rejection;
 use crate::session::{Loaded, Session};
-use crate::view::Now;
+use crate::view::{Now, View};
 
 /// What a token is, for a resource server (RFC 7662).
 #[derive(Debug)]
@@ -152,8 +152,16 @@ impl Inner {
         self.refresh_state(&claims).await.map(drop)
     }
 
-    /// The session of a refresh token that would be answered now, as far as the store says.
+    /// The session of a refresh token that would be answered now, as far as the store and the log say.
     async fn refresh_state(&self, claims: &RefreshClaims) -> Result<Loaded, Error> {
+        let loaded = self.refresh_row(claims).await?;
+        // An old primary has the row for ever, and one that lost history may have an older one.
+        let covering = |view: &View| view.covering_session(&loaded.session);
+        let asked = self.ask_log(covering, Policy::Bounded(OnStale::Ask), Now::read(&*self.clock)).await?;
+        if asked.waited.is_some() { self.refresh_row(claims).await } else { Ok(loaded) }
+    }
+
+    async fn refresh_row(&self, claims: &RefreshClaims) -> Result<Loaded, Error> {
         let loaded = self.store.load(claims.session).await?.ok_or(Rejection::SessionUnknown)?;
         match decide(claims.generation, &loaded, self.settings.grace) {
             Decision::Refuse(rejection) => Err(rejection.into()),

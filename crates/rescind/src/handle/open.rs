@@ -94,7 +94,8 @@ impl Rescind {
             return Err(Invalid::Device.into());
         }
         self.to_the_end(move |inner| async move {
-            if !inner.is_welcome(&request.subject).await? {
+            let is_welcome = || inner.is_welcome(&request.subject);
+            if !inner.proven(is_welcome, |answer| matches!(answer, Ok(false))).await? {
                 return Err(Invalid::Unwelcome.into());
             }
             let new = NewSession {

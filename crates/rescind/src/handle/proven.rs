@@ -8,9 +8,23 @@
 
 use tokio::time::timeout;
 
-use super::Inner;
 use super::error::Error;
+use super::{Inner, Rescind};
 use crate::store::{StoreError, StoreErrorKind};
+
+impl Rescind {
+    /// Makes sure that what is read of the store from now on is read of the one that all nodes write to: for rows of the
+    /// application's own in it, where it would refuse by what it has read. Read them again behind this.
+    ///
+    /// **Cost:** on a store that is shared a durable write and a round of the feed, each one for all who wait; else none.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Unavailable`] where the store takes no durable write within the staleness bound, or has lost history:
+    /// nothing can be said then.
+    pub async fn prove(&self) -> Result<(), StoreError> {
+        self.0.prove().await
+    }
+}
 
 impl Inner {
     /// Asks; and where the answer rests on a reading alone, asks again behind the proof that it was the right store.
@@ -37,11 +51,11 @@ impl Inner {
         ask().await
     }
 
-    /// Proves that what is read from now on is of the store that all write to.
-    ///
-    /// # Errors
-    /// As [`proven`](Self::proven).
+    /// As [`Rescind::prove`].
     pub(super) async fn prove(&self) -> Result<(), StoreError> {
+        if !self.store.is_shared() {
+            return Ok(());
+        }
         let unproven = |_| {
             let why = "no durable write succeeded since the store was read, so it may be one that nobody else writes to \
                        any more; try again";

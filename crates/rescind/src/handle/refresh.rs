@@ -13,7 +13,7 @@ use crate::rejection::Rejection;
 use crate::session::{Loaded, Session};
 use crate::store::{Advance, StoreError, StoreErrorKind};
 use crate::time::Timestamp;
-use crate::view::Now;
+use crate::view::{Freshness, Now};
 
 /// How often a lost compare-and-set is tried again. Each loss means that somebody else won, so this is generous.
 const ATTEMPTS: usize = 32;
@@ -61,8 +61,8 @@ impl Rescind {
     ///
     /// Runs to its end when the future is dropped: a token is never spent without its successor being durable.
     ///
-    /// **Cost:** one read and one durable write; a retry within grace only reads. A refusal by a shared store waits for a
-    /// durable write of this node, which all share, and reads once more: a fault is never a refusal.
+    /// **Cost:** one read and one durable write; a retry within grace only reads. A refusal by a shared store, and a retry while
+    /// the view is stale, wait for a durable write of this node, which all share, and read once more.
     ///
     /// # Errors
     /// [`Error::Rejected`] where the token is refused; a reused one has ended its session, durably, before that answer.
@@ -87,7 +87,7 @@ impl Inner {
     }
 
     async fn exchange(&self, claims: &RefreshClaims, refresh: &Refresh) -> Result<Exchange, Error> {
-        let mut was_doubted = false;
+        let (mut was_doubted, mut was_proven) = (false, false);
         for _ in 0..ATTEMPTS {
             let asked = Now::read(&*self.clock);
             let Some(loaded) = self.store.load(claims.session).await? else {
@@ -129,6 +129,11 @@ impl Inner {
                 self.doubt(&mut was_doubted).await?;
                 continue;
             }
+            if verdict == Verdict::Retried && !was_proven && self.may_be_old() {
+                self.prove().await?;
+                was_proven = true;
+                continue;
+            }
             let moved = if verdict == Verdict::Retried { Some(session) } else { self.advance(session, to).await? };
             if let Some(session) = moved {
                 self.note(verdict, &session, claims.generation);
@@ -142,6 +147,12 @@ impl Inner {
         }
         let lost = "other refreshes of the same session won every time; try again";
         Err(StoreError::new(StoreErrorKind::Unavailable, "advance", lost).into())
+    }
+
+    /// Whether the store that was read may be an old primary that went on alone. A retry writes nothing, so it would be
+    /// answered there for as long as grace is open.
+    fn may_be_old(&self) -> bool {
+        self.store.is_shared() && self.view.freshness(Now::read(&*self.clock)) != Freshness::Fresh
     }
 
     /// What this node knows of a session's end the row that was read does not: it was made since, or lifted and not heard of;

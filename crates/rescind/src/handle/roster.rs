@@ -58,7 +58,7 @@ impl Default for Sightings {
 /// What this node has found itself, by its own clock that never steps.
 #[derive(Debug, Default)]
 struct Looks {
-    /// When the last one ended.
+    /// When the last one began.
     last: BootTime,
     /// Since when each record is as it is.
     unchanged: HashMap<String, (NodeRecord, BootTime)>,
@@ -110,13 +110,14 @@ impl Registry {
         }
         sleep(GAP).await;
         let number = self.sightings.begun.fetch_add(1, Ordering::AcqRel) + 1;
+        let began = self.clock.boot();
         let read = match timeout(self.me.bound, read_all(&*self.store)).await {
             Ok(read) => read.map(Listing::from).map_err(|error| error.to_string()),
             Err(late) => Err(late.to_string()),
         };
         *latest = (number, read.clone());
         if let Ok(listing) = &read {
-            self.sightings.compare(listing, self.clock.boot());
+            self.sightings.compare(listing, began, self.clock.boot());
             *lock(&self.sightings.known) = Some(Arc::clone(listing));
         }
         read.map_err(unavailable)
@@ -185,15 +186,15 @@ impl Registry {
 }
 
 impl Sightings {
-    /// Takes down since when each record is as it is, by a reading that ended `now`.
-    fn compare(&self, listing: &Listing, now: BootTime) {
+    /// Takes down since when each record is as it is, by a reading from `began` to `now`.
+    fn compare(&self, listing: &Listing, began: BootTime, now: BootTime) {
         let Looks { last, unchanged } = &mut *lock(&self.looks);
         let before = std::mem::take(unchanged);
         let since = |id: &String, record: &NodeRecord| {
             before.get(id).filter(|(seen, _)| seen == record).map_or(now, |(_, since)| *since)
         };
         unchanged.extend(listing.iter().map(|(id, record)| (id.clone(), (record.clone(), since(id, record)))));
-        *last = now;
+        *last = began;
     }
 }
 
@@ -244,14 +245,16 @@ impl Peers for Registry {
         Ok(peers.into_iter().filter(|peer| !is_accounted_for(peer)).collect())
     }
 
-    async fn is_behind(&self, incarnation: Incarnation) -> Result<bool, StoreError> {
+    async fn is_healing(&self, incarnation: Incarnation) -> Result<bool, StoreError> {
         let me = self.id();
-        // One that has just started follows none yet, and knows of nothing that it could add.
-        let follows_another = |record: &NodeRecord| record.incarnation().is_some_and(|of| of != incarnation);
-        let is_behind = |(id, record): &(String, NodeRecord)| {
-            *id != me && self.state_of(record) == NodeState::Live && follows_another(record)
+        // One that has just started follows none yet: where it knows of more than others do, they wait for it.
+        let is_healing = |record: &NodeRecord| {
+            record.incarnation().is_some_and(|of| of != incarnation || record.staleness_ms.is_none())
         };
-        Ok(self.listing().await?.iter().any(is_behind))
+        let is_such = |(id, record): &(String, NodeRecord)| {
+            *id != me && self.state_of(record) == NodeState::Live && is_healing(record)
+        };
+        Ok(self.listing().await?.iter().any(is_such))
     }
 }
 

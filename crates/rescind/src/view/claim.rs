@@ -48,6 +48,14 @@ pub(super) struct Held {
     began: BootTime,
     /// Whether a cut-off was sent by it, so that nobody can say any more that none comes.
     is_sent: bool,
+    /// Whether it was another node's before, or this one's before its start, which did not deliver.
+    is_taken_over: bool,
+}
+
+impl Held {
+    pub(super) const fn is_taken_over(&self) -> bool {
+        self.is_taken_over
+    }
 }
 
 /// A claim that is waited for, as this node first saw it.
@@ -61,9 +69,6 @@ pub(super) struct Seen {
 #[derive(Serialize, Deserialize)]
 struct Document {
     by: String,
-    /// The store's time when it was made.
-    #[serde(default)]
-    at: Timestamp,
     /// How long whoever claims is waited for. **Units:** milliseconds.
     term_ms: u64,
     standing: Standing,
@@ -101,13 +106,15 @@ impl Follower {
 
     /// Whether it is this node's to cut everything off. Ends with none where somebody else has written there.
     async fn turn(&mut self, of: Incarnation, base: Seq) -> Result<ControlFlow<Option<Held>>, FollowError> {
-        if let Turn::Ours(held) = self.claim(of).await? {
-            // Asked behind the claim: whoever held it before may have been late.
-            return Ok(ControlFlow::Break((!self.is_cut_off(of, base).await?).then_some(held)));
-        }
+        let turn = self.claim(of).await?;
         let (Feed::Batch(Batch { head, .. }) | Feed::Gone(head)) = self.read(base, 1).await?;
-        let is_untouched = head.incarnation == of && head.seq == base;
-        Ok(if is_untouched { ControlFlow::Continue(()) } else { ControlFlow::Break(None) })
+        Ok(match turn {
+            _ if head.incarnation != of => ControlFlow::Break(None),
+            // Asked behind the claim: whoever held it before may have been late.
+            Turn::Ours(held) => ControlFlow::Break((!self.is_cut_off(of, base).await?).then_some(held)),
+            Turn::Theirs if head.seq == base => ControlFlow::Continue(()),
+            Turn::Theirs => ControlFlow::Break(None),
+        })
     }
 
     /// Claims it for this node, unless another one has and may still deliver. A claim of this node's is gone on with.
@@ -119,11 +126,14 @@ impl Follower {
             // Not written anew: the others' wait for it would begin anew, too.
             return Ok(Turn::Ours(held));
         }
-        if record.is_some_and(|record| self.is_waited_for(of, &record, began)) {
+        if record.as_ref().is_some_and(|record| self.is_waited_for(of, record, began)) {
             return Ok(Turn::Theirs);
         }
+        let is_taken_over = record.as_ref().is_some_and(stands);
         Ok(match self.put_claim(of, expected, Standing::Claimed).await? {
-            Put::Written(version) => Turn::Ours(*self.held.insert(Held { of, version, began, is_sent: false })),
+            Put::Written(version) => {
+                Turn::Ours(*self.held.insert(Held { of, version, began, is_sent: false, is_taken_over }))
+            }
             Put::Stale => Turn::Theirs,
         })
     }
@@ -143,19 +153,24 @@ impl Follower {
 
     /// The same, at the store's time `now`, where what was lost may still matter: to sessions that have not ended since.
     pub(super) async fn is_claimed_of_late(&self, of: Incarnation, now: Timestamp) -> Result<bool, StoreError> {
-        let matters = |record: &Record| match serde_json::from_slice(&record.body) {
-            Ok(Document { at, standing: Standing::Claimed, .. }) => now.since(at) <= self.kept.session(),
-            _ => false,
-        };
+        let matters = |record: &Record| stands(record) && record.ends.is_none_or(|ends| ends > now);
         Ok(self.claim_record(of).await?.as_ref().is_some_and(matters))
     }
 
     /// The cut-off of an earlier claim is told again, which the store lost with the claim: as long as either stands, nothing
     /// that covers it may be lifted.
     pub(super) async fn claim_again(&self, of: Incarnation) -> Result<(), StoreError> {
-        // Whoever was quicker says the same.
-        self.put_claim(of, 0, Standing::Claimed).await?;
-        Ok(())
+        let present = self.claim_record(of).await?;
+        if present.as_ref().is_some_and(stands) {
+            return Ok(());
+        }
+        match self.put_claim(of, present.map_or(0, |record| record.version), Standing::Claimed).await? {
+            Put::Written(_) => Ok(()),
+            Put::Stale => {
+                let raced = "another node claims or withdraws at the same time; the next round looks again";
+                Err(StoreError::new(StoreErrorKind::Unavailable, "put_record", raced))
+            }
+        }
     }
 
     /// Renews the keys and cuts everything off, by a claim of this node's.
@@ -207,7 +222,7 @@ impl Follower {
     async fn put_claim(&self, of: Incarnation, expected: u64, standing: Standing) -> Result<Put, StoreError> {
         let now = patient(self.patience(), "health", self.store.health()).await?.now;
         let term_ms = u64::try_from(self.term().as_millis()).unwrap_or(u64::MAX);
-        let document = Document { by: self.peers.me(), at: now, term_ms, standing };
+        let document = Document { by: self.peers.me(), term_ms, standing };
         let broken = |error| StoreError::new(StoreErrorKind::Broken, "put_record", error);
         let body = serde_json::to_vec(&document).map_err(broken)?;
         let (id, ends) = (name(of), Some(self.widely(now)));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::claim::{Held, Seen};
 use super::contact::{Contact, PROBATION, patient};
@@ -179,7 +179,7 @@ impl Follower {
             // The store answers first, and then those have time who know what it may have lost.
             patient(self.patience(), "health", self.store.health()).await?;
             sleep(PROBATION).await;
-            self.renew.keep_up().await.map_err(HealError::Keys)?;
+            self.keep_up().await?;
             began = Now::read(&*self.clock);
         }
         let mut recoveries = 0;
@@ -342,7 +342,7 @@ impl Follower {
         }
         if was_away {
             // Somebody may have revoked a key behind the ring, and not have come to its cut-off.
-            self.renew.keep_up().await.map_err(HealError::Keys)?;
+            self.keep_up().await?;
         }
         if let Some(known) = self.known {
             self.remember(known)?;
@@ -351,6 +351,14 @@ impl Follower {
         self.view.mark().complete_up_to(self.complete_as_of(began.boot), began);
         self.progress.complete(self.known.map_or(Seq::ZERO, |known| known.seq));
         Ok(())
+    }
+
+    /// Reads the key ring as it is now.
+    pub(super) async fn keep_up(&self) -> Result<(), FollowError> {
+        match timeout(PATIENCE, self.renew.keep_up()).await {
+            Ok(read) => Ok(read.map_err(HealError::Keys)?),
+            Err(late) => Err(StoreError::new(StoreErrorKind::Unavailable, "record", late).into()),
+        }
     }
 
     /// Whether others may still find that the store, which came back, lost what they know.

@@ -23,8 +23,9 @@ pub(crate) trait Peers: Send + Sync {
     /// say now that they joined it (their record names it as theirs) or left for good. A node that had just started knows
     /// of no such listing, and waits for those who live when it asks first.
     async fn absent(&self, incarnation: Incarnation) -> Result<Vec<String>, StoreError>;
-    /// Whether a peer that lives follows another history than this one: it has yet to join it.
-    async fn is_behind(&self, incarnation: Incarnation) -> Result<bool, StoreError>;
+    /// Whether a peer that lives follows another history than this one, which it has yet to join, or has joined it and
+    /// answers nothing: it waits for somebody.
+    async fn is_healing(&self, incarnation: Incarnation) -> Result<bool, StoreError>;
 }
 
 /// None: the store refuses a second process.
@@ -44,7 +45,7 @@ impl Peers for NoPeers {
         Ok(Vec::new())
     }
 
-    async fn is_behind(&self, _: Incarnation) -> Result<bool, StoreError> {
+    async fn is_healing(&self, _: Incarnation) -> Result<bool, StoreError> {
         Ok(false)
     }
 }
@@ -58,6 +59,6 @@ mod tests {
         assert_eq!((NoPeers.me().as_str(), NoPeers.highest()), ("this node", Seq::ZERO));
         let absent = NoPeers.absent(Incarnation::from_bytes([1; 16])).await.unwrap();
         assert!(absent.is_empty());
-        assert!(!NoPeers.is_behind(Incarnation::from_bytes([1; 16])).await.unwrap());
+        assert!(!NoPeers.is_healing(Incarnation::from_bytes([1; 16])).await.unwrap());
     }
 }

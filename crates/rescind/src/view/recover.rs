@@ -32,11 +32,18 @@ pub(super) struct Unsettled {
     /// Where it begins.
     base: Seq,
     since: BootTime,
+    /// This node has begun in the middle of it, without a mark: only others can tell who is waited for.
+    by_others: bool,
 }
 
 impl Unsettled {
-    pub(super) const fn new(incarnation: Incarnation, base: Seq, since: BootTime) -> Self {
-        Self { incarnation, base, since }
+    const fn new(incarnation: Incarnation, base: Seq, since: BootTime) -> Self {
+        Self { incarnation, base, since, by_others: false }
+    }
+
+    /// Others have healed the store, and wait.
+    pub(super) const fn of_others(incarnation: Incarnation, base: Seq, since: BootTime) -> Self {
+        Self { incarnation, base, since, by_others: true }
     }
 
     /// The store is away: nobody can add anything, and the wait begins anew when it is back.
@@ -76,10 +83,14 @@ impl Follower {
     /// Whether everybody who may know of a revocation that nobody else does has added it, or everything is cut off
     /// because one of them did not come in time. Asked before the log is read, so that what they added is then seen.
     pub(super) async fn settle(&mut self) -> Result<(), FollowError> {
-        let Some(Unsettled { incarnation, base, since }) = self.unsettled else { return Ok(()) };
+        let Some(Unsettled { incarnation, base, since, by_others }) = self.unsettled else { return Ok(()) };
         let nobody = self.absent(incarnation).await?.is_empty();
         let is_over = self.clock.boot().since(since) > self.view.mark().bound();
         if nobody && !self.is_claimed(incarnation).await? {
+            // They have waited for longer than this node, so by then they have said what comes of it.
+            if by_others && !is_over && self.others_wait(incarnation).await? {
+                return Ok(());
+            }
             return self.everybody_was_heard().await;
         }
         if !nobody && !is_over {
@@ -90,7 +101,8 @@ impl Follower {
         let Turn::Ours(held) = self.claim(incarnation).await? else { return Ok(()) };
         // Asked again behind the claim: who came back meanwhile was seen by whoever saw no claim.
         let absent = self.absent(incarnation).await?;
-        if absent.is_empty() {
+        // Whoever claimed before knew of somebody.
+        if absent.is_empty() && !(by_others && held.is_taken_over()) {
             self.withdraw(held).await?;
             return self.everybody_was_heard().await;
         }
@@ -100,8 +112,9 @@ impl Follower {
             self.deliver(held).await?;
             tracing::error!(
                 ?absent,
-                "these nodes did not come back in time and may know of revocations that the store lost and nobody else \
-                 knows of; every earlier token is refused from now on and everyone signs in again"
+                "these nodes, or others of which only a node knew that is gone, did not come back in time and may know of \
+                 revocations that the store lost and nobody else knows of; every earlier token is refused from now on and \
+                 everyone signs in again"
             );
         }
         self.unsettled = None;
@@ -110,6 +123,11 @@ impl Follower {
 
     async fn absent(&self, incarnation: Incarnation) -> Result<Vec<String>, StoreError> {
         patient(self.patience(), "records", self.peers.absent(incarnation)).await
+    }
+
+    /// Whether others heal the store yet, or have, and wait for somebody.
+    pub(super) async fn others_wait(&self, incarnation: Incarnation) -> Result<bool, StoreError> {
+        patient(self.patience(), "records", self.peers.is_healing(incarnation)).await
     }
 
     async fn everybody_was_heard(&mut self) -> Result<(), FollowError> {

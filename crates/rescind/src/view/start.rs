@@ -29,23 +29,23 @@ impl Follower {
             // It may have come back a moment ago without what only others know, who have to find that first.
             sleep(PROBATION).await;
             self.wait_for_healers().await?;
-            self.renew.keep_up().await.map_err(HealError::Keys)?;
+            self.keep_up().await?;
         }
         // A large log takes longer to load than the bound: take in what came meanwhile.
         self.round().await
     }
 
     /// What this node has found may be a history that others have begun in the place of one that the store lost, and have
-    /// not come to an end with: who has no mark of the lost one cannot tell. Where some have yet to add what only they know,
-    /// they are waited for, as by whoever healed; where everything is to be cut off, it is.
+    /// not come to an end with: who has no mark of the lost one cannot tell. While some have yet to add what only they know,
+    /// or wait for somebody who has, they are waited for, as by whoever healed; where everything is to be cut off, it is.
     async fn wait_for_healers(&mut self) -> Result<(), FollowError> {
         if self.on_loss == OnLoss::Waits || self.unsettled.is_some() {
             return Ok(());
         }
         for _ in 0..HEALINGS {
             let Some(of) = self.known.map(|known| known.incarnation) else { return Ok(()) };
-            let goes_on = patient(self.patience(), "record", Healing::is_of(&*self.store, of)).await?;
-            if !goes_on && !self.is_claimed(of).await? {
+            let others_wait = self.others_wait(of).await?;
+            if !others_wait && !self.is_claimed(of).await? {
                 return Ok(());
             }
             let whole = self.snapshot(Timestamp::EPOCH).await?;
@@ -55,14 +55,12 @@ impl Follower {
             }
             let Head { seq: base, now, .. } = whole.head;
             let is_claimed = self.is_claimed_of_late(of, now).await?;
-            if goes_on {
-                if is_claimed || patient(self.patience(), "records", self.peers.is_behind(of)).await? {
-                    self.view.mark().forget();
-                    self.unsettled = Some(Unsettled::new(of, base, self.clock.boot()));
-                }
+            if !is_claimed && !others_wait {
                 return Ok(());
             }
-            if !is_claimed {
+            if !is_claimed || patient(self.patience(), "record", Healing::is_of(&*self.store, of)).await? {
+                self.view.mark().forget();
+                self.unsettled = Some(Unsettled::of_others(of, base, self.clock.boot()));
                 return Ok(());
             }
             if self.cut_off_everything(of, base).await? {

@@ -11,7 +11,7 @@ use rescind::keys::{Algorithm, KeyRing};
 use rescind::log::{ForeignName, Scope, ScopeKind, SessionRef, TokenRef};
 use rescind::testing::{ManualClock, SeededRandom, client, subject};
 use rescind::time::Clock;
-use rescind::{Bearer, Builder, Error, Event, Kind, Rejection};
+use rescind::{Bearer, Builder, Error, Event, Kind, OnStale, Rejection, Settings};
 use serde_json::{Value, json};
 
 const ISSUER: &str = "https://idp.example";
@@ -180,4 +180,13 @@ async fn a_foreign_token_is_not_answered_for_on_a_stale_view() {
     idp.house.store.down();
     idp.house.clock.advance(secs(3));
     assert!(matches!(idp.house.rescind.check_foreign(&token).await, Err(Error::Stale { .. })));
+}
+
+#[tokio::test]
+async fn a_foreign_token_that_expires_while_it_waits_for_the_store_does_not_pass() {
+    let ask = Settings { on_stale: OnStale::Ask, ..Settings::default() };
+    let idp = Idp::with(secs(10), |builder| builder.settings(ask)).await;
+    let token = idp.token("a", "s", 0);
+    let checking = idp.house.rescind.check_foreign(&token);
+    assert_eq!(refused(idp.house.while_it_waits(checking, secs(2 * 3600)).await), Rejection::Expired);
 }

@@ -9,7 +9,7 @@ use rescind::log::{Scope, ScopeKind};
 use rescind::store::{FailingStore, Fault, Gate, Operation, Store, StoreErrorKind, Which};
 use rescind::testing::{ManualClock, subject};
 use rescind::time::{Clock, Timestamp};
-use rescind::{Error, LogoutScope, OnStale, Policy, Rejection, Settings, TokenPair};
+use rescind::{Error, Introspection, LogoutScope, OnStale, Policy, Rejection, Settings, TokenPair};
 
 /// A house whose store has been away for so long, a live pair, and one that was revoked before.
 async fn away(span: Duration, change: impl FnOnce(&mut Settings)) -> (House, TokenPair, TokenPair) {
@@ -272,28 +272,23 @@ async fn a_check_that_waited_for_the_key_ring_is_judged_by_the_moment_behind_the
     assert!(matches!(answer, Err(Error::Stale { .. })), "{answer:?}");
 }
 
-/// A round of the feed is under way, and what is asked now waits for the next one; the token expires meanwhile.
-async fn expire_meanwhile<T: Send + 'static>(house: &House, asking: impl Future<Output = T> + Send + 'static) -> T {
-    let gate = Gate::new();
-    house.store.inject(Operation::After, Which::Every, Fault::HangBefore(gate.clone()));
-    gate.reached().await;
-    let asking = tokio::spawn(asking);
-    while house.rescind.stats().counts.cache_hits == 0 {
-        tokio::task::yield_now().await;
-    }
-    house.clock.advance(Settings::default().access_lifetime * 2);
-    house.store.clear();
-    gate.release();
-    asking.await.unwrap()
-}
-
 // Found by the simulation, seed 91521.
 #[tokio::test]
-async fn a_token_that_expires_while_a_strict_check_waits_for_the_store_does_not_pass() {
+async fn a_token_that_expires_while_it_waits_for_the_store_does_not_pass() {
+    let lifetime = Settings::default().access_lifetime;
+    for policy in [Policy::Strict, Policy::Bounded(OnStale::Ask)] {
+        let house = House::new().await;
+        let pair = house.login("alice").await;
+        let checking = house.rescind.check_as(&pair.access_token, policy);
+        assert_eq!(refused(house.while_it_waits(checking, lifetime * 2).await), Rejection::Expired, "{policy:?}");
+    }
     let house = House::new().await;
     let pair = house.login("alice").await;
-    house.check(&pair.access_token).await.unwrap();
-    let rescind = house.rescind.clone();
-    let checking = async move { rescind.check_as(&pair.access_token, Policy::Strict).await };
-    assert_eq!(refused(expire_meanwhile(&house, checking).await), Rejection::Expired);
+    let about = house.while_it_waits(house.rescind.inspect(&pair.access_token), lifetime * 2).await;
+    assert_eq!((about.refused, about.fault), (Some(Rejection::Expired), None));
+    let house = House::new().await;
+    let pair = house.login("alice").await;
+    let asking = house.rescind.introspect(&pair.refresh_token);
+    let answer = house.while_it_waits(asking, Settings::default().absolute * 2).await;
+    assert!(matches!(answer, Ok(Introspection::Inactive)), "{answer:?}");
 }

@@ -343,8 +343,9 @@ async fn a_store_that_calls_its_readers_has_them_refuse_long_before_they_would_h
 async fn a_revocation_whose_place_another_entry_took_is_not_acknowledged() {
     let cluster = Cluster::new();
     let (a, b) = (cluster.node(1).await, cluster.node(2).await);
+    pass(LONG).await;
     // Between two rounds: one that failed before it is asked would have it refuse for that.
-    pass(LONG + ms(30)).await;
+    a.rescind.sync().await.unwrap();
     let replica = cluster.lagging();
     // The store takes the entry and is gone before a reads it; in its place, the replica gets another one from b.
     a.cut_reads();

@@ -55,7 +55,7 @@ async fn answers(nodes: [&Node; 2], pair: &rescind::TokenPair) -> [Answer; 2] {
 }
 
 /// The claim on the present history.
-async fn claim(cluster: &Cluster) -> Option<Record> {
+pub(crate) async fn claim(cluster: &Cluster) -> Option<Record> {
     let name = format!("{}/all", cluster.primary().health().await.unwrap().incarnation);
     cluster.primary().record(RecordKind::HEALINGS, &name).await.unwrap()
 }
@@ -63,9 +63,9 @@ async fn claim(cluster: &Cluster) -> Option<Record> {
 /// Another node claims it, after so many others did.
 pub(crate) async fn claim_by(cluster: &Cluster, node: &str, before: u64) {
     let Head { incarnation, now, .. } = cluster.primary().health().await.unwrap();
-    let (name, at) = (format!("{incarnation}/all"), now.as_millis());
-    let body = format!(r#"{{"by":"{node}","at":{at},"term_ms":10000,"standing":"claimed"}}"#);
-    let put = cluster.primary().put_record(RecordKind::HEALINGS, &name, before, body.into(), None).await.unwrap();
+    let (name, ends) = (format!("{incarnation}/all"), now.plus(Settings::default().absolute));
+    let body = format!(r#"{{"by":"{node}","term_ms":10000,"standing":"claimed"}}"#);
+    let put = cluster.primary().put_record(RecordKind::HEALINGS, &name, before, body.into(), Some(ends)).await.unwrap();
     assert!(matches!(put, Put::Written(_)), "{put:?}");
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::healing_claim::{claim_by, on_everything};
-use crate::support::cluster::{Answer, Cluster, RuntimeClock, answer, pass};
+use crate::healing_claim::{claim, claim_by, on_everything};
+use crate::support::cluster::{Answer, Cluster, Node, RuntimeClock, answer, pass};
 use crate::support::{ms, secs};
 use rescind::Settings;
 use rescind::log::Scope;
@@ -156,6 +156,87 @@ async fn who_starts_without_a_mark_while_another_node_heals_waits_until_that_has
     }
     assert_eq!([answer(&b, &dead).await, a.check(&dead).await], [Answer::Refused; 2]);
     assert!(!cluster.everything_is_cut_off().await);
+}
+
+/// A store that lost the end of a session, which nobody knew but a node that is dead, and something else, which another
+/// node knows and heals it by.
+async fn healed_and_incomplete() -> (Cluster, Node, rescind::TokenPair) {
+    let cluster = Cluster::new();
+    let (a, c) = (cluster.node(1).await, cluster.node(3).await);
+    let dead = c.login("bob").await;
+    pass(LONG).await;
+    let replica = cluster.lagging();
+    a.revoke_subject("somebody").await;
+    // By the replica's word the dead one is silent.
+    pass(secs(3)).await;
+    a.cut_reads();
+    c.revoke(Scope::session(dead.session_id)).await;
+    drop(c);
+    cluster.promote(replica);
+    a.mend();
+    (cluster, a, dead)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_starts_without_a_mark_while_another_node_waits_for_one_that_is_dead_waits_with_it() {
+    let (cluster, a, dead) = healed_and_incomplete().await;
+    pass(secs(1)).await;
+    let b = without_a_mark(&cluster, 2).await;
+    for _ in 0..40 {
+        assert_ne!(answer(&b, &dead).await, Answer::Valid);
+        pass(ms(100)).await;
+    }
+    assert_eq!([answer(&b, &dead).await, a.check(&dead).await], [Answer::Refused; 2]);
+    assert_eq!(on_everything(&cluster).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_starts_without_a_mark_cuts_off_what_another_node_has_claimed_and_not_lived_to() {
+    let (cluster, a, dead) = healed_and_incomplete().await;
+    while claim(&cluster).await.is_none() {
+        pass(ms(1)).await;
+    }
+    drop(a);
+    assert_eq!(on_everything(&cluster).await.len(), 0);
+    pass(secs(3)).await;
+    let b = without_a_mark(&cluster, 2).await;
+    for _ in 0..15 {
+        assert_ne!(answer(&b, &dead).await, Answer::Valid);
+        pass(secs(1)).await;
+    }
+    assert_eq!((answer(&b, &dead).await, on_everything(&cluster).await.len()), (Answer::Refused, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_starts_without_a_mark_in_a_new_history_that_is_not_claimed_yet_waits_for_who_began_it() {
+    let cluster = Cluster::new();
+    let a = cluster.node(1).await;
+    let dead = a.login("alice").await;
+    pass(LONG).await;
+    let replica = cluster.lagging();
+    a.revoke(Scope::session(dead.session_id)).await;
+    pass(ms(100)).await;
+    // It knows no more what it has read before.
+    drop(a);
+    let a = cluster.node(1).await;
+    pass(ms(100)).await;
+    let (late, lost) = (Gate::new(), replica.health().await.unwrap().incarnation);
+    a.fail(Operation::Record, Fault::HangBefore(late.clone()));
+    cluster.promote(Arc::clone(&replica));
+    while replica.health().await.unwrap().incarnation == lost {
+        pass(ms(10)).await;
+    }
+    let b = without_a_mark(&cluster, 2).await;
+    for tenths in 0..40 {
+        if tenths == 3 {
+            a.mend();
+            late.release();
+        }
+        assert_ne!(answer(&b, &dead).await, Answer::Valid);
+        pass(ms(100)).await;
+    }
+    assert_eq!([answer(&b, &dead).await, a.check(&dead).await], [Answer::Refused; 2]);
+    assert_eq!(on_everything(&cluster).await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -27,6 +27,7 @@ mod naive;
 mod nodes;
 mod nodes_news;
 mod old_primary;
+mod old_primary_operators;
 mod outage;
 mod races;
 mod reencodings;

@@ -1,64 +1,16 @@
 //! A node that is still connected to an old primary while the others work on the new one. What the old one does not have
 //! may be there, so nobody is refused by it: a refusal waits until this node has written durably, which the old one
-//! cannot, and a fault is never a refusal.
+//! cannot, and a fault is never a refusal. What it still has is believed within the bound.
 
 use std::sync::Arc;
 
-use crate::support::cluster::{Cluster, Node, pass};
-use crate::support::swap::SwapStore;
+use crate::support::cluster::{Cluster, pass};
+use crate::support::split::{Split, failed};
 use crate::support::{ms, refused, secs, text};
 use rescind::log::{Scope, ScopeKind};
-use rescind::store::{FailingStore, Fault, Gate, MemoryStore, Operation, StoreErrorKind, Which};
-use rescind::{Error, LogoutScope, NotFound, Refresh, Refreshed, Rejection, Rescind, Settings, TokenPair};
+use rescind::store::{FailingStore, Fault, Gate, Operation, StoreErrorKind, Which};
+use rescind::{Error, Introspection, Refresh, Rejection, Settings, TokenPair, Verdict};
 use tokio::time::timeout;
-
-/// What writes.
-const WRITES: [Operation; 5] =
-    [Operation::Open, Operation::Advance, Operation::Append, Operation::PutRecord, Operation::Reincarnate];
-
-/// A node on the store, and another one whose connection does not move with it.
-struct Split {
-    cluster: Cluster,
-    a: Node,
-    b: Rescind,
-    connection: Arc<SwapStore>,
-}
-
-impl Split {
-    async fn new(settings: Settings) -> Self {
-        let cluster = Cluster::new();
-        let a = cluster.node(1).await;
-        let connection = Arc::new(SwapStore::new(Arc::new(FailingStore::new(cluster.primary()))));
-        let b = cluster.over(Arc::clone(&connection) as _, 2).settings(settings).build().await.unwrap();
-        pass(secs(4)).await;
-        Self { cluster, a, b, connection }
-    }
-
-    /// The store goes on elsewhere with all there is, and `b` is left alone with the old one, which nobody replicates.
-    fn fail_over(&self) -> Arc<FailingStore<MemoryStore>> {
-        let old = Arc::new(FailingStore::new(self.cluster.lagging()));
-        for write in WRITES {
-            old.inject(write, Which::Every, Fault::Refuse(StoreErrorKind::Unavailable));
-        }
-        self.connection.replace(Arc::clone(&old));
-        old
-    }
-
-    /// `b` finds the new one.
-    fn reconnect(&self) {
-        self.connection.replace(Arc::new(FailingStore::new(self.cluster.primary())));
-    }
-
-    async fn refresh(&self, pair: &TokenPair) -> Result<Refreshed, Error> {
-        self.b.refresh(&pair.refresh_token, Refresh::default()).await
-    }
-}
-
-/// A store's fault, which tells a client to try again.
-#[track_caller]
-fn failed<T: std::fmt::Debug>(answer: &Result<T, Error>) {
-    assert!(matches!(answer, Err(Error::Store(_))), "{answer:?}");
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_the_old_primary_does_not_have_is_not_refused_by_it() {
@@ -152,99 +104,42 @@ async fn a_forged_token_waits_for_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_to_end_is_not_said_by_the_old_primary() {
+async fn a_refresh_token_is_good_by_the_old_primary_within_the_bound_alone() {
     let split = Split::new(Settings { idle: secs(60), ..Settings::default() }).await;
-    let used = split.b.open_session(crate::support::opening("alice")).await.unwrap();
-    let lifted = split.a.login("bob").await;
-    let entry = split.a.revoke(Scope::session(lifted.session_id)).await;
+    let (retried, ended) = (split.a.login("alice").await, split.a.login("bob").await);
+    split.b.refresh(&retried.refresh_token, Refresh::default()).await.unwrap();
+    pass(secs(1)).await;
+    let old = split.fail_over();
+    split.a.revoke_subject("alice").await;
+    split.a.revoke(Scope::session(ended.session_id)).await;
+    pass(Settings::default().staleness_bound + ms(100)).await;
+    failed(&split.refresh(&retried).await);
+    let answer = split.b.introspect(&ended.refresh_token).await;
+    assert!(matches!(answer, Err(Error::Stale { .. })), "{answer:?}");
+    assert!(split.b.inspect(&ended.refresh_token).await.fault.is_some());
+    // What it does not know of, the old one may forget where it is the one that all write to.
+    old.clear();
+    pass(secs(1)).await;
+    assert_eq!(split.refresh(&retried).await.unwrap().verdict, Verdict::Retried);
+    assert!(matches!(split.b.introspect(&ended.refresh_token).await, Ok(Introspection::Refresh(_))));
+    split.reconnect();
+    pass(secs(1)).await;
+    assert_eq!(refused(split.refresh(&retried).await), Rejection::Revoked(ScopeKind::Subject));
+    assert!(matches!(split.b.introspect(&ended.refresh_token).await, Ok(Introspection::Inactive)));
+}
+
+/// The rows of an older copy are there, with sessions that were ended since.
+#[tokio::test(start_paused = true)]
+async fn a_refresh_token_is_not_called_good_by_a_row_when_this_node_knows_better() {
+    let cluster = Cluster::new();
+    let node = cluster.node(1).await;
     pass(secs(4)).await;
-    let _old = split.fail_over();
-    split.a.rescind.lift(entry.seq, text("a mistake"), text("tester")).await.unwrap();
-    let other = split.a.login("alice").await;
-    failed(&split.b.logout(&lifted.refresh_token, LogoutScope::Session, text("bob")).await);
-    split.reconnect();
-    pass(secs(1)).await;
-    let _old = split.fail_over();
-    let late = split.a.login("carol").await;
-    failed(&split.b.session(late.session_id).await);
-    split.reconnect();
-    pass(secs(1)).await;
-    let _old = split.fail_over();
-    let late = split.a.login("carol").await;
-    failed(&split.b.end(late.session_id, LogoutScope::Session, text("carol")).await);
-    split.reconnect();
-    pass(secs(1)).await;
-    let ended = split.b.logout(&used.refresh_token, LogoutScope::Others, text("alice")).await.unwrap();
-    assert_eq!(ended.ended, [other.session_id]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn which_others_there_are_is_not_said_by_the_old_primary() {
-    let split = Split::new(Settings::default()).await;
-    let (this, early) = (split.a.login("alice").await, split.a.login("alice").await);
-    pass(secs(1)).await;
-    let (old, gate) = (split.fail_over(), Gate::new());
-    let late = split.a.login("alice").await;
-    old.inject(Operation::SessionsOf, Which::Nth(1), Fault::HangAfter(gate.clone()));
-    let (b, token) = (split.b.clone(), this.refresh_token.clone());
-    let ending = tokio::spawn(async move { b.logout(&token, LogoutScope::Others, text("alice")).await });
-    gate.reached().await;
-    // The list is on its way from the old one, and every write from now on goes to the new one.
-    split.reconnect();
-    pass(secs(1)).await;
-    gate.release();
-    let ended = ending.await.unwrap().unwrap();
-    assert_eq!(ended.ended, [early.session_id, late.session_id]);
-    assert_eq!(refused(split.refresh(&late).await), Rejection::Revoked(ScopeKind::Session));
-    split.refresh(&this).await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn nothing_to_revoke_is_not_said_by_the_old_primary() {
-    let split = Split::new(Settings::default()).await;
-    let lifted = split.a.login("bob").await;
-    let entry = split.a.revoke(Scope::session(lifted.session_id)).await;
-    pass(secs(4)).await;
-    let old = split.fail_over();
-    split.a.rescind.lift(entry.seq, text("a mistake"), text("tester")).await.unwrap();
-    failed(&split.b.revoke_once(&lifted.refresh_token, text("x"), text("bob")).await);
-    old.clear();
-    pass(secs(1)).await;
-    assert_eq!(split.b.revoke_once(&lifted.refresh_token, text("x"), text("bob")).await.unwrap(), None);
-}
-
-// Found by the tests of many nodes, under load.
-#[tokio::test(start_paused = true)]
-async fn nothing_to_lift_is_not_said_by_the_old_primary() {
-    let split = Split::new(Settings::default()).await;
-    let old = split.fail_over();
-    let entry = split.a.revoke_subject("bob").await;
-    let lift = async || split.b.lift(entry.seq, text("a mistake"), text("tester")).await;
-    failed(&lift().await);
-    old.clear();
-    pass(secs(1)).await;
-    let answer = lift().await;
-    assert!(matches!(answer, Err(Error::NotFound(NotFound::Entry(seq))) if seq == entry.seq), "{answer:?}");
-    split.reconnect();
-    pass(secs(1)).await;
-    lift().await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_key_to_revoke_that_was_made_elsewhere_is_not_unknown_to_the_old_primary() {
-    let split = Split::new(Settings::default()).await;
-    let old = split.fail_over();
-    split.a.rescind.rotate_keys().await.unwrap();
-    let kid = split.a.rescind.rotate_keys().await.unwrap();
-    let revoke = async || split.b.revoke_key(&kid, text("lost"), text("tester")).await;
-    failed(&revoke().await);
-    old.clear();
-    pass(secs(1)).await;
-    let answer = revoke().await;
-    assert!(matches!(&answer, Err(Error::NotFound(NotFound::Key(unknown))) if *unknown == kid), "{answer:?}");
-    split.reconnect();
-    pass(secs(1)).await;
-    revoke().await.unwrap();
+    let pair = node.login("alice").await;
+    let older = cluster.lagging();
+    node.revoke(Scope::session(pair.session_id)).await;
+    cluster.promote(older);
+    let answer = node.rescind.introspect(&pair.refresh_token).await;
+    assert!(matches!(answer, Ok(Introspection::Inactive) | Err(Error::Store(_) | Error::Stale { .. })), "{answer:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use rescind::id::SessionId;
 use rescind::log::{Entry, Scope, Text};
 use rescind::store::Store as _;
 use rescind::time::Clock as _;
-use rescind::{Error, OpenSession, Policy, Refresh, Refreshed, Rejection, Revoke, TokenPair, Verdict};
+use rescind::{Error, Introspection, OpenSession, Policy, Refresh, Refreshed, Rejection, Revoke, TokenPair, Verdict};
 
 use super::model::{Asked, By, Known};
 use super::world::{Running, World};
@@ -138,6 +138,28 @@ impl World {
                 self.violate(format!("node {node}: a refresh came to {error}"));
                 Outcome::Nothing
             }
+        }
+    }
+
+    /// Asks a node what a refresh token is: it is not called good by who must know better.
+    pub(crate) async fn introspect(&self, node: usize, token: &str, sid: SessionId) {
+        let Some(running) = self.running(node).filter(|running| !running.link.is_stopped_or_dead()) else { return };
+        let asked = Asked { at: self.now(), node, is_strict: false };
+        let answer = running.rescind.introspect(token).await;
+        if running.link.is_stopped_or_dead() {
+            return;
+        }
+        let wrong = match answer {
+            Ok(Introspection::Refresh(_)) => {
+                self.trace.count("refresh tokens called good");
+                self.model.must_have_ended(sid, asked, &self.store.truth)
+            }
+            Ok(Introspection::Inactive) | Err(Error::Stale { .. } | Error::Store(_)) => None,
+            Ok(Introspection::Access(_)) => Some("it is an access token".to_owned()),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(why) = wrong {
+            self.violate(format!("node {node}: {sid} goes on, but {why}"));
         }
     }
 

@@ -192,6 +192,10 @@ impl Life {
                 let world = Arc::clone(world);
                 drop(tokio::spawn(async move { world.check(node, token, Some(Policy::Strict)).await }));
                 self.world.trace.count("strict checks");
+            } else if self.dice.happens(150) {
+                let sid = world.model.token(token).sid;
+                let Some(refresh_token) = world.model.newest_of(sid) else { continue };
+                world.introspect(node, &refresh_token, sid).await;
             } else {
                 world.check(node, token, None).await;
             }

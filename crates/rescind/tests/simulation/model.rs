@@ -220,6 +220,11 @@ impl Model {
         self.book().tokens.iter().map(|known| known.text.len()).min().unwrap_or_default()
     }
 
+    /// The refresh token that was given out last in a session.
+    pub(crate) fn newest_of(&self, sid: SessionId) -> Option<String> {
+        self.book().chains.get(&sid)?.last().cloned()
+    }
+
     /// Each session's refresh tokens, in an order that does not hang on chance.
     pub(crate) fn chains(&self) -> Vec<(SessionId, Vec<String>)> {
         let mut chains: Vec<_> = self.book().chains.iter().map(|(sid, chain)| (*sid, chain.clone())).collect();

@@ -277,7 +277,7 @@ impl Nemesis {
                 world.trace.count("connections to an old primary");
                 world.was_pinned.store(true, Ordering::Relaxed);
                 link.pin(Arc::clone(&old));
-                self.undo_in(self.dice.one_of(&[200, 700]), Undo::Mend(*node));
+                self.undo_in(self.dice.one_of(&[200, 700, 5000]), Undo::Mend(*node));
             }
         }
         // Whatever comes next comes when it is whole again, or after a while.

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::LOCATION;
+use rescind::id::Subject;
 use rescind::log::{Entry, Scope, ScopeKind};
 use rescind::position::Seq;
 use rescind::store::{Feed, Head, Store, StoreError};
@@ -195,17 +196,38 @@ pub(super) async fn lift(State(app): State<App>, Segment(seq): Segment, query: Q
     }
 }
 
+/// What is to be lifted.
+enum Lifted {
+    Nothing,
+    /// The cut-off of a user who is disabled.
+    OfDisabled(Subject),
+    Other,
+}
+
 /// A disabled user's cut-off is not lifted: the tokens from before would be good again, although the user is locked out.
 /// Whoever is disabled after this look gets a later cut-off, which is in the way of the lift or ends everything anew.
 async fn refuse_for_disabled(app: &App, seq: u64) -> Answer<()> {
-    let (_, entries) = entries_after(&**app.rescind.store(), Seq::new(seq.saturating_sub(1)), 1).await?;
-    let Some(Entry { scope: Scope::Subject(subject), seq: found, .. }) = entries.first() else { return Ok(()) };
-    if found.get() != seq || !app.users.find(subject).await?.is_some_and(|user| user.disabled) {
+    if let Lifted::Other = lifted(app, seq).await? {
         return Ok(());
     }
+    // Another store, to which the node changes over meanwhile, may have the cut-off, or the user enabled.
+    app.rescind.prove().await?;
+    let Lifted::OfDisabled(subject) = lifted(app, seq).await? else { return Ok(()) };
     let problem =
         format!("{subject} is disabled; enable the user first: rescind users enable {}", quoted(subject.as_str()));
     Err(Failure::conflict(problem, None))
+}
+
+async fn lifted(app: &App, seq: u64) -> Answer<Lifted> {
+    let (_, entries) = entries_after(&**app.rescind.store(), Seq::new(seq.saturating_sub(1)), 1).await?;
+    Ok(match entries.into_iter().next().filter(|found| found.seq.get() == seq) {
+        None => Lifted::Nothing,
+        Some(Entry { scope: Scope::Subject(subject), .. }) => {
+            let is_disabled = app.users.find(&subject).await?.is_some_and(|user| user.disabled);
+            if is_disabled { Lifted::OfDisabled(subject) } else { Lifted::Other }
+        }
+        Some(_) => Lifted::Other,
+    })
 }
 
 /// A name as a shell takes it for one word.

@@ -89,7 +89,9 @@ pub(super) async fn add(
     let [] = query.only([])?;
     let AddRequest { username, password, issuer, subject } = request;
     let user = match (username, password.map(Zeroizing::new), issuer, subject) {
-        (Some(username), Some(password), None, None) => app.users.add(&username, password).await?,
+        (Some(username), Some(password), None, None) => {
+            app.proven(|| app.users.add(&username, password.clone())).await?
+        }
         (None, None, Some(issuer), Some(subject)) => add_account(&app, issuer, subject).await?,
         _ => return Err(Failure::invalid_request("give username and password, or issuer and subject")),
     };
@@ -107,7 +109,8 @@ async fn add_account(app: &App, issuer: String, subject: String) -> Answer<User>
     }
     let id = Subject::new(&subject).and_then(|_| account(&issuer, &subject));
     let id = id.map_err(|error| Failure::invalid_request(format!("subject {error}")))?;
-    Ok(app.users.add_account(&id, Account { issuer, subject, email: None, added: Added::Operator }).await?)
+    let account = Account { issuer, subject, email: None, added: Added::Operator };
+    Ok(app.proven(|| app.users.add_account(&id, account.clone())).await?)
 }
 
 /// Changes a user. A user who is disabled or gets a new password loses every session; one who is enabled gets none back.
@@ -142,7 +145,7 @@ pub(super) async fn change(
         (Some(false), None) => None,
     };
     let change = Change { disabled: request.disabled, password: request.password.map(Zeroizing::new) };
-    let user = app.users.change(&subject, change).await?;
+    let user = app.proven(|| app.users.change(&subject, change.clone())).await?;
     info!(user = %user.subject, disabled = user.disabled, because = why, "user changed");
     let mut body = json!(shown(&user));
     if let Some(why) = why {

@@ -144,7 +144,7 @@ async fn open(app: &App, from: IpAddr, sign_in: SignIn, agent: Option<String>) -
         metrics::counter!("rescind_sign_ins_total", "result" => "throttled").increment(1);
         Failure::too_many("too many failed sign-ins; wait", wait)
     })?;
-    let verified = app.users.verify(&sign_in.username, sign_in.password).await;
+    let verified = app.users.verify(&sign_in.username, sign_in.password, || app.rescind.prove()).await;
     // A success costs nothing, and neither does a password that was not looked at. One whose caller went away does.
     if !matches!(verified, Ok(None)) {
         app.throttle.give_back(attempt);

@@ -5,6 +5,7 @@
 pub(crate) mod cluster;
 pub(crate) mod logs;
 pub(crate) mod refresh_race;
+pub(crate) mod split;
 pub(crate) mod swap;
 
 use std::future::Future;
@@ -16,7 +17,7 @@ use rescind::id::SessionId;
 use rescind::keys::{Algorithm, RootSecret};
 use rescind::log::{Entry, Scope, Text};
 use rescind::refresh_token::ClientClass;
-use rescind::store::{FailingStore, MemoryStore, Store};
+use rescind::store::{FailingStore, Fault, Gate, MemoryStore, Operation, Store, Which};
 use rescind::testing::{ManualClock, SeededRandom, client, subject};
 use rescind::{Builder, Error, Live, OpenSession, Refresh, Refreshed, Rejection, Rescind, Revoke, Settings, TokenPair};
 
@@ -90,6 +91,21 @@ impl House {
     ) -> Self {
         let rescind = change(builder(Arc::clone(&store) as _, &clock, 2)).build().await.unwrap();
         Self { rescind, store, clock }
+    }
+
+    /// Asks while the view is stale and the store hangs, and lets `span` pass before the store answers.
+    pub(crate) async fn while_it_waits<T>(&self, asking: impl Future<Output = T>, span: Duration) -> T {
+        let gate = Gate::new();
+        self.store.inject(Operation::After, Which::Every, Fault::HangBefore(gate.clone()));
+        gate.reached().await;
+        self.clock.advance(secs(3));
+        let meanwhile = async {
+            self.clock.advance(span);
+            self.store.clear();
+            gate.release();
+        };
+        // It waits by the time that the other begins.
+        tokio::join!(biased; asking, meanwhile).0
     }
 
     /// One of several nodes on a store; `seed` tells them apart.
