@@ -93,6 +93,9 @@ pub(crate) enum UserError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A password does not fit what was read of a store that may not be the right one any more.
+    #[error(transparent)]
+    Unproven(StoreError),
 }
 
 /// Who made a user.
@@ -198,6 +201,9 @@ impl Users {
     /// # Errors
     /// [`UserError`]; [`UserError::Busy`] also where others kept changing the same user.
     pub(crate) async fn change(&self, subject: &Subject, change: Change) -> Result<User, UserError> {
+        if self.row(subject).await?.is_none() {
+            return Err(UserError::Unknown);
+        }
         let hash = match change.password {
             Some(password) if password.chars().count() < PASSWORD_LEAST => {
                 return Err(UserError::Invalid("password has fewer than 8 characters"));
@@ -260,7 +266,7 @@ impl Users {
     /// **Cost:** the same for a name that exists, one that does not, a disabled one, and one that has no password.
     ///
     /// # Errors
-    /// [`UserError::Busy`], [`UserError::Store`].
+    /// [`UserError::Busy`], [`UserError::Store`], [`UserError::Unproven`].
     pub(crate) async fn verify<F>(
         &self,
         name: &str,
@@ -274,7 +280,7 @@ impl Users {
         if let Some(user) = self.matching(known.clone(), password.clone()).await? {
             return Ok(Some(user));
         }
-        prove().await?;
+        prove().await.map_err(UserError::Unproven)?;
         let again = self.known(name).await?;
         if again == known { Ok(None) } else { self.matching(again, password).await }
     }

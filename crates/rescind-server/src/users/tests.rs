@@ -47,7 +47,7 @@ async fn a_wrong_password_is_judged_by_what_is_there_behind_the_proof() {
     let unproven = || async { Err(StoreError::new(StoreErrorKind::Unavailable, "put_record", "an old primary")) };
     for (name, password) in [("alice", "wrong"), ("nobody", "correct horse")] {
         let answer = users.verify(name, secret(password), unproven).await;
-        assert!(matches!(answer, Err(UserError::Store(_))), "{name}: {answer:?}");
+        assert!(matches!(answer, Err(UserError::Unproven(_))), "{name}: {answer:?}");
     }
     assert!(users.verify("alice", secret("battery staple"), unproven).await.unwrap().is_some());
 }

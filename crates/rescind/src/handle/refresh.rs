@@ -125,11 +125,13 @@ impl Inner {
             self.trust_store().await?;
             // Behind the reading that the token's times count from, and before anything is spent.
             self.know_ring().await?;
-            if self.view.covering_session(&session).is_some() {
+            let (freshness, covered) = self.view.read(Now::read(&*self.clock), |view| view.covering_session(&session));
+            if covered.is_some() {
                 self.doubt(&mut was_doubted).await?;
                 continue;
             }
-            if verdict == Verdict::Retried && !was_proven && self.may_be_old() {
+            // A retry writes nothing, so an old primary that went on alone would answer it for as long as grace is open.
+            if verdict == Verdict::Retried && !was_proven && freshness != Freshness::Fresh {
                 self.prove().await?;
                 was_proven = true;
                 continue;
@@ -147,12 +149,6 @@ impl Inner {
         }
         let lost = "other refreshes of the same session won every time; try again";
         Err(StoreError::new(StoreErrorKind::Unavailable, "advance", lost).into())
-    }
-
-    /// Whether the store that was read may be an old primary that went on alone. A retry writes nothing, so it would be
-    /// answered there for as long as grace is open.
-    fn may_be_old(&self) -> bool {
-        self.store.is_shared() && self.view.freshness(Now::read(&*self.clock)) != Freshness::Fresh
     }
 
     /// What this node knows of a session's end the row that was read does not: it was made since, or lifted and not heard of;

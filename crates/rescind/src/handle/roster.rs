@@ -15,7 +15,7 @@ use super::registry::Registry;
 use crate::position::{Incarnation, Seq};
 use crate::store::{RecordKind, Store, StoreError, StoreErrorKind};
 use crate::time::BootTime;
-use crate::view::Peers;
+use crate::view::{Peers, Stage, Unheard};
 
 /// How often the records are listed where nobody asks: for what healing has to know, and for metrics.
 const LOOK: Duration = Duration::from_secs(1);
@@ -118,6 +118,9 @@ impl Registry {
         *latest = (number, read.clone());
         if let Ok(listing) = &read {
             self.sightings.compare(listing, began, self.clock.boot());
+            if let Some(joined) = self.progress.joined() {
+                self.progress.saw(applied_in(listing, joined));
+            }
             *lock(&self.sightings.known) = Some(Arc::clone(listing));
         }
         read.map_err(unavailable)
@@ -245,17 +248,30 @@ impl Peers for Registry {
         Ok(peers.into_iter().filter(|peer| !is_accounted_for(peer)).collect())
     }
 
-    async fn is_healing(&self, incarnation: Incarnation) -> Result<bool, StoreError> {
-        let me = self.id();
-        // One that has just started follows none yet: where it knows of more than others do, they wait for it.
-        let is_healing = |record: &NodeRecord| {
-            record.incarnation().is_some_and(|of| of != incarnation || record.staleness_ms.is_none())
+    async fn unheard(&self, incarnation: Incarnation) -> Result<Vec<Unheard>, StoreError> {
+        let (me, listing) = (self.id(), self.listing().await?);
+        let unheard = |(id, record): &(String, NodeRecord)| {
+            let stage = match record.incarnation() {
+                _ if *id == me || record.presence == Presence::Left => return None,
+                None => Stage::Starting,
+                Some(of) if of != incarnation => Stage::Elsewhere,
+                Some(_) if record.staleness_ms.is_none() => Stage::Waiting,
+                Some(_) => return None,
+            };
+            let is_live = self.state_of(record) == NodeState::Live;
+            Some(Unheard { id: id.clone(), stage, is_live, bound: record.bound() })
         };
-        let is_such = |(id, record): &(String, NodeRecord)| {
-            *id != me && self.state_of(record) == NodeState::Live && is_healing(record)
-        };
-        Ok(self.listing().await?.iter().any(is_such))
+        Ok(listing.iter().filter_map(unheard).collect())
     }
+
+    async fn applied_in(&self, incarnation: Incarnation) -> Result<Seq, StoreError> {
+        Ok(applied_in(&self.listing().await?, incarnation))
+    }
+}
+
+fn applied_in(listing: &[(String, NodeRecord)], incarnation: Incarnation) -> Seq {
+    let of_it = listing.iter().filter(|(_, record)| record.incarnation() == Some(incarnation));
+    of_it.map(|(_, record)| record.applied).max().unwrap_or_default()
 }
 
 /// Nodes on one store need the same issuer: refuses another one while a node lives that has it not. When all have ended

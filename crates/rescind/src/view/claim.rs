@@ -48,14 +48,6 @@ pub(super) struct Held {
     began: BootTime,
     /// Whether a cut-off was sent by it, so that nobody can say any more that none comes.
     is_sent: bool,
-    /// Whether it was another node's before, or this one's before its start, which did not deliver.
-    is_taken_over: bool,
-}
-
-impl Held {
-    pub(super) const fn is_taken_over(&self) -> bool {
-        self.is_taken_over
-    }
 }
 
 /// A claim that is waited for, as this node first saw it.
@@ -126,14 +118,11 @@ impl Follower {
             // Not written anew: the others' wait for it would begin anew, too.
             return Ok(Turn::Ours(held));
         }
-        if record.as_ref().is_some_and(|record| self.is_waited_for(of, record, began)) {
+        if record.is_some_and(|record| self.is_waited_for(of, &record, began)) {
             return Ok(Turn::Theirs);
         }
-        let is_taken_over = record.as_ref().is_some_and(stands);
         Ok(match self.put_claim(of, expected, Standing::Claimed).await? {
-            Put::Written(version) => {
-                Turn::Ours(*self.held.insert(Held { of, version, began, is_sent: false, is_taken_over }))
-            }
+            Put::Written(version) => Turn::Ours(*self.held.insert(Held { of, version, began, is_sent: false })),
             Put::Stale => Turn::Theirs,
         })
     }
@@ -210,7 +199,7 @@ impl Follower {
         self.store.is_shared() && self.clock.boot().since(held.began) > self.term() / 2
     }
 
-    fn term(&self) -> Duration {
+    pub(super) fn term(&self) -> Duration {
         self.view.mark().bound().max(TERM)
     }
 

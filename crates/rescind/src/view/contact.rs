@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::failure::FollowError;
+use super::heal::HealError;
 use crate::random::Random;
 use crate::store::{StoreError, StoreErrorKind};
 use crate::time::BootTime;
@@ -17,6 +19,9 @@ const LONGEST_WAIT: Duration = Duration::from_millis(400);
 /// has seen may lack what others have seen. They are back by then, too, and have found that. Together with the longest
 /// wait it is less than a second.
 pub(super) const PROBATION: Duration = Duration::from_millis(450);
+
+/// So long whatever has to be read and written of the key ring may take.
+const KEYS_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How the contact stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +74,16 @@ pub(super) async fn patient<T>(
     answer: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
     timeout(patience, answer).await.unwrap_or_else(|late| Err(StoreError::new(StoreErrorKind::Unavailable, op, late)))
+}
+
+/// The same for what is done with the key ring, which takes several readings and writes.
+pub(super) async fn with_keys<T>(
+    doing: impl Future<Output = Result<T, Box<dyn std::error::Error + Send + Sync>>>,
+) -> Result<T, FollowError> {
+    match timeout(KEYS_PATIENCE, doing).await {
+        Ok(done) => Ok(done.map_err(HealError::Keys)?),
+        Err(late) => Err(StoreError::new(StoreErrorKind::Unavailable, "put_record", late).into()),
+    }
 }
 
 #[cfg(test)]

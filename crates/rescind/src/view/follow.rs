@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::claim::{Held, Seen};
-use super::contact::{Contact, PROBATION, patient};
+use super::contact::{Contact, PROBATION, patient, with_keys};
 use super::failure::{DamagedLog, FollowError};
 use super::freshness::{CLOCK_MARGIN, KEPT_LONGER, LOADED_LONGER};
 use super::heal::{Fit, HealError, OnLoss, Renew, fit, stands_for_all};
@@ -179,7 +179,7 @@ impl Follower {
             // The store answers first, and then those have time who know what it may have lost.
             patient(self.patience(), "health", self.store.health()).await?;
             sleep(PROBATION).await;
-            self.keep_up().await?;
+            with_keys(self.renew.keep_up()).await?;
             began = Now::read(&*self.clock);
         }
         let mut recoveries = 0;
@@ -260,7 +260,7 @@ impl Follower {
         let everything = entries.iter().any(stands_for_all);
         if everything || entries.iter().any(|entry| entry.scope.kind() == ScopeKind::Key) {
             // A key that was revoked elsewhere must sign nothing here any more.
-            self.renew.take_over().await.map_err(HealError::Keys)?;
+            with_keys(self.renew.take_over()).await?;
         }
         if everything {
             // Whatever those who are waited for may know is covered.
@@ -342,7 +342,11 @@ impl Follower {
         }
         if was_away {
             // Somebody may have revoked a key behind the ring, and not have come to its cut-off.
-            self.keep_up().await?;
+            with_keys(self.renew.keep_up()).await?;
+            if self.is_told_of_more().await? {
+                self.progress.hold();
+                return Ok(());
+            }
         }
         if let Some(known) = self.known {
             self.remember(known)?;
@@ -353,12 +357,13 @@ impl Follower {
         Ok(())
     }
 
-    /// Reads the key ring as it is now.
-    pub(super) async fn keep_up(&self) -> Result<(), FollowError> {
-        match timeout(PATIENCE, self.renew.keep_up()).await {
-            Ok(read) => Ok(read.map_err(HealError::Keys)?),
-            Err(late) => Err(StoreError::new(StoreErrorKind::Unavailable, "record", late).into()),
-        }
+    /// Whether a peer says that it has read more of this history than this node: the next round finds that, too, or that the
+    /// store has lost it, which that peer has yet to find.
+    pub(super) async fn is_told_of_more(&self) -> Result<bool, StoreError> {
+        let Some(HighWater { incarnation, seq, .. }) = self.known else { return Ok(false) };
+        let told = patient(self.patience(), "records", self.peers.applied_in(incarnation)).await?;
+        self.progress.saw(told);
+        Ok(told > seq)
     }
 
     /// Whether others may still find that the store, which came back, lost what they know.

@@ -35,7 +35,7 @@ pub use self::freshness::{Freshness, Now};
 pub use self::heal::HealError;
 pub(crate) use self::heal::{HISTORY_LOST, Renew};
 use self::layers::{Change, Key, Layers, Name, Names};
-pub(crate) use self::peers::{NoPeers, Peers};
+pub(crate) use self::peers::{NoPeers, Peers, Stage, Unheard};
 pub(crate) use self::progress::Progress;
 pub(crate) use self::retention::Retention;
 use self::timeline::Timeline;

@@ -1,6 +1,8 @@
 //! The other nodes on a store, as far as healing has to know of them: a node that is away may be the only one that knows
 //! of a revocation. Owns the question; who keeps the nodes' records answers it.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::position::{Incarnation, Seq};
@@ -23,9 +25,34 @@ pub(crate) trait Peers: Send + Sync {
     /// say now that they joined it (their record names it as theirs) or left for good. A node that had just started knows
     /// of no such listing, and waits for those who live when it asks first.
     async fn absent(&self, incarnation: Incarnation) -> Result<Vec<String>, StoreError>;
-    /// Whether a peer that lives follows another history than this one, which it has yet to join, or has joined it and
-    /// answers nothing: it waits for somebody.
-    async fn is_healing(&self, incarnation: Incarnation) -> Result<bool, StoreError>;
+
+    /// The peers, live or not, that by their records have not come to an end with a healing that led to `incarnation`.
+    async fn unheard(&self, incarnation: Incarnation) -> Result<Vec<Unheard>, StoreError>;
+
+    /// The highest position that a peer says now to have applied in the history `incarnation`. Where the log ends below it,
+    /// the store has lost something that this peer has yet to find.
+    async fn applied_in(&self, incarnation: Incarnation) -> Result<Seq, StoreError>;
+}
+
+/// A peer that answers nothing of a history, by its record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unheard {
+    pub(crate) id: String,
+    pub(crate) stage: Stage,
+    pub(crate) is_live: bool,
+    /// Its staleness bound.
+    pub(crate) bound: Duration,
+}
+
+/// How far it has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It has just started, and follows none.
+    Starting,
+    /// It follows another one.
+    Elsewhere,
+    /// It has joined this one and answers nothing of it: it waits for somebody, or has lost touch with its clock.
+    Waiting,
 }
 
 /// None: the store refuses a second process.
@@ -45,8 +72,12 @@ impl Peers for NoPeers {
         Ok(Vec::new())
     }
 
-    async fn is_healing(&self, _: Incarnation) -> Result<bool, StoreError> {
-        Ok(false)
+    async fn unheard(&self, _: Incarnation) -> Result<Vec<Unheard>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn applied_in(&self, _: Incarnation) -> Result<Seq, StoreError> {
+        Ok(Seq::ZERO)
     }
 }
 
@@ -59,6 +90,7 @@ mod tests {
         assert_eq!((NoPeers.me().as_str(), NoPeers.highest()), ("this node", Seq::ZERO));
         let absent = NoPeers.absent(Incarnation::from_bytes([1; 16])).await.unwrap();
         assert!(absent.is_empty());
-        assert!(!NoPeers.is_healing(Incarnation::from_bytes([1; 16])).await.unwrap());
+        assert_eq!(NoPeers.unheard(Incarnation::from_bytes([1; 16])).await.unwrap(), []);
+        assert_eq!(NoPeers.applied_in(Incarnation::from_bytes([1; 16])).await.unwrap(), Seq::ZERO);
     }
 }

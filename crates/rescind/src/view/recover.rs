@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use super::again::{Again, Gap, Healed, known_here, once_each, told_after_the_loss};
 use super::claim::Turn;
-use super::contact::{Contact, patient};
+use super::contact::{Contact, patient, with_keys};
 use super::failure::FollowError;
 use super::follow::{Follower, HEALINGS};
 use super::freshness::{CLOCK_MARGIN, Now};
@@ -26,24 +26,20 @@ const MOST_READ: usize = 65_536;
 const STEP: usize = 1024;
 
 /// The store is healed, but others may still know what nobody else does.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Unsettled {
-    incarnation: Incarnation,
+    pub(super) incarnation: Incarnation,
     /// Where it begins.
-    base: Seq,
-    since: BootTime,
-    /// This node has begun in the middle of it, without a mark: only others can tell who is waited for.
-    by_others: bool,
+    pub(super) base: Seq,
+    pub(super) since: BootTime,
+    /// Where this node has begun in the middle of it, without a mark: those whom it has found at it, who alone can tell whom
+    /// they wait for.
+    pub(super) healers: Option<Vec<String>>,
 }
 
 impl Unsettled {
     const fn new(incarnation: Incarnation, base: Seq, since: BootTime) -> Self {
-        Self { incarnation, base, since, by_others: false }
-    }
-
-    /// Others have healed the store, and wait.
-    pub(super) const fn of_others(incarnation: Incarnation, base: Seq, since: BootTime) -> Self {
-        Self { incarnation, base, since, by_others: true }
+        Self { incarnation, base, since, healers: None }
     }
 
     /// The store is away: nobody can add anything, and the wait begins anew when it is back.
@@ -83,14 +79,14 @@ impl Follower {
     /// Whether everybody who may know of a revocation that nobody else does has added it, or everything is cut off
     /// because one of them did not come in time. Asked before the log is read, so that what they added is then seen.
     pub(super) async fn settle(&mut self) -> Result<(), FollowError> {
-        let Some(Unsettled { incarnation, base, since, by_others }) = self.unsettled else { return Ok(()) };
+        let Some(unsettled) = self.unsettled.clone() else { return Ok(()) };
+        let Unsettled { incarnation, base, since, healers } = unsettled;
+        if let Some(healers) = healers {
+            return self.settle_behind(&healers, incarnation, base, since).await;
+        }
         let nobody = self.absent(incarnation).await?.is_empty();
         let is_over = self.clock.boot().since(since) > self.view.mark().bound();
         if nobody && !self.is_claimed(incarnation).await? {
-            // They have waited for longer than this node, so by then they have said what comes of it.
-            if by_others && !is_over && self.others_wait(incarnation).await? {
-                return Ok(());
-            }
             return self.everybody_was_heard().await;
         }
         if !nobody && !is_over {
@@ -101,20 +97,18 @@ impl Follower {
         let Turn::Ours(held) = self.claim(incarnation).await? else { return Ok(()) };
         // Asked again behind the claim: who came back meanwhile was seen by whoever saw no claim.
         let absent = self.absent(incarnation).await?;
-        // Whoever claimed before knew of somebody.
-        if absent.is_empty() && !(by_others && held.is_taken_over()) {
+        if absent.is_empty() {
             self.withdraw(held).await?;
             return self.everybody_was_heard().await;
         }
         if self.is_cut_off(incarnation, base).await? {
-            self.renew.take_over().await.map_err(HealError::Keys)?;
+            with_keys(self.renew.take_over()).await?;
         } else {
             self.deliver(held).await?;
             tracing::error!(
                 ?absent,
-                "these nodes, or others of which only a node knew that is gone, did not come back in time and may know of \
-                 revocations that the store lost and nobody else knows of; every earlier token is refused from now on and \
-                 everyone signs in again"
+                "these nodes did not come back in time and may know of revocations that the store lost and nobody else \
+                 knows of; every earlier token is refused from now on and everyone signs in again"
             );
         }
         self.unsettled = None;
@@ -125,14 +119,9 @@ impl Follower {
         patient(self.patience(), "records", self.peers.absent(incarnation)).await
     }
 
-    /// Whether others heal the store yet, or have, and wait for somebody.
-    pub(super) async fn others_wait(&self, incarnation: Incarnation) -> Result<bool, StoreError> {
-        patient(self.patience(), "records", self.peers.is_healing(incarnation)).await
-    }
-
-    async fn everybody_was_heard(&mut self) -> Result<(), FollowError> {
+    pub(super) async fn everybody_was_heard(&mut self) -> Result<(), FollowError> {
         // They may have added keys, too, after this node had.
-        self.renew.take_over().await.map_err(HealError::Keys)?;
+        with_keys(self.renew.take_over()).await?;
         // Everybody who may know more was heard: there is nothing to wait for after an outage, either.
         (self.unsettled, self.contact) = (None, Contact::Steady);
         Ok(())
@@ -243,11 +232,11 @@ impl Follower {
         let appended = self.append_again(again).await?;
         if links.is_none() || since.iter().any(stands_for_all) {
             // Whoever cut everything off has renewed the keys.
-            self.renew.take_over().await.map_err(HealError::Keys)?;
+            with_keys(self.renew.take_over()).await?;
         } else {
             let in_store = whole.cut_offs.iter().filter_map(|cut_off| key_of(&cut_off.scope));
             let revoked: Vec<KeyId> = in_store.chain(self.view.revoked_keys()).collect();
-            self.renew.unite(&revoked).await.map_err(HealError::Keys)?;
+            with_keys(self.renew.unite(&revoked)).await?;
         }
         let whole = self.snapshot(Timestamp::EPOCH).await?;
         if whole.head.incarnation != incarnation {

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::contact::{PROBATION, patient};
+use super::claim::Turn;
+use super::contact::{PROBATION, patient, with_keys};
 use super::failure::FollowError;
 use super::follow::{Follower, HEALINGS};
 use super::heal::{Fit, HealError, OnLoss};
 use super::healing::Healing;
+use super::peers::{Stage, Unheard};
 use super::recover::Unsettled;
 use crate::log::Scope;
-use crate::position::Seq;
-use crate::store::{Head, Snapshot};
-use crate::time::Timestamp;
+use crate::position::{Incarnation, Seq};
+use crate::store::{Head, Snapshot, StoreError};
+use crate::time::{BootTime, Timestamp};
 
 impl Follower {
     /// Loads the view for the first time. Nothing may be answered before.
@@ -28,8 +30,9 @@ impl Follower {
         if self.store.is_shared() {
             // It may have come back a moment ago without what only others know, who have to find that first.
             sleep(PROBATION).await;
+            self.is_told_of_more().await?;
             self.wait_for_healers().await?;
-            self.keep_up().await?;
+            with_keys(self.renew.keep_up()).await?;
         }
         // A large log takes longer to load than the bound: take in what came meanwhile.
         self.round().await
@@ -44,8 +47,13 @@ impl Follower {
         }
         for _ in 0..HEALINGS {
             let Some(of) = self.known.map(|known| known.incarnation) else { return Ok(()) };
-            let others_wait = self.others_wait(of).await?;
-            if !others_wait && !self.is_claimed(of).await? {
+            let goes_on = patient(self.patience(), "record", Healing::is_of(&*self.store, of)).await?;
+            let mut healers = self.unheard(of).await?;
+            // Without a healing, whoever answers nothing has reasons of its own.
+            healers.retain(|peer| {
+                peer.is_live && (peer.stage == Stage::Elsewhere || goes_on && peer.stage == Stage::Waiting)
+            });
+            if healers.is_empty() && !self.is_claimed(of).await? {
                 return Ok(());
             }
             let whole = self.snapshot(Timestamp::EPOCH).await?;
@@ -55,12 +63,13 @@ impl Follower {
             }
             let Head { seq: base, now, .. } = whole.head;
             let is_claimed = self.is_claimed_of_late(of, now).await?;
-            if !is_claimed && !others_wait {
+            if healers.is_empty() && !is_claimed {
                 return Ok(());
             }
-            if !is_claimed || patient(self.patience(), "record", Healing::is_of(&*self.store, of)).await? {
+            if goes_on || !is_claimed {
+                let healers = Some(healers.into_iter().map(|peer| peer.id).collect());
                 self.view.mark().forget();
-                self.unsettled = Some(Unsettled::of_others(of, base, self.clock.boot()));
+                self.unsettled = Some(Unsettled { incarnation: of, base, since: self.clock.boot(), healers });
                 return Ok(());
             }
             if self.cut_off_everything(of, base).await? {
@@ -71,6 +80,48 @@ impl Follower {
             }
         }
         Err(HealError::Contended.into())
+    }
+
+    /// Whether those have come to an end whom this node has found in the middle of a healing, or everything is cut off in
+    /// their place: where they died at it, or do not get on, nobody else knows whom they waited for.
+    pub(super) async fn settle_behind(
+        &mut self,
+        healers: &[String],
+        incarnation: Incarnation,
+        base: Seq,
+        since: BootTime,
+    ) -> Result<(), FollowError> {
+        if !self.is_claimed(incarnation).await? {
+            let mut unheard = self.unheard(incarnation).await?;
+            unheard.retain(|peer| healers.contains(&peer.id));
+            let Some(longest) = unheard.iter().map(|peer| peer.bound).max() else {
+                return self.everybody_was_heard().await;
+            };
+            if self.clock.boot().since(since) <= self.term().max(longest.saturating_mul(2)) {
+                return Ok(());
+            }
+            if unheard.iter().all(|peer| peer.is_live && peer.stage == Stage::Waiting) {
+                // By now they would have cut everything off, had they waited for anybody.
+                return self.everybody_was_heard().await;
+            }
+        }
+        let Turn::Ours(held) = self.claim(incarnation).await? else { return Ok(()) };
+        if self.is_cut_off(incarnation, base).await? {
+            with_keys(self.renew.take_over()).await?;
+        } else {
+            self.deliver(held).await?;
+            tracing::error!(
+                ?healers,
+                "these nodes did not come to an end with healing the store, which may lack revocations that nobody else knows \
+                 of; every earlier token is refused from now on and everyone signs in again"
+            );
+        }
+        self.unsettled = None;
+        Ok(())
+    }
+
+    async fn unheard(&self, incarnation: Incarnation) -> Result<Vec<Unheard>, StoreError> {
+        patient(self.patience(), "records", self.peers.unheard(incarnation)).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::support::cluster::{Answer, Cluster, Node, pass};
 use crate::support::swap::SwapStore;
-use crate::support::{ms, secs, text};
+use crate::support::{CLOCK_MARGIN, ms, secs, text};
 use rescind::log::{Act, Entry, NewEntry, Scope};
 use rescind::position::{Incarnation, Seq};
 use rescind::store::{
@@ -63,7 +63,7 @@ pub(crate) async fn claim(cluster: &Cluster) -> Option<Record> {
 /// Another node claims it, after so many others did.
 pub(crate) async fn claim_by(cluster: &Cluster, node: &str, before: u64) {
     let Head { incarnation, now, .. } = cluster.primary().health().await.unwrap();
-    let (name, ends) = (format!("{incarnation}/all"), now.plus(Settings::default().absolute));
+    let (name, ends) = (format!("{incarnation}/all"), now.plus(Settings::default().absolute + CLOCK_MARGIN));
     let body = format!(r#"{{"by":"{node}","term_ms":10000,"standing":"claimed"}}"#);
     let put = cluster.primary().put_record(RecordKind::HEALINGS, &name, before, body.into(), Some(ends)).await.unwrap();
     assert!(matches!(put, Put::Written(_)), "{put:?}");

@@ -112,6 +112,11 @@ async fn a_refresh_token_is_good_by_the_old_primary_within_the_bound_alone() {
     let old = split.fail_over();
     split.a.revoke_subject("alice").await;
     split.a.revoke(Scope::session(ended.session_id)).await;
+    assert_eq!(split.refresh(&retried).await.unwrap().verdict, Verdict::Retried, "within the bound");
+    assert!(
+        matches!(split.b.introspect(&ended.refresh_token).await, Ok(Introspection::Refresh(_))),
+        "within the bound"
+    );
     pass(Settings::default().staleness_bound + ms(100)).await;
     failed(&split.refresh(&retried).await);
     let answer = split.b.introspect(&ended.refresh_token).await;

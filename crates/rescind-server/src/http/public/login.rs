@@ -146,7 +146,7 @@ async fn open(app: &App, from: IpAddr, sign_in: SignIn, agent: Option<String>) -
     })?;
     let verified = app.users.verify(&sign_in.username, sign_in.password, || app.rescind.prove()).await;
     // A success costs nothing, and neither does a password that was not looked at. One whose caller went away does.
-    if !matches!(verified, Ok(None)) {
+    if !matches!(verified, Ok(None) | Err(UserError::Unproven(_))) {
         app.throttle.give_back(attempt);
     }
     let Some(user) = verified? else {
@@ -217,7 +217,7 @@ impl From<UserError> for Failure {
             UserError::NoPassword => Self::invalid_request(error.to_string()),
             UserError::Unknown => Self::not_found("no such user"),
             UserError::Busy => Self::unavailable("too many sign-ins at once", std::time::Duration::from_secs(1)),
-            UserError::Store(error) => error.into(),
+            UserError::Store(error) | UserError::Unproven(error) => error.into(),
         }
     }
 }

@@ -28,6 +28,9 @@ pub(crate) const AUDIENCE: &str = "https://api.example";
 /// The root secret of every test.
 pub(crate) const ROOT: [u8; 32] = [7; 32];
 
+/// Clocks may be wrong by so much.
+pub(crate) const CLOCK_MARGIN: Duration = secs(24 * 3600);
+
 /// The store of the tests.
 pub(crate) type TestStore = FailingStore<MemoryStore>;
 
