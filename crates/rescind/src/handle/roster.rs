@@ -1,7 +1,7 @@
 //! Which nodes share the store. Owns the listing of their records, one reading for all who ask at the same time, and
 //! what healing has to know of those who were there before a loss. This node's own record stands in `registry`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -71,8 +71,9 @@ struct Counted {
     present: Option<Sight>,
     /// The last one of the incarnation before.
     before: Option<Sight>,
-    /// Where none counts from before a loss: the peers that were there when it was first asked, in the incarnation after it.
-    found: Option<(Incarnation, Vec<String>)>,
+    /// The peers that were found since an incarnation began and had not joined it then: none counts as long as it has not been
+    /// asked for.
+    found: Option<(Incarnation, BTreeSet<String>)>,
 }
 
 /// The peers that lived, in one incarnation.
@@ -170,21 +171,26 @@ impl Registry {
         counted.pending = Some((self.progress.begun(), sight));
     }
 
-    /// The peers that lived before `incarnation`, or, for a node that had just started then, when it first asks: whoever
-    /// lives and has not joined yet. What that may miss is a peer whose record the store has lost, too, until that is
-    /// written again, a quarter of the peer's bound later; and a peer that died in this moment.
-    async fn peers_before(&self, incarnation: Incarnation) -> Result<Vec<String>, StoreError> {
-        let known = lock(&self.sightings.counted).peers_before(incarnation);
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        let (me, listing) = (self.id(), self.listing().await?);
+    /// The peers that lived before `incarnation`, and those that were found since to follow another one: they had been silent,
+    /// and are back. For a node that had just started then, those, too, that live and follow none when it first asks. What that
+    /// may miss is a peer whose record the store has lost, too, until that is written again, a quarter of the peer's bound
+    /// later; and a peer that died in this moment.
+    fn peers_before(&self, incarnation: Incarnation, listing: &Listing) -> BTreeSet<String> {
+        let me = self.id();
+        let live = |record: &NodeRecord| self.state_of(record) == NodeState::Live;
+        let mut counted = lock(&self.sightings.counted);
+        let before = counted.sight_before(incarnation).map(|sight| sight.peers.clone());
+        let is_first = counted.found.as_ref().is_none_or(|(of, _)| *of != incarnation);
+        let may_follow_none = is_first && before.is_none();
         let has_yet_to_join = |(id, record): &&(String, NodeRecord)| {
-            *id != me && self.state_of(record) == NodeState::Live && record.incarnation() != Some(incarnation)
+            let is_elsewhere = record.incarnation().map_or(may_follow_none, |of| of != incarnation);
+            *id != me && is_elsewhere && live(record)
         };
-        let found: Vec<String> = listing.iter().filter(has_yet_to_join).map(|(id, _)| id.clone()).collect();
-        lock(&self.sightings.counted).found = Some((incarnation, found.clone()));
-        Ok(found)
+        let mut found = counted.found.take().filter(|_| !is_first).map(|(_, found)| found).unwrap_or_default();
+        found.extend(listing.iter().filter(has_yet_to_join).map(|(id, _)| id.clone()));
+        counted.found = Some((incarnation, found.clone()));
+        found.extend(before.unwrap_or_default());
+        found
     }
 }
 
@@ -215,11 +221,9 @@ impl Counted {
         }
     }
 
-    /// The peers by the last sight that is not of this incarnation, or as they were found without one.
-    fn peers_before(&self, incarnation: Incarnation) -> Option<Vec<String>> {
-        let sight = [&self.present, &self.before].into_iter().flatten().find(|sight| sight.incarnation != incarnation);
-        let found = self.found.as_ref().filter(|(of, _)| *of == incarnation).map(|(_, found)| found);
-        sight.map(|sight| &sight.peers).or(found).cloned()
+    /// The last sight that is not of this incarnation.
+    fn sight_before(&self, incarnation: Incarnation) -> Option<&Sight> {
+        [&self.present, &self.before].into_iter().flatten().find(|sight| sight.incarnation != incarnation)
     }
 }
 
@@ -235,11 +239,8 @@ impl Peers for Registry {
     }
 
     async fn absent(&self, incarnation: Incarnation) -> Result<Vec<String>, StoreError> {
-        let peers = self.peers_before(incarnation).await?;
-        if peers.is_empty() {
-            return Ok(peers);
-        }
         let listing = self.listing().await?;
+        let peers = self.peers_before(incarnation, &listing);
         let is_accounted_for = |peer: &String| {
             listing.iter().any(|(id, record)| {
                 id == peer && (record.presence == Presence::Left || record.incarnation() == Some(incarnation))
@@ -252,7 +253,7 @@ impl Peers for Registry {
         let (me, listing) = (self.id(), self.listing().await?);
         let unheard = |(id, record): &(String, NodeRecord)| {
             let stage = match record.incarnation() {
-                _ if *id == me || record.presence == Presence::Left => return None,
+                _ if *id == me => return None,
                 None => Stage::Starting,
                 Some(of) if of != incarnation => Stage::Elsewhere,
                 Some(_) if record.staleness_ms.is_none() => Stage::Waiting,

@@ -13,10 +13,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
-use super::contact::patient;
+use super::contact::{patient, with_keys};
 use super::failure::FollowError;
 use super::follow::{Follower, PAUSE};
-use super::heal::{HealError, everything, stands_for_all};
+use super::heal::{everything, stands_for_all};
 use crate::log::NewEntry;
 use crate::position::{Incarnation, Seq};
 use crate::store::{Batch, Feed, Put, Record, RecordKind, Store, StoreError, StoreErrorKind};
@@ -184,7 +184,7 @@ impl Follower {
 
     /// Renews the keys and returns the cut-off, unless another node may make it by now.
     async fn renew_in_time(&self, held: &Held) -> Result<NewEntry, FollowError> {
-        self.renew.renew().await.map_err(HealError::Keys)?;
+        with_keys(self.renew.renew()).await?;
         let now = patient(self.patience(), "health", self.store.health()).await?.now;
         // Last, so that nothing but the append comes behind it.
         if self.is_late(held) {

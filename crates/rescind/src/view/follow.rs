@@ -179,6 +179,7 @@ impl Follower {
             // The store answers first, and then those have time who know what it may have lost.
             patient(self.patience(), "health", self.store.health()).await?;
             sleep(PROBATION).await;
+            self.is_told_of_more().await?;
             with_keys(self.renew.keep_up()).await?;
             began = Now::read(&*self.clock);
         }

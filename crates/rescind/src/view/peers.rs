@@ -21,12 +21,13 @@ pub(crate) trait Peers: Send + Sync {
     /// The highest position that any peer was known to have applied, by the listings that count.
     fn highest(&self) -> Seq;
 
-    /// The peers that lived by the last listing that counts from before `incarnation`, and of which the store does not
-    /// say now that they joined it (their record names it as theirs) or left for good. A node that had just started knows
-    /// of no such listing, and waits for those who live when it asks first.
+    /// The peers that lived by the last listing that counts from before `incarnation`, and those that were found since to live
+    /// and follow another one, of which the store does not say now that they joined it (their record names it as theirs) or
+    /// left for good. A node that had just started knows of no such listing, and waits for all who live when it asks first.
     async fn absent(&self, incarnation: Incarnation) -> Result<Vec<String>, StoreError>;
 
-    /// The peers, live or not, that by their records have not come to an end with a healing that led to `incarnation`.
+    /// The peers that by their records have not come to an end with a healing that led to `incarnation`, whether they live,
+    /// fell silent or left at it.
     async fn unheard(&self, incarnation: Incarnation) -> Result<Vec<Unheard>, StoreError>;
 
     /// The highest position that a peer says now to have applied in the history `incarnation`. Where the log ends below it,

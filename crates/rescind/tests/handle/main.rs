@@ -15,6 +15,7 @@ mod healing_claim;
 mod healing_keys;
 mod healing_model;
 mod healing_moments;
+mod healing_records;
 mod healing_starts;
 mod history;
 mod keys;
