@@ -71,8 +71,7 @@ struct Counted {
     present: Option<Sight>,
     /// The last one of the incarnation before.
     before: Option<Sight>,
-    /// The peers that were found since an incarnation began and had not joined it then: none counts as long as it has not been
-    /// asked for.
+    /// The peers that had not joined an incarnation when it was asked who is absent from it.
     found: Option<(Incarnation, BTreeSet<String>)>,
 }
 

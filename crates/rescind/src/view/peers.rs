@@ -52,7 +52,7 @@ pub(crate) enum Stage {
     Starting,
     /// It follows another one.
     Elsewhere,
-    /// It has joined this one and answers nothing of it: it waits for somebody, or has lost touch with its clock.
+    /// It has joined this one and answers nothing of it: it waits for somebody, or its clock stepped.
     Waiting,
 }
 

@@ -182,29 +182,20 @@ async fn healed_and_incomplete() -> (Cluster, Node, rescind::TokenPair) {
 
 #[tokio::test(start_paused = true)]
 async fn who_starts_without_a_mark_while_another_node_waits_for_one_that_is_dead_waits_with_it() {
-    let (cluster, a, dead) = healed_and_incomplete().await;
-    pass(secs(1)).await;
-    let b = without_a_mark(&cluster, 2).await;
-    for _ in 0..40 {
-        assert_ne!(answer(&b, &dead).await, Answer::Valid);
-        pass(ms(100)).await;
+    // It waits as long as the other one does, and not by a shorter bound of its own.
+    for staleness_bound in [Settings::default().staleness_bound, ms(500)] {
+        let (cluster, a, dead) = healed_and_incomplete().await;
+        pass(secs(1)).await;
+        let settings = Settings { staleness_bound, ..Settings::default() };
+        let b = cluster.over(cluster.link(), 2).settings(settings).build().await.unwrap();
+        for _ in 0..40 {
+            assert_ne!(answer(&b, &dead).await, Answer::Valid, "{staleness_bound:?}");
+            pass(ms(100)).await;
+        }
+        let answers = [answer(&b, &dead).await, a.check(&dead).await];
+        assert_eq!(answers, [Answer::Refused; 2], "{staleness_bound:?}");
+        assert_eq!(on_everything(&cluster).await.len(), 1, "{staleness_bound:?}");
     }
-    assert_eq!([answer(&b, &dead).await, a.check(&dead).await], [Answer::Refused; 2]);
-    assert_eq!(on_everything(&cluster).await.len(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_starts_without_a_mark_waits_as_long_as_others_do_and_not_by_a_shorter_bound_of_its_own() {
-    let (cluster, a, dead) = healed_and_incomplete().await;
-    pass(secs(1)).await;
-    let bound = Settings { staleness_bound: ms(500), ..Settings::default() };
-    let b = cluster.over(cluster.link(), 2).settings(bound).build().await.unwrap();
-    for _ in 0..40 {
-        assert_ne!(answer(&b, &dead).await, Answer::Valid);
-        pass(ms(100)).await;
-    }
-    assert_eq!([answer(&b, &dead).await, a.check(&dead).await], [Answer::Refused; 2]);
-    assert_eq!(on_everything(&cluster).await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

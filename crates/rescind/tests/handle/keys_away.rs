@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::support::cluster::{Answer, Cluster, pass};
 use crate::support::{ms, opening, revocation, secs};
 use rescind::log::Scope;
-use rescind::store::{FailingStore, Fault, MemoryStore, Operation, StoreErrorKind};
+use rescind::store::{FailingStore, Fault, Gate, MemoryStore, Operation, StoreErrorKind};
 use rescind::{Refresh, Rescind, Settings};
 
 /// A node, and its link to the store.
@@ -73,4 +73,23 @@ async fn a_key_that_left_the_ring_while_a_node_was_away_passes_there_no_more_whe
         }
         assert_eq!(b.check(&pair).await, Answer::Refused, "{wait}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_on_the_key_ring_once_is_followed_again() {
+    let cluster = Cluster::new();
+    let a = cluster.node(1).await;
+    let pair = a.login("alice").await;
+    pass(secs(4)).await;
+    a.cut();
+    pass(secs(3)).await;
+    let hung = Gate::new();
+    a.mend();
+    a.fail(Operation::Record, Fault::HangBefore(hung.clone()));
+    hung.reached().await;
+    pass(secs(3)).await;
+    a.mend();
+    assert_eq!(a.check(&pair).await, Answer::Nothing, "it hangs");
+    pass(secs(65)).await;
+    assert_eq!(a.check(&pair).await, Answer::Valid);
 }
